@@ -1,0 +1,55 @@
+-- The task that fetches what the module names, through HAProxy's own backends (`vertex_fetch`),
+-- and writes the module's lines to HAProxy's log.
+local native = require("haproxy_vertex")
+
+local PAUSE_MILLISECONDS = 50
+-- Longer than the time-outs of `defaults vertex-fetch`, so that httpclient never tries again.
+local TIMEOUT_MILLISECONDS = 20000
+
+local destination = "unix@" .. (os.getenv("VERTEX_FETCH_DST") or "/vertex-fetch.sock")
+
+local M = {}
+
+local function header(reply, name)
+  local values = reply.headers and reply.headers[name]
+  return values and values[0] or ""
+end
+
+---@param id integer
+---@param authority string
+---@param path string
+local function fetch(id, authority, path)
+  local reply = core.httpclient():get({
+    url = "http://" .. authority .. path,
+    dst = destination,
+    timeout = TIMEOUT_MILLISECONDS,
+  })
+  -- Only an answer of the server that was asked carries the mark; HAProxy's own do not.
+  if header(reply, "x-vertex-fetched") == "" then
+    return native.fail(id, "no answer: HAProxy said " .. tostring(reply.status))
+  end
+  native.answer(id, reply.status, header(reply, "cache-control"), header(reply, "age"), reply.body or "")
+end
+
+local function turn()
+  local level, line = native.next_log()
+  if level then
+    return core.log(level, line)
+  end
+  local id, authority, path = native.step()
+  if not id then
+    return core.msleep(PAUSE_MILLISECONDS)
+  end
+  local ok, why = pcall(fetch, id, authority, path)
+  if not ok then
+    native.fail(id, tostring(why):match("[^\n]*"))
+  end
+end
+
+function M.run()
+  while true do
+    turn()
+  end
+end
+
+return M

@@ -1,0 +1,53 @@
+//! The backends that a configuration needs in HAProxy's own: one for each location that a role
+//! names, one for each host that keys are fetched from.
+
+use crate::config::Config;
+use crate::error::ConfigError;
+use crate::oidc::KeySource;
+use crate::vertex::host_of;
+
+pub(super) fn check(
+    config: &Config,
+    backends: &[String],
+    location_prefix: &str,
+    fetch_prefix: &str,
+) -> Result<(), ConfigError> {
+    let is_there = |name: &str| backends.iter().any(|backend| backend == name);
+    for (role_index, role) in config.roles.iter().enumerate() {
+        for (index, pattern) in role.may.locations.iter().enumerate() {
+            let Some(location) = pattern.exact() else { continue };
+            let name = format!("{location_prefix}{location}");
+            if !is_there(&name) {
+                let at = format!("/roles/{role_index}/may/locations/{index}");
+                return Err(missing(at, &name, "vertex-upstream", &host_of(location)));
+            }
+        }
+    }
+    for (issuer_index, issuer) in config.issuers.iter().enumerate() {
+        let KeySource::Fetched { hosts, .. } = &issuer.source else { continue };
+        for authority in hosts {
+            let name = format!("{fetch_prefix}{authority}");
+            if !is_there(&name) {
+                let at = format!("/issuers/{issuer_index}");
+                return Err(missing(at, &name, "vertex-fetch", authority));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn missing(at: String, name: &str, defaults: &str, authority: &str) -> ConfigError {
+    let (host, address) = match authority.split_once(':') {
+        Some((host, _)) => (host, authority.to_owned()),
+        None => (authority, format!("{authority}:443")),
+    };
+    ConfigError::at(
+        at,
+        format!(
+            "HAProxy has no backend {name}; paste this into its configuration:\n\
+             backend {name} from {defaults}\n    \
+             server {host} {address} ssl verify required ca-file @system-ca sni str({host}) \
+             resolvers vertex init-addr none"
+        ),
+    )
+}

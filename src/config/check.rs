@@ -1,0 +1,275 @@
+//! From the file's shape to what the layers want. Each fault is told where it stands.
+
+use crate::config::{Files, raw};
+use crate::error::ConfigError;
+use crate::google::{Credential, CredentialSource, ServiceAccount};
+use crate::jose::{Algorithm, KeySet};
+use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
+use crate::policy::{May, Members, Pattern, Role, Who};
+use crate::vertex::Method;
+
+type Checked<T> = Result<T, ConfigError>;
+
+const NAME_LIMIT: usize = 64;
+
+pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<IssuerConfig>> {
+    non_empty("/issuers", &raw, "an issuer whose tokens are taken")?;
+    unique("/issuers", raw.iter().map(|issuer| issuer.name.as_str()))?;
+    let mut issuers: Vec<IssuerConfig> = Vec::new();
+    for (index, issuer) in raw.into_iter().enumerate() {
+        let at = format!("/issuers/{index}");
+        let issuer = self::issuer(issuer, &at, files)?;
+        if issuers.iter().any(|former| former.issuer == issuer.issuer) {
+            let problem = format!("{} stands twice; list all its audiences once", issuer.issuer);
+            return Err(ConfigError::at(format!("{at}/issuer"), problem));
+        }
+        issuers.push(issuer);
+    }
+    Ok(issuers)
+}
+
+fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig> {
+    name(&format!("{at}/name"), &raw.name)?;
+    let discovery = Endpoint::discovery(&raw.issuer)
+        .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)))?;
+    non_empty(
+        &format!("{at}/audiences"),
+        &raw.audiences,
+        "the audience that tokens for this gateway name; without one, a token for any service would do",
+    )?;
+    texts(&format!("{at}/audiences"), &raw.audiences)?;
+    let algorithms = match raw.algorithms {
+        None => Algorithm::ALL.to_vec(),
+        Some(names) => algorithms(&format!("{at}/algorithms"), &names)?,
+    };
+    let source = match (raw.jwks_file, raw.jwks_uri) {
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::at(
+                format!("{at}/jwks_uri"),
+                "jwks_file is there too: keys come from one place",
+            ));
+        }
+        (Some(file), None) => {
+            let keys = files
+                .read(&file)
+                .and_then(|bytes| KeySet::parse(&bytes, &algorithms).map_err(|why| why.to_string()))
+                .map_err(|why| ConfigError::at(format!("{at}/jwks_file"), why))?;
+            KeySource::File(keys)
+        }
+        (None, uri) => {
+            let jwks = uri.map(|uri| Endpoint::parse(&uri)).transpose();
+            let jwks = jwks.map_err(|why| ConfigError::at(format!("{at}/jwks_uri"), why))?;
+            let mut hosts = vec![discovery.authority.clone()];
+            hosts.extend(jwks.iter().map(|jwks| jwks.authority.clone()));
+            for (index, host) in raw.jwks_hosts.iter().enumerate() {
+                let endpoint = Endpoint::parse(&format!("https://{host}/"));
+                let endpoint = endpoint.map_err(|_| {
+                    let problem = format!("{host}: a host name is wanted, without https:// and path");
+                    ConfigError::at(format!("{at}/jwks_hosts/{index}"), problem)
+                })?;
+                hosts.push(endpoint.authority);
+            }
+            KeySource::Fetched { discovery, jwks, hosts }
+        }
+    };
+    let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {
+        raw::AudienceClaim::Aud => "aud",
+        raw::AudienceClaim::Azp => "azp",
+        raw::AudienceClaim::ClientId => "client_id",
+    };
+    Ok(IssuerConfig {
+        name: raw.name,
+        issuer: raw.issuer,
+        audiences: raw.audiences,
+        algorithms,
+        claims: ClaimNames {
+            audience: audience.to_owned(),
+            groups: raw.claims.groups.unwrap_or_else(|| "groups".to_owned()),
+            display: raw.claims.display,
+        },
+        source,
+    })
+}
+
+fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
+    non_empty(at, names, "an algorithm")?;
+    let known = || Algorithm::ALL.iter().map(|alg| alg.name()).collect::<Vec<_>>().join(", ");
+    let algorithm = |(index, name): (usize, &String)| {
+        Algorithm::from_name(name).ok_or_else(|| {
+            let problem = format!("{name} is not supported: one of {} is wanted", known());
+            ConfigError::at(format!("{at}/{index}"), problem)
+        })
+    };
+    names.iter().enumerate().map(algorithm).collect()
+}
+
+pub(super) fn credentials(
+    raw: Vec<raw::Credential>,
+    files: &Files<'_>,
+) -> Checked<Vec<Credential>> {
+    non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
+    unique("/credentials", raw.iter().map(|credential| credential.name.as_str()))?;
+    let credential = |(index, raw): (usize, raw::Credential)| {
+        let at = format!("/credentials/{index}");
+        name(&format!("{at}/name"), &raw.name)?;
+        let file = files
+            .read(&raw.file)
+            .map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
+        let source = match (raw.r#type, raw.form) {
+            (raw::CredentialType::ServiceAccount, form) => ServiceAccount::parse(&file).map(|account| {
+                CredentialSource::ServiceAccount { account, form: form.unwrap_or_default() }
+            }),
+            (raw::CredentialType::AccessToken, None) => CredentialSource::access_token(&file),
+            (raw::CredentialType::AccessToken, Some(_)) => {
+                let problem = "only a service_account has a form: leave it out";
+                return Err(ConfigError::at(format!("{at}/form"), problem));
+            }
+        };
+        let file = raw.file.display();
+        let source = source
+            .map_err(|why| ConfigError::at(format!("{at}/file"), format!("{file}: {why}")))?;
+        Ok(Credential { name: raw.name, source })
+    };
+    raw.into_iter().enumerate().map(credential).collect()
+}
+
+pub(super) fn roles(
+    raw: Vec<raw::Role>,
+    issuers: &[IssuerConfig],
+    credentials: &[Credential],
+) -> Checked<Vec<Role>> {
+    non_empty("/roles", &raw, "a role; without one, every request is refused")?;
+    unique("/roles", raw.iter().map(|role| role.name.as_str()))?;
+    let role = |(index, raw): (usize, raw::Role)| {
+        let at = format!("/roles/{index}");
+        name(&format!("{at}/name"), &raw.name)?;
+        let names = credentials.iter().map(|credential| credential.name.as_str());
+        let credential = place_of(&format!("{at}/as"), "credential", &raw.r#as, names)?;
+        Ok(Role {
+            name: raw.name,
+            who: who(raw.who, &format!("{at}/who"), issuers)?,
+            may: may(&raw.may, &format!("{at}/may"))?,
+            credential,
+        })
+    };
+    raw.into_iter().enumerate().map(role).collect()
+}
+
+fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<Who> {
+    let names = issuers.iter().map(|issuer| issuer.name.as_str());
+    place_of(&format!("{at}/issuer"), "issuer", &raw.issuer, names)?;
+    let members = match (raw.anyone, raw.groups, raw.subjects) {
+        (true, None, None) => Members::Anyone,
+        (false, groups, subjects) if groups.is_some() || subjects.is_some() => {
+            let checked = |list: Option<Vec<String>>, which: &str| {
+                let at = format!("{at}/{which}");
+                if let Some(list) = &list {
+                    non_empty(&at, list, "a value of that claim")?;
+                    texts(&at, list)?;
+                }
+                Ok(list.unwrap_or_default())
+            };
+            Members::Listed {
+                groups: checked(groups, "groups")?,
+                subjects: checked(subjects, "subjects")?,
+            }
+        }
+        _ => {
+            let problem = "either `groups` or `subjects` (or both), or `\"anyone\": true` is wanted";
+            return Err(ConfigError::at(at, problem));
+        }
+    };
+    Ok(Who { issuer: raw.issuer, members })
+}
+
+fn may(raw: &raw::May, at: &str) -> Checked<May> {
+    let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
+    let model = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
+    let methods = || Method::ALL.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
+    Ok(May {
+        projects: patterns(&format!("{at}/projects"), &raw.projects, |text| {
+            text.bytes().all(lower).then_some(()).ok_or_else(|| "a project's id or number".to_owned())
+        })?,
+        locations: patterns(&format!("{at}/locations"), &raw.locations, |text| {
+            let fits = text == "*" || (text.bytes().all(lower) && !text.contains('*'));
+            fits.then_some(()).ok_or_else(|| "a location like us-central1, or * alone".to_owned())
+        })?,
+        models: patterns(&format!("{at}/models"), &raw.models, |text| {
+            let fits = text == "*" || (text.bytes().all(model) && text.matches('/').count() == 1);
+            fits.then_some(())
+                .ok_or_else(|| "publisher/model like google/gemini-2.5-*, or * alone".to_owned())
+        })?,
+        methods: patterns(&format!("{at}/methods"), &raw.methods, |text| {
+            let pattern = Pattern::new(text);
+            let fits = Method::ALL.iter().any(|method| pattern.matches(method.name()));
+            fits.then_some(()).ok_or_else(|| format!("one of {}, or *", methods()))
+        })?,
+    })
+}
+
+fn patterns(
+    at: &str,
+    texts: &[String],
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Checked<Vec<Pattern>> {
+    non_empty(at, texts, "a value, or \"*\" for all")?;
+    let pattern = |(index, text): (usize, &String)| match check(text) {
+        Ok(()) if !text.is_empty() => Ok(Pattern::new(text)),
+        Ok(()) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a value is wanted")),
+        Err(wanted) => {
+            let problem = format!("\"{text}\" matches nothing: {wanted} is wanted");
+            Err(ConfigError::at(format!("{at}/{index}"), problem))
+        }
+    };
+    texts.iter().enumerate().map(pattern).collect()
+}
+
+fn name(at: &str, name: &str) -> Checked<()> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    match (1..=NAME_LIMIT).contains(&name.len()) && name.bytes().all(plain) {
+        true => Ok(()),
+        false => {
+            let problem =
+                format!("\"{name}\": 1 to {NAME_LIMIT} of letters, digits, `.`, `_`, `-` are wanted");
+            Err(ConfigError::at(at, problem))
+        }
+    }
+}
+
+fn non_empty<T>(at: &str, list: &[T], wanted: &str) -> Checked<()> {
+    match list {
+        [] => Err(ConfigError::at(at, format!("empty; {wanted} is wanted"))),
+        _ => Ok(()),
+    }
+}
+
+fn texts(at: &str, list: &[String]) -> Checked<()> {
+    match list.iter().position(String::is_empty) {
+        Some(index) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a text is wanted")),
+        None => Ok(()),
+    }
+}
+
+fn unique<'n>(at: &str, names: impl Iterator<Item = &'n str>) -> Checked<()> {
+    let mut seen = std::collections::HashSet::new();
+    for (index, name) in names.enumerate() {
+        if !seen.insert(name) {
+            let problem = format!("\"{name}\" stands twice; names are unique");
+            return Err(ConfigError::at(format!("{at}/{index}/name"), problem));
+        }
+    }
+    Ok(())
+}
+
+fn place_of<'n>(
+    at: &str,
+    noun: &str,
+    name: &str,
+    mut names: impl Iterator<Item = &'n str> + Clone,
+) -> Checked<usize> {
+    let known = names.clone();
+    names.position(|known| known == name).ok_or_else(|| {
+        let known = known.collect::<Vec<_>>().join(", ");
+        ConfigError::at(at, format!("there is no {noun} \"{name}\": one of {known} is wanted"))
+    })
+}

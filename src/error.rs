@@ -1,0 +1,192 @@
+//! The two kinds of failure: `Reason`, a request's refusal, and `ConfigError`, at load.
+
+use std::fmt;
+
+/// What an HTTP answer says: the status line's number and Google's canonical name
+/// (google.rpc.Code, as Google's error JSON carries it in `status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The HTTP status.
+    pub code: u16,
+    /// The name of the google.rpc.Code.
+    pub name: &'static str,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident $code:literal $number:literal $status:literal $name:literal $text:literal;)*) => {
+        /// Why a request is refused: a closed list. The code is a public interface (log,
+        /// variable, metric label); the number is the C interface's and is never used again.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason, in the order of the C numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable code, in snake case.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The number in the C interface.
+            #[must_use]
+            pub const fn number(self) -> u32 {
+                match self { $(Self::$variant => $number,)* }
+            }
+
+            /// The HTTP status and Google's name of it.
+            #[must_use]
+            pub const fn status(self) -> Status {
+                match self { $(Self::$variant => Status { code: $status, name: $name },)* }
+            }
+
+            /// What the caller is told; it holds nothing of the request.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// No credential header at all.
+    TokenMissing "token_missing" 1 401 "UNAUTHENTICATED"
+        "no token: send one in the Authorization header, as a Bearer token";
+    /// More than one credential header, or one of them twice.
+    TokenDuplicate "token_duplicate" 2 401 "UNAUTHENTICATED"
+        "more than one credential: send exactly one of Authorization, x-goog-api-key, x-api-key";
+    /// Not a compact JWS with a JSON object inside (RFC 7515 section 7.1, RFC 7519).
+    TokenMalformed "token_malformed" 3 401 "UNAUTHENTICATED"
+        "the token is not a well-formed JWT";
+    /// Longer than the limit of 16,384 bytes.
+    TokenTooLong "token_too_long" 4 401 "UNAUTHENTICATED"
+        "the token is longer than 16384 bytes";
+    /// One of Google's own access tokens (`ya29.`…), which this gateway does not take.
+    GoogleTokenNotAccepted "google_token_not_accepted" 5 401 "UNAUTHENTICATED"
+        "a Google access token is not accepted here";
+    /// `alg` is none of the supported ones or not the one the key is for (RFC 8725 section 3.1).
+    AlgNotAllowed "alg_not_allowed" 6 401 "UNAUTHENTICATED"
+        "the token's algorithm is not allowed for this issuer";
+    /// The issuer publishes no key with this `kid`.
+    KeyUnknown "key_unknown" 7 401 "UNAUTHENTICATED"
+        "the token's key is not among the keys that its issuer publishes";
+    /// The signature is wrong.
+    BadSignature "bad_signature" 8 401 "UNAUTHENTICATED"
+        "the token's signature is wrong";
+    /// `iss` is no configured issuer.
+    IssuerUnknown "issuer_unknown" 9 401 "UNAUTHENTICATED"
+        "the token's issuer is not accepted here";
+    /// The audience claim names none of the issuer's audiences.
+    AudienceWrong "audience_wrong" 10 401 "UNAUTHENTICATED"
+        "the token is for another audience";
+    /// `exp` has passed.
+    TokenExpired "token_expired" 11 401 "UNAUTHENTICATED"
+        "the token has expired";
+    /// `nbf` or `iat` lies in the future.
+    TokenNotYetValid "token_not_yet_valid" 12 401 "UNAUTHENTICATED"
+        "the token is not valid yet";
+    /// `exp` lies more than 24 hours after `iat` (after now without one).
+    LifetimeTooLong "lifetime_too_long" 13 401 "UNAUTHENTICATED"
+        "the token's lifetime is longer than 24 hours";
+    /// A claim that must be there is not.
+    ClaimMissing "claim_missing" 14 401 "UNAUTHENTICATED"
+        "the token lacks a claim that is required: iss, sub, exp and the audience";
+    /// The issuer's keys could not be fetched, or not yet.
+    KeysUnavailable "keys_unavailable" 15 503 "UNAVAILABLE"
+        "the keys of the token's issuer are not available now";
+    /// A thousand requests wait already.
+    Busy "busy" 16 503 "UNAVAILABLE"
+        "too many requests wait for keys or credentials";
+    /// A URL that is not the one spelling of what it names.
+    UrlNotCanonical "url_not_canonical" 17 400 "INVALID_ARGUMENT"
+        "the URL is not in its canonical form";
+    /// No route of the closed grammar.
+    RouteUnknown "route_unknown" 18 404 "NOT_FOUND"
+        "this gateway has no such method or path";
+    /// A query key or value outside the list.
+    QueryNotAllowed "query_not_allowed" 19 400 "INVALID_ARGUMENT"
+        "the query holds a parameter that is not allowed: alt=sse, alt=json and $alt=json;enum-encoding=int are";
+    /// A header that would change what the request means.
+    HeaderNotAllowed "header_not_allowed" 20 400 "INVALID_ARGUMENT"
+        "a header is not allowed: no method override, Upgrade or Content-Encoding";
+    /// No role of this caller allows this target.
+    RoleNone "role_none" 21 403 "PERMISSION_DENIED"
+        "no role allows you this method on this model, project and location";
+    /// A role allows the location, and HAProxy has no backend for it.
+    LocationWithoutBackend "location_without_backend" 22 403 "PERMISSION_DENIED"
+        "this gateway does not serve this location";
+    /// The role's Google credential has no token that is valid now.
+    CredentialUnavailable "credential_unavailable" 23 503 "UNAVAILABLE"
+        "the gateway has no valid Google credential now";
+    /// A failure of the gateway itself; also when there is no verdict at all.
+    Internal "internal" 24 503 "UNAVAILABLE"
+        "the gateway could not decide";
+    /// HAProxy answered before the rules ran (an unreadable request, a time-out): log only.
+    Undecided "undecided" 25 400 "INVALID_ARGUMENT"
+        "the request could not be read";
+    /// Google answered 401 to the gateway's own credential.
+    GoogleCredentialRefused "google_credential_refused" 26 503 "UNAVAILABLE"
+        "Google refused the gateway's credential";
+    /// Google answered 403 to the gateway's own identity.
+    GoogleDenied "google_denied" 27 502 "PERMISSION_DENIED"
+        "Google denied the gateway's identity this call";
+}
+
+impl Reason {
+    /// The `error` of RFC 6750 section 3.1 in `WWW-Authenticate`: none for a request without token.
+    #[must_use]
+    pub const fn bearer_error(self) -> Option<&'static str> {
+        match self {
+            Self::TokenMissing => None,
+            Self::TokenDuplicate => Some("invalid_request"),
+            _ => Some("invalid_token"),
+        }
+    }
+}
+
+/// A configuration that cannot be used: it says where, what is wrong and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file, as the operator named it.
+    pub file: String,
+    /// RFC 6901 JSON pointer into it; empty for the whole file.
+    pub pointer: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}
+
+impl ConfigError {
+    /// An error at `pointer`; the loader adds the file.
+    pub fn at(pointer: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { file: String::new(), pointer: pointer.into(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, pointer, problem } = self;
+        match pointer.as_str() {
+            "" => write!(f, "{file}: {problem}"),
+            _ => write!(f, "{file}: {pointer}: {problem}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_numbers_are_distinct() {
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(usize::try_from(reason.number()).unwrap(), index + 1, "{}", reason.code());
+            let others = &Reason::ALL[index + 1..];
+            assert!(others.iter().all(|other| other.code() != reason.code()), "{}", reason.code());
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The end of the access-log line: the request line, then who, what, why. Every value is bounded
+//! and percent-encoded here, so that no claim and no URL can forge a field or a line, and the
+//! decision, the reason and the principal come first, where a short log line still has them.
+
+use std::fmt::Write as _;
+
+use crate::error::Reason;
+use crate::gateway::request::Request;
+use crate::gateway::session::Session;
+use crate::google::Credential;
+use crate::jose;
+use crate::policy::Role;
+use crate::vertex::Target;
+
+/// The most bytes of a path in the log.
+const MAX_PATH_BYTES: usize = 256;
+
+/// The most bytes of any other value.
+const MAX_VALUE_BYTES: usize = 128;
+
+/// The first word of a verdict and of its log tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Allow,
+    Deny,
+    Wait,
+}
+
+impl Decision {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Wait => "wait",
+        }
+    }
+}
+
+/// What is known of a request by the time its verdict is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Facts<'f> {
+    pub(super) request: Option<&'f Request<'f>>,
+    pub(super) session: Option<&'f Session>,
+    pub(super) target: Option<&'f Target<'f>>,
+    pub(super) role: Option<&'f Role>,
+    pub(super) credential: Option<&'f Credential>,
+}
+
+/// Writes the tail; HAProxy's log format adds what is known later and the closing brace.
+pub(super) fn write_tail(
+    out: &mut String,
+    decision: Decision,
+    reason: Option<Reason>,
+    facts: &Facts<'_>,
+) {
+    match facts.request {
+        Some(request) => {
+            out.push('"');
+            encode(out, request.method, 32);
+            out.push(' ');
+            encode(out, request.path(), MAX_PATH_BYTES);
+            out.push_str(" HTTP/");
+            encode(out, request.version, 8);
+            out.push('"');
+        }
+        None => out.push_str("\"-\""),
+    }
+    let session = facts.session;
+    let field = |out: &mut String, name: &str, value: Option<&str>| {
+        let _ = write!(out, " {name}=");
+        encode(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
+    };
+    let _ = write!(
+        out,
+        " vertex{{decision={} reason={} principal={}",
+        decision.name(),
+        reason.map_or("ok", Reason::code),
+        session.map_or("-", |session| &session.principal),
+    );
+    field(out, "role", facts.role.map(|role| role.name.as_str()));
+    field(out, "credential", facts.credential.map(|credential| credential.name.as_str()));
+    field(out, "google_identity", facts.credential.and_then(Credential::google_identity));
+    field(out, "project", facts.target.map(|target| target.project));
+    field(out, "location", facts.target.map(|target| target.location));
+    field(out, "publisher", facts.target.map(|target| target.publisher));
+    field(out, "model", facts.target.map(|target| target.model));
+    field(out, "method", facts.target.map(|target| target.method.name()));
+    let _ = write!(out, " display={}", session.map_or("-", |session| &session.display));
+}
+
+/// A principal as the log writes it: `issuer:subject`; an issuer's name holds no colon.
+pub(super) fn principal(issuer: &str, subject: &str) -> String {
+    let mut out = String::new();
+    encode(&mut out, issuer, MAX_VALUE_BYTES);
+    out.push(':');
+    encode(&mut out, subject, MAX_VALUE_BYTES);
+    out
+}
+
+/// A value as the log writes it.
+pub(super) fn value(text: &str) -> String {
+    let mut out = String::new();
+    encode(&mut out, text, MAX_VALUE_BYTES);
+    out
+}
+
+/// Percent-encodes all but a few harmless bytes. Nothing is written as `-`; what is longer than
+/// `limit` ends in `~` and a digest of the whole, so that two long values stay two.
+fn encode(out: &mut String, text: &str, limit: usize) {
+    let plain = |b: u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'@' | b'/')
+    };
+    match text {
+        "" => out.push('-'),
+        "-" => out.push_str("%2D"),
+        _ if text.len() <= limit && text.bytes().all(plain) => out.push_str(text),
+        _ => {
+            let start = out.len();
+            for byte in text.bytes() {
+                if out.len() - start + 3 > limit {
+                    let digest = jose::hex(&jose::digest(text.as_bytes()));
+                    let _ = write!(out, "~{}", digest.get(..8).unwrap_or_default());
+                    return;
+                }
+                if plain(byte) {
+                    out.push(char::from(byte));
+                } else {
+                    let _ = write!(out, "%{byte:02X}");
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_value_can_leave_its_field(text in ".*") {
+            let encoded = value(&text);
+            prop_assert!(!encoded.is_empty() && encoded.len() <= MAX_VALUE_BYTES + 9);
+            prop_assert!(!encoded.contains(|c: char| !c.is_ascii_graphic() || "|\"{}= ".contains(c)));
+        }
+    }
+
+    #[test]
+    fn long_values_that_differ_at_the_end_stay_different() {
+        let (one, two) = (value(&("x".repeat(300) + "1")), value(&("x".repeat(300) + "2")));
+        assert_eq!(one.len(), two.len());
+        assert_ne!(one, two);
+        assert_eq!((value("-"), value("")), ("%2D".to_owned(), "-".to_owned()));
+    }
+}

@@ -1,0 +1,77 @@
+//! Verified tokens, kept by the digest of the whole token, signature included. A session holds
+//! what follows from token, key and configuration alone; refusals are not kept.
+
+use std::fmt;
+use std::sync::Arc;
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
+
+use crate::gateway::audit;
+use crate::jose::Key;
+use crate::oidc::{Validity, Verified};
+use crate::policy::{Caller, Policy};
+
+/// The most tokens that are kept; the least used make room.
+const MAX_SESSIONS: u64 = 1_000_000;
+
+/// A caller with a verified token.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) key: Arc<Key>,
+    pub(super) validity: Validity,
+    /// The roles that this caller can have, in order.
+    pub(super) roles: Box<[usize]>,
+    /// `issuer:subject` as the log writes it.
+    pub(super) principal: Box<str>,
+    /// The display claim as the log writes it.
+    pub(super) display: Box<str>,
+}
+
+impl Session {
+    pub(super) fn new(verified: Verified, issuer: &str, policy: &Policy) -> Self {
+        let Verified { key, validity, subject, groups, display, .. } = verified;
+        let roles = policy.roles_of(Caller { issuer, subject: &subject, groups: &groups });
+        let principal = audit::principal(issuer, &subject).into();
+        let display = audit::value(display.as_deref().unwrap_or_default()).into();
+        Self { key, validity, roles, principal, display }
+    }
+}
+
+/// The cache, shared by all threads.
+pub(super) struct Sessions(Option<Cache<[u8; 32], Arc<Session>>>);
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(1024)
+            .weight_capacity(MAX_SESSIONS)
+            .build();
+        Self(options.ok().map(|options| {
+            Cache::with_options(
+                options,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )
+        }))
+    }
+}
+
+impl Sessions {
+    pub(super) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Session>> {
+        self.0.as_ref()?.get(digest)
+    }
+
+    pub(super) fn insert(&self, digest: [u8; 32], session: Arc<Session>) {
+        if let Some(cache) = &self.0 {
+            cache.insert(digest, session);
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}

@@ -1,0 +1,10 @@
+//! Google's side: the credentials of the configuration, and for each the bearers that are valid
+//! now. Everything is signed while loading and then ahead of need; a request only reads.
+
+mod bearer;
+mod credential;
+mod self_signed;
+
+pub use bearer::{Bearers, SlotState};
+pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
+pub use self_signed::{JwtForm, ServiceAccount};

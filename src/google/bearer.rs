@@ -1,0 +1,188 @@
+//! The bearers that are valid now: one slot for each credential and Google host. A verdict names a
+//! slot by its handle, which no rule or caller can make up: it ends in a random part that only
+//! this process knows.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::google::self_signed::LIFETIME_SECS;
+use crate::google::{Credential, CredentialSource};
+use crate::time::{Now, UnixTime};
+
+/// Signed anew when less than this is left: a quarter of the lifetime, far more than any outage
+/// of the task that signs.
+const RENEW_SECS: i64 = 900;
+
+/// No longer sent when less than this is left, so that it does not expire on its way.
+const SPENT_SECS: i64 = 30;
+
+/// A token issued later than this from now was signed before the clock was set back.
+const AHEAD_SECS: i64 = 30;
+
+/// How many tokens one step signs: about a millisecond each, in which HAProxy's thread serves
+/// nothing else.
+const SIGNED_A_STEP: usize = 4;
+
+/// Whether a slot can serve a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotState {
+    /// It holds a bearer that is valid.
+    Ready,
+    /// It will hold one soon.
+    Soon,
+}
+
+struct Bearer {
+    /// The value of the `Authorization` header.
+    header: Arc<str>,
+    /// Nothing for a token whose times are not known.
+    issued: Option<UnixTime>,
+}
+
+struct Slot {
+    credential: usize,
+    location: String,
+    host: String,
+    handle: String,
+    bearer: RwLock<Option<Bearer>>,
+}
+
+/// All credentials and their bearers.
+pub struct Bearers {
+    credentials: Vec<Credential>,
+    slots: Vec<Slot>,
+    by_handle: HashMap<String, usize>,
+}
+
+impl Bearers {
+    /// Slots for each credential at each (location, host), all signed; `seal` is this process's
+    /// random part.
+    #[must_use]
+    pub fn new(
+        credentials: Vec<Credential>,
+        locations: &[(String, String)],
+        seal: &str,
+        now: Now,
+    ) -> Self {
+        let mut slots = Vec::new();
+        for (index, credential) in credentials.iter().enumerate() {
+            for (location, host) in locations {
+                let bearer = match &credential.source {
+                    CredentialSource::ServiceAccount { .. } => None,
+                    CredentialSource::AccessToken(token) => {
+                        Some(Bearer { header: header(token), issued: None })
+                    }
+                };
+                slots.push(Slot {
+                    credential: index,
+                    location: location.clone(),
+                    host: host.clone(),
+                    handle: format!("{}.{seal}", slots.len()),
+                    bearer: RwLock::new(bearer),
+                });
+            }
+        }
+        let by_handle =
+            slots.iter().enumerate().map(|(index, slot)| (slot.handle.clone(), index)).collect();
+        let bearers = Self { credentials, slots, by_handle };
+        while bearers.step(now) {}
+        bearers
+    }
+
+    /// A credential by its place in the configuration.
+    #[must_use]
+    pub fn credential(&self, index: usize) -> Option<&Credential> {
+        self.credentials.get(index)
+    }
+
+    /// The handle of a credential's bearer for a location, and whether it can be sent.
+    #[must_use]
+    pub fn slot(&self, credential: usize, location: &str, now: Now) -> Option<(&str, SlotState)> {
+        let slot = self
+            .slots
+            .iter()
+            .find(|slot| slot.credential == credential && slot.location == location)?;
+        let state = match slot.sendable(now.wall) {
+            true => SlotState::Ready,
+            false => SlotState::Soon,
+        };
+        Some((&slot.handle, state))
+    }
+
+    /// The value of the `Authorization` header behind a handle.
+    #[must_use]
+    pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
+        let slot = self.slots.get(*self.by_handle.get(handle)?)?;
+        let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
+        bearer.as_ref().filter(|bearer| bearer.sendable(now.wall)).map(|b| Arc::clone(&b.header))
+    }
+
+    /// Signs what is due, a few at a time; whether anything was signed.
+    pub fn step(&self, now: Now) -> bool {
+        let due = self.slots.iter().filter(|slot| slot.is_due(now.wall));
+        due.take(SIGNED_A_STEP).fold(false, |signed, slot| self.sign(slot, now) || signed)
+    }
+
+    fn sign(&self, slot: &Slot, now: Now) -> bool {
+        let Some(credential) = self.credentials.get(slot.credential) else { return false };
+        let CredentialSource::ServiceAccount { account, form } = &credential.source else {
+            return false;
+        };
+        match account.sign(*form, &slot.host, now.wall) {
+            Ok(signed) => {
+                let bearer = Bearer { header: header(&signed.token), issued: Some(signed.issued) };
+                *slot.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
+                true
+            }
+            Err(_) => {
+                log::error!("credential {}: could not sign", credential.name);
+                false
+            }
+        }
+    }
+
+    /// The longest `Authorization` header there is, in bytes.
+    #[must_use]
+    pub fn longest_header(&self) -> usize {
+        let length = |slot: &Slot| {
+            let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
+            bearer.as_ref().map_or(0, |bearer| bearer.header.len())
+        };
+        self.slots.iter().map(length).max().unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Bearers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bearers of {:?}", self.credentials)
+    }
+}
+
+impl Slot {
+    fn sendable(&self, now: UnixTime) -> bool {
+        let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
+        bearer.as_ref().is_some_and(|bearer| bearer.sendable(now))
+    }
+
+    fn is_due(&self, now: UnixTime) -> bool {
+        let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
+        bearer.as_ref().is_none_or(|bearer| !bearer.good_for(RENEW_SECS, now))
+    }
+}
+
+impl Bearer {
+    fn sendable(&self, now: UnixTime) -> bool {
+        self.good_for(SPENT_SECS, now)
+    }
+
+    fn good_for(&self, secs: i64, now: UnixTime) -> bool {
+        self.issued.is_none_or(|issued| {
+            issued - now <= AHEAD_SECS && issued + LIFETIME_SECS - now > secs
+        })
+    }
+}
+
+fn header(token: &str) -> Arc<str> {
+    format!("Bearer {token}").into()
+}

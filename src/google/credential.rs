@@ -1,0 +1,69 @@
+//! A Google identity that roles act as.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::google::{JwtForm, ServiceAccount};
+
+/// Google's longest access tokens, from the Security Token Service.
+pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
+
+/// A credential of the configuration.
+#[derive(Debug)]
+pub struct Credential {
+    /// The name that roles and log lines use.
+    pub name: String,
+    /// Where its bearers come from.
+    pub source: CredentialSource,
+}
+
+/// Where a credential's bearers come from.
+pub enum CredentialSource {
+    /// Signed here.
+    ServiceAccount {
+        /// The key.
+        account: ServiceAccount,
+        /// `aud` or `scope`.
+        form: JwtForm,
+    },
+    /// Read at load; somebody else keeps the file fresh and reloads HAProxy.
+    AccessToken(Zeroizing<String>),
+}
+
+impl Credential {
+    /// Whom Google sees, where that is known.
+    #[must_use]
+    pub fn google_identity(&self) -> Option<&str> {
+        match &self.source {
+            CredentialSource::ServiceAccount { account, .. } => Some(&account.client_email),
+            CredentialSource::AccessToken(_) => None,
+        }
+    }
+}
+
+impl CredentialSource {
+    /// Reads a file that holds an access token and nothing else.
+    ///
+    /// # Errors
+    /// Says what is wrong, never what the file holds.
+    pub fn access_token(file: &[u8]) -> Result<Self, String> {
+        let token = str::from_utf8(file).map_or("", str::trim);
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err("an access token on a line of its own is wanted".to_owned());
+        }
+        if token.len() > MAX_ACCESS_TOKEN_BYTES {
+            return Err(format!("an access token of at most {MAX_ACCESS_TOKEN_BYTES} bytes is wanted"));
+        }
+        Ok(Self::AccessToken(Zeroizing::new(token.to_owned())))
+    }
+}
+
+impl fmt::Debug for CredentialSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServiceAccount { .. } => "ServiceAccount",
+            Self::AccessToken(_) => "AccessToken",
+        })
+    }
+}

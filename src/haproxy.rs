@@ -1,0 +1,92 @@
+//! What HAProxy's own configuration files say, as far as this module must know while HAProxy still
+//! reads them: under `haproxy -c` nothing else tells which backends there are, and nothing ever
+//! tells the buffer sizes. Lines under a false `.if` count too: HAProxy's own list, which comes
+//! with `register_init`, has the last word on backends.
+
+use std::collections::HashMap;
+
+/// HAProxy's defaults, where the files say nothing.
+const DEFAULT_BUFSIZE: usize = 16_384;
+const DEFAULT_MAXREWRITE: usize = 1_024;
+
+/// HAProxy as far as a configuration depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Haproxy {
+    /// The names of its backends.
+    pub backends: Vec<String>,
+    /// `tune.bufsize`, in bytes.
+    pub bufsize: usize,
+    /// `tune.maxrewrite`, in bytes.
+    pub maxrewrite: usize,
+}
+
+/// The files and folders that a command line of HAProxy's names with `-f` and after `--`.
+pub fn configuration_files(arguments: impl Iterator<Item = String>) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut arguments = arguments.skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "-f" => files.extend(arguments.next()),
+            "--" => files.extend(arguments.by_ref()),
+            _ => {}
+        }
+    }
+    files
+}
+
+impl Haproxy {
+    /// Reads the text of the files, in their order; `environment` stands for `${NAME}`.
+    pub fn read(texts: &[String], environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut haproxy = Self {
+            backends: Vec::new(),
+            bufsize: DEFAULT_BUFSIZE,
+            maxrewrite: DEFAULT_MAXREWRITE,
+        };
+        // Later files are not in the process's environment yet.
+        let mut set: HashMap<String, String> = HashMap::new();
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+            let (Some(keyword), Some(value)) = (words.next(), words.next()) else { continue };
+            let expanded = match value.strip_prefix("${").and_then(|v| v.strip_suffix('}')) {
+                Some(name) => set.get(name).cloned().or_else(|| environment(name)),
+                None => Some(value.to_owned()),
+            };
+            let size = || expanded.as_ref().and_then(|value| value.parse().ok());
+            match keyword {
+                "backend" | "listen" => haproxy.backends.extend(expanded),
+                "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
+                "tune.maxrewrite" => haproxy.maxrewrite = size().unwrap_or(haproxy.maxrewrite),
+                "setenv" => {
+                    set.extend(words.next().map(|text| (value.to_owned(), text.to_owned())));
+                }
+                "presetenv" if environment(value).is_none() && !set.contains_key(value) => {
+                    set.extend(words.next().map(|text| (value.to_owned(), text.to_owned())));
+                }
+                _ => {}
+            }
+        }
+        haproxy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_files_backends_and_sizes() {
+        let words = "haproxy -W -f a.cfg -p x -f dir -- b.cfg c.cfg";
+        let files = configuration_files(words.split(' ').map(str::to_owned));
+        assert_eq!(files, ["a.cfg", "dir", "b.cfg", "c.cfg"]);
+        let texts = [
+            "global\n presetenv SIZE 65536\n tune.bufsize \"${SIZE}\"\n# backend no".to_owned(),
+            "backend vertex_global from x\nlisten b\nfrontend c\nglobal\n tune.maxrewrite 4096"
+                .to_owned(),
+        ];
+        let haproxy = Haproxy::read(&texts, &|_| None);
+        assert_eq!(haproxy.backends, ["vertex_global", "b"]);
+        assert_eq!((haproxy.bufsize, haproxy.maxrewrite), (65_536, 4_096));
+        let set = |name: &str| (name == "SIZE").then(|| "32768".to_owned());
+        assert_eq!(Haproxy::read(&texts, &set).bufsize, 32_768);
+    }
+}

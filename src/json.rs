@@ -1,0 +1,158 @@
+//! Strict JSON for what strangers send: as serde_json reads it, and no member name twice
+//! (RFC 7515 section 4 and RFC 7519 section 4 ask for that; RFC 8259 leaves it open).
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A JSON value whose objects hold each name once.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// An integer, a fraction or a number with exponent, as it was written.
+    Number(serde_json::Number),
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Json>),
+    /// An object, in its order.
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    /// Reads one value that fills `bytes`.
+    ///
+    /// # Errors
+    /// Anything that is not one JSON value in UTF-8, nesting deeper than 128, a name twice.
+    pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The member `name` of an object.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, v)| v),
+            _ => None,
+        }
+    }
+
+    /// The text of a string.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements of an array.
+    #[must_use]
+    pub fn as_array(&self) -> Option<&[Self]> {
+        match self {
+            Self::Array(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// Whole seconds of a `NumericDate` (RFC 7519 section 2); a fraction is cut.
+    #[must_use]
+    pub fn as_numeric_date(&self) -> Option<i64> {
+        let Self::Number(number) = self else { return None };
+        number.as_i64().or_else(|| {
+            let text = number.to_string();
+            let (whole, fraction) = text.split_once('.')?;
+            fraction.bytes().all(|b| b.is_ascii_digit()).then(|| whole.parse().ok())?
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+struct JsonVisitor;
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json, E> {
+        serde_json::Number::from_f64(value)
+            .map(Json::Number)
+            .ok_or_else(|| E::custom("number out of range"))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::String(value.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, value: String) -> Result<Json, E> {
+        Ok(Json::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            elements.push(element);
+        }
+        Ok(Json::Array(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let mut members: Vec<(String, Json)> = Vec::new();
+        let mut names = std::collections::HashSet::new();
+        while let Some((name, value)) = map.next_entry::<String, Json>()? {
+            if !names.insert(name.clone()) {
+                return Err(A::Error::custom("a member name stands twice"));
+            }
+            members.push((name, value));
+        }
+        Ok(Json::Object(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_a_name_twice_at_any_depth_and_after_unescaping() {
+        assert!(Json::parse(br#"{"a":1,"b":{"a":1}}"#).is_ok());
+        assert!(Json::parse(br#"{"a":1,"a":2}"#).is_err());
+        assert!(Json::parse(br#"[{"b":{"a":1,"\u0061":2}}]"#).is_err());
+    }
+
+    #[test]
+    fn reads_numeric_dates() {
+        let date = |text: &str| Json::parse(text.as_bytes()).unwrap().as_numeric_date();
+        assert_eq!(date("1767323045"), Some(1_767_323_045));
+        assert_eq!(date("1767323045.75"), Some(1_767_323_045));
+        assert_eq!(date("1e300"), None);
+        assert_eq!(date("\"1767323045\""), None);
+    }
+}

@@ -1,0 +1,28 @@
+//! HAProxy as the identity-aware front door of Google Vertex AI.
+//!
+//! This crate contains no networking code and reads no clock: HAProxy's Lua hands in requests,
+//! answers and the time, and carries out what it is told. The layers, each using only those
+//! to its right:
+//!
+//! `lua`, `ffi` → `gateway` → `oidc`, `policy`, `vertex`, `google` → `jose` → `json`, `error`, `time`
+//!
+//! `config` builds what each layer wants from one file. mlua stays in `lua`, unsafe code in `ffi`,
+//! ring in `jose`; a test holds these.
+
+pub mod config;
+pub mod error;
+#[allow(unsafe_code)]
+pub mod ffi;
+pub mod gateway;
+pub mod google;
+pub mod haproxy;
+pub mod jose;
+pub mod json;
+#[cfg(any(feature = "lua53", feature = "lua54"))]
+mod journal;
+#[cfg(any(feature = "lua53", feature = "lua54"))]
+mod lua;
+pub mod oidc;
+pub mod policy;
+pub mod time;
+pub mod vertex;

@@ -1,0 +1,162 @@
+//! What Lua sees: arguments in, one string out, no decision of its own. The only place that reads
+//! clocks and files, and files only while loading.
+
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use mlua::{Lua, LuaString, Result, Table};
+use once_cell::sync::{Lazy, OnceCell};
+
+use crate::config::Config;
+use crate::error::ConfigError;
+use crate::gateway::Gateway;
+use crate::haproxy::{Haproxy, configuration_files};
+use crate::journal;
+use crate::oidc::{Answer, Reply};
+use crate::time::{Monotonic, Now, UnixTime};
+
+/// One for the process: HAProxy's threads each have a Lua of their own, and all share this.
+static GATEWAY: OnceCell<Gateway> = OnceCell::new();
+
+static STARTED: Lazy<Instant> = Lazy::new(
+    #[allow(clippy::disallowed_methods, reason = "the host's edge")]
+    Instant::now,
+);
+
+#[allow(clippy::disallowed_methods, reason = "the host's edge")]
+fn now() -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Now {
+        wall: UnixTime(i64::try_from(wall).unwrap_or(i64::MAX)),
+        mono: Monotonic(i64::try_from(STARTED.elapsed().as_millis()).unwrap_or(i64::MAX)),
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+#[mlua::lua_module(name = "haproxy_vertex")]
+fn exports(lua: &Lua) -> Result<Table> {
+    journal::install();
+    let exports = lua.create_table()?;
+    exports.set("version", env!("CARGO_PKG_VERSION"))?;
+    exports.set("check", lua.create_function(check)?)?;
+    exports.set("open", lua.create_function(open)?)?;
+    exports.set("is_sound_shared", lua.create_function(is_sound_shared)?)?;
+    exports.set("decide", lua.create_function(decide)?)?;
+    exports.set("start_waiting", lua.create_function(start_waiting)?)?;
+    exports.set("resume", lua.create_function(resume)?)?;
+    exports.set("bearer", lua.create_function(bearer)?)?;
+    exports.set("fetchers", lua.create_function(fetchers)?)?;
+    exports.set("step", lua.create_function(step)?)?;
+    exports.set("answer", lua.create_function(answer)?)?;
+    exports.set("fail", lua.create_function(fail)?)?;
+    exports.set("keys_json", lua.create_function(keys_json)?)?;
+    exports.set("next_log", lua.create_function(|_, ()| Ok(journal::next().unzip()))?)?;
+    #[cfg(feature = "faults")]
+    #[allow(clippy::panic, reason = "that is what it is for")]
+    exports.set(
+        "panic",
+        lua.create_function(|_, ()| -> Result<()> { panic!("a panic on purpose") })?,
+    )?;
+    Ok(exports)
+}
+
+/// Tells what is wrong with the configuration, while HAProxy still reads its own: all that
+/// `haproxy -c` runs. It is returned, as HAProxy cannot print an error that Rust raises.
+fn check(_: &Lua, file: String) -> Result<Option<String>> {
+    let checked = load(&file, haproxy());
+    Ok(checked.err().map(|error| error.to_string()))
+}
+
+/// Sets the configuration to work with HAProxy's backends; the first thread to come does it for
+/// all. What is wrong is returned.
+fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<String>> {
+    let opened = GATEWAY.get_or_try_init(|| load(&file, Haproxy { backends, ..haproxy() }));
+    Ok(opened.err().map(|error| error.to_string()))
+}
+
+fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigError> {
+    Config::load(file, &read_file).and_then(|config| Gateway::open(config, &haproxy, now()))
+}
+
+/// HAProxy's own files; a folder stands for its `.cfg` files in the order of their names.
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+fn haproxy() -> Haproxy {
+    let mut texts = Vec::new();
+    for name in configuration_files(std::env::args()) {
+        let mut files: Vec<PathBuf> = match std::fs::read_dir(&name) {
+            Ok(entries) => entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|file| file.extension().is_some_and(|ending| ending == "cfg"))
+                .collect(),
+            Err(_) => vec![name.into()],
+        };
+        files.sort();
+        texts.extend(files.iter().filter_map(|file| std::fs::read_to_string(file).ok()));
+    }
+    Haproxy::read(&texts, &|name| std::env::var(name).ok())
+}
+
+/// Whether one Lua can serve all threads (`lua-load`), by HAProxy's `show info`: 3.0 mended the
+/// lock that guards it.
+fn is_sound_shared(_: &Lua, info: Table) -> Result<bool> {
+    let text = |name| info.get::<Option<String>>(name).map(Option::unwrap_or_default);
+    let version = text("Version")?;
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    Ok(text("Nbthread")? == "1" || major.is_some_and(|major| major >= 3))
+}
+
+fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
+    let verdict = GATEWAY.get().map(|gateway| gateway.decide(&request.as_bytes(), now()));
+    verdict.map(|verdict| lua.create_string(verdict)).transpose()
+}
+
+fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
+    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(now())))
+}
+
+fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<(Option<LuaString>, bool)> {
+    let Some(gateway) = GATEWAY.get() else { return Ok((None, true)) };
+    let (verdict, settled) = gateway.resume(&request.as_bytes(), ticket, now());
+    Ok((Some(lua.create_string(verdict)?), settled))
+}
+
+fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
+    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
+    header.map(|header| lua.create_string(header.as_bytes())).transpose()
+}
+
+fn fetchers(_: &Lua, (): ()) -> Result<usize> {
+    Ok(GATEWAY.get().map_or(0, Gateway::fetchers))
+}
+
+/// The number, authority and path of the fetch that is due now.
+fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
+    let fetch = GATEWAY.get().and_then(|gateway| gateway.step(now()));
+    Ok(fetch.map_or((None, None, None), |f| (Some(f.id), Some(f.authority), Some(f.path))))
+}
+
+fn answer(
+    _: &Lua,
+    (id, status, cache_control, age, body): (u64, u16, String, String, LuaString),
+) -> Result<()> {
+    let answer = Answer { status, cache_control, age, body: body.as_bytes().to_vec() };
+    if let Some(gateway) = GATEWAY.get() {
+        gateway.answer(id, &Reply::Answer(answer), now());
+    }
+    Ok(())
+}
+
+fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
+    if let Some(gateway) = GATEWAY.get() {
+        gateway.answer(id, &Reply::Failure(why), now());
+    }
+    Ok(())
+}
+
+fn keys_json(_: &Lua, (): ()) -> Result<Option<String>> {
+    Ok(GATEWAY.get().map(Gateway::keys_json))
+}

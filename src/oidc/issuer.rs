@@ -1,0 +1,194 @@
+//! One issuer: its configuration, its keys now, and the machine that keeps them fresh.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Reason;
+use crate::jose::{Algorithm, Key, KeySet};
+use crate::oidc::endpoint::Endpoint;
+use crate::oidc::refresh::{Refresh, Reply};
+use crate::time::{Monotonic, Now, UnixTime};
+
+/// How long keys serve after their last fetch, through an outage of the issuer.
+const KEYS_SERVE_SECS: i64 = 24 * 3600;
+
+/// What the operator says of an issuer.
+#[derive(Debug)]
+pub struct IssuerConfig {
+    /// The name that roles, log lines and commands use.
+    pub name: String,
+    /// `iss`, compared exactly.
+    pub issuer: String,
+    /// One of these must be in the audience claim.
+    pub audiences: Vec<String>,
+    /// The algorithms that its keys may have.
+    pub algorithms: Vec<Algorithm>,
+    /// Which claims mean what.
+    pub claims: ClaimNames,
+    /// Where its keys are.
+    pub source: KeySource,
+}
+
+/// The names of claims that differ between issuers.
+#[derive(Debug)]
+pub struct ClaimNames {
+    /// The audience: `aud`, `azp` or `client_id`.
+    pub audience: String,
+    /// The caller's groups.
+    pub groups: String,
+    /// A name for people to read, in the log.
+    pub display: Option<String>,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug)]
+pub enum KeySource {
+    /// A file that was read at load.
+    File(KeySet),
+    /// Fetched; without a fixed place it is the discovery document that names it.
+    Fetched {
+        /// The discovery document.
+        discovery: Endpoint,
+        /// A fixed place of the key set.
+        jwks: Option<Endpoint>,
+        /// Whose key sets are taken: the issuer's own host, and those that are listed.
+        hosts: Vec<String>,
+    },
+}
+
+/// The end of a look-up by `kid`.
+#[derive(Debug)]
+pub enum Keys {
+    /// At least one.
+    Found(Vec<Arc<Key>>),
+    /// A fetch is under way or will be.
+    Await(Reason),
+    /// None, and none is to come.
+    Unknown(Reason),
+}
+
+/// A key set as it is kept over a reload (`state_file`).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredKeys {
+    /// `iss`: keys belong to an issuer, whatever its name in the configuration.
+    pub issuer: String,
+    /// When the issuer published them last, Unix seconds.
+    pub fetched_at: i64,
+    /// The JWK set.
+    pub jwks: serde_json::Value,
+}
+
+#[derive(Debug)]
+struct Current {
+    keys: Arc<KeySet>,
+    /// When they were fetched; nothing for a file's.
+    fetched: Option<(Monotonic, UnixTime)>,
+}
+
+/// An issuer at work.
+#[derive(Debug)]
+pub struct Issuer {
+    /// What the operator said.
+    pub config: IssuerConfig,
+    current: RwLock<Current>,
+    refresh: Option<Mutex<Refresh>>,
+}
+
+impl Issuer {
+    /// An issuer whose keys are in its file, or are to be fetched at once.
+    #[must_use]
+    pub fn new(mut config: IssuerConfig, now: Now) -> Self {
+        let (keys, refresh) = match &mut config.source {
+            KeySource::File(keys) => (std::mem::take(keys), None),
+            KeySource::Fetched { discovery, jwks, hosts } => {
+                let refresh = Refresh::new(
+                    config.issuer.clone(),
+                    discovery.clone(),
+                    jwks.clone(),
+                    hosts.clone(),
+                    now.mono,
+                );
+                (KeySet::default(), Some(Mutex::new(refresh)))
+            }
+        };
+        let current = RwLock::new(Current { keys: Arc::new(keys), fetched: None });
+        Self { config, current, refresh }
+    }
+
+    /// The keys called `kid`, or what to do without them.
+    pub fn keys(&self, kid: &str, now: Now, since: Monotonic) -> Keys {
+        let set = self.current(now.mono);
+        let found = set.get(kid);
+        if !found.is_empty() {
+            return Keys::Found(found.to_vec());
+        }
+        match &self.refresh {
+            None => Keys::Unknown(Reason::KeyUnknown),
+            Some(refresh) => lock(refresh).want(kid, now.mono, since),
+        }
+    }
+
+    /// The request that is due now, and its number.
+    pub fn step(&self, now: Now) -> Option<(u32, Endpoint)> {
+        lock(self.refresh.as_ref()?).step(now.mono)
+    }
+
+    /// Takes the reply to request `number`. What was learnt is logged once a change.
+    pub fn answer(&self, number: u32, reply: &Reply, now: Now) {
+        let Some(refresh) = &self.refresh else { return };
+        let mut refresh = lock(refresh);
+        let Some(keys) = refresh.answer(number, reply, &self.config.algorithms, now.mono) else {
+            return;
+        };
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys.replacing(&current.keys);
+        *current = Current { keys: Arc::new(keys), fetched: Some((now.mono, now.wall)) };
+    }
+
+    /// The keys, for the next process.
+    pub fn stored(&self) -> Option<StoredKeys> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let (_, fetched_at) = current.fetched?;
+        Some(StoredKeys {
+            issuer: self.config.issuer.clone(),
+            fetched_at: fetched_at.0,
+            jwks: current.keys.to_json(),
+        })
+    }
+
+    /// Takes over keys that the former process kept, unless they are too old; they serve until
+    /// the first fetch, which stays due at once.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    pub fn restore(&self, stored: &StoredKeys, now: Now) -> Result<(), String> {
+        let age = now.wall - UnixTime(stored.fetched_at);
+        if self.refresh.is_none() || !(-3600..KEYS_SERVE_SECS).contains(&age) {
+            return Ok(());
+        }
+        let jwks = stored.jwks.to_string();
+        let keys = KeySet::parse(jwks.as_bytes(), &self.config.algorithms)
+            .map_err(|why| why.to_string())?;
+        let fetched = (now.mono.plus_secs(-age.max(0)), UnixTime(stored.fetched_at));
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Current { keys: Arc::new(keys), fetched: Some(fetched) };
+        Ok(())
+    }
+
+    /// The keys now. Those that were not renewed for too long retire, with all they verified.
+    fn current(&self, now: Monotonic) -> Arc<KeySet> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let age = current.fetched.map_or(0, |(fetched, _)| now.millis_since(fetched));
+        if age > KEYS_SERVE_SECS * 1000 {
+            current.keys.retire();
+            return Arc::default();
+        }
+        Arc::clone(&current.keys)
+    }
+}
+
+fn lock(refresh: &Mutex<Refresh>) -> std::sync::MutexGuard<'_, Refresh> {
+    refresh.lock().unwrap_or_else(PoisonError::into_inner)
+}

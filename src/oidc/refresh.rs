@@ -1,0 +1,263 @@
+//! The machine that keeps one issuer's keys fresh: discovery, then the key set, then again in
+//! time. It says what to fetch (`step`) and takes what came (`answer`); it does no I/O.
+
+use std::collections::HashMap;
+
+use crate::error::Reason;
+use crate::jose::{Algorithm, KeySet};
+use crate::json::Json;
+use crate::oidc::endpoint::Endpoint;
+use crate::oidc::issuer::Keys;
+use crate::time::Monotonic;
+
+/// A fetch that has brought nothing by then is given up; HAProxy's own time-outs are far shorter,
+/// but an endless run of 1xx answers renews them for ever.
+const FETCH_SECS: i64 = 30;
+
+/// Fetches of one issuer that may be given up and still hold a task of HAProxy's: an issuer can
+/// exhaust its own tasks and nobody else's.
+pub(crate) const MAX_UNANSWERED: u32 = 2;
+
+/// How long keys are fresh where the answer does not say, and the bounds of what it may say.
+const FRESH_SECS: i64 = 900;
+const FRESH_RANGE_SECS: (i64, i64) = (60, 3600);
+
+/// Tokens with unknown keys cause one fetch in this time, however many they are.
+const DEMAND_SECS: i64 = 10;
+
+/// The longest pause between failures: an issuer that is back is noticed soon.
+const MAX_PAUSE_SECS: i64 = 5;
+
+/// A discovered place of the key set is asked for anew after this.
+const DISCOVERY_SECS: i64 = 24 * 3600;
+
+/// How many unknown `kid`s are remembered, so that they cause no second fetch.
+const MAX_UNKNOWN_KIDS: usize = 1024;
+
+/// What came back from a fetch.
+#[derive(Debug)]
+pub enum Reply {
+    /// An answer of the server that was asked.
+    Answer(Answer),
+    /// None; why is for the log.
+    Failure(String),
+}
+
+/// An HTTP answer, as far as it matters here.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// `Cache-Control`.
+    pub cache_control: String,
+    /// `Age`.
+    pub age: String,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Document {
+    Discovery,
+    Jwks,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    number: u32,
+    document: Document,
+    given_up_at: Monotonic,
+}
+
+/// One issuer's refresh.
+#[derive(Debug)]
+pub(super) struct Refresh {
+    issuer: String,
+    discovery: Endpoint,
+    /// The place of the key set, and when it was discovered; a configured one never ages.
+    jwks: Option<(Endpoint, Option<Monotonic>)>,
+    hosts: Vec<String>,
+    under_way: Option<UnderWay>,
+    unanswered: u32,
+    number: u32,
+    next_at: Monotonic,
+    failures: u32,
+    wanted: bool,
+    granted_at: Option<Monotonic>,
+    succeeded_at: Option<Monotonic>,
+    unknown_kids: HashMap<String, Monotonic>,
+}
+
+impl Refresh {
+    pub(super) fn new(
+        issuer: String,
+        discovery: Endpoint,
+        jwks: Option<Endpoint>,
+        hosts: Vec<String>,
+        now: Monotonic,
+    ) -> Self {
+        Self {
+            issuer,
+            discovery,
+            jwks: jwks.map(|endpoint| (endpoint, None)),
+            hosts,
+            under_way: None,
+            unanswered: 0,
+            number: 0,
+            next_at: now,
+            failures: 0,
+            wanted: false,
+            granted_at: None,
+            succeeded_at: None,
+            unknown_kids: HashMap::new(),
+        }
+    }
+
+    /// A token names a key that is not in the set: whether to fetch for it.
+    pub(super) fn want(&mut self, kid: &str, now: Monotonic, since: Monotonic) -> Keys {
+        let Some(succeeded_at) = self.succeeded_at else {
+            return Keys::Await(Reason::KeysUnavailable);
+        };
+        let recent = |at: Monotonic| now.millis_since(at) < DEMAND_SECS * 1000;
+        if succeeded_at >= since || self.unknown_kids.get(kid).copied().is_some_and(recent) {
+            self.remember_unknown(kid, now);
+            return Keys::Unknown(Reason::KeyUnknown);
+        }
+        if self.failures == 0 && !self.wanted && self.granted_at.is_some_and(recent) {
+            return Keys::Unknown(Reason::KeyUnknown);
+        }
+        self.wanted = true;
+        Keys::Await(Reason::KeysUnavailable)
+    }
+
+    fn remember_unknown(&mut self, kid: &str, now: Monotonic) {
+        if self.unknown_kids.len() >= MAX_UNKNOWN_KIDS {
+            self.unknown_kids.retain(|_, at| now.millis_since(*at) < DEMAND_SECS * 1000);
+        }
+        if self.unknown_kids.len() < MAX_UNKNOWN_KIDS {
+            self.unknown_kids.entry(kid.to_owned()).or_insert(now);
+        }
+    }
+
+    /// The fetch that is due now, and its number.
+    pub(super) fn step(&mut self, now: Monotonic) -> Option<(u32, Endpoint)> {
+        if let Some(under_way) = &self.under_way {
+            if now < under_way.given_up_at {
+                return None;
+            }
+            self.fail("no answer in time", now);
+        }
+        if self.unanswered >= MAX_UNANSWERED {
+            return None;
+        }
+        let due = now >= self.next_at;
+        if !due {
+            let granted =
+                self.granted_at.is_none_or(|at| now.millis_since(at) >= DEMAND_SECS * 1000);
+            if !self.wanted || !granted {
+                return None;
+            }
+            self.granted_at = Some(now);
+        }
+        let discovered = self.jwks.as_ref().filter(|(_, discovered_at)| {
+            discovered_at.is_none_or(|at| now.millis_since(at) < DISCOVERY_SECS * 1000)
+        });
+        let (document, endpoint) = match discovered {
+            Some((endpoint, _)) => (Document::Jwks, endpoint.clone()),
+            None => (Document::Discovery, self.discovery.clone()),
+        };
+        self.number = self.number.wrapping_add(1);
+        self.unanswered = self.unanswered.saturating_add(1);
+        let given_up_at = now.plus_secs(FETCH_SECS);
+        self.under_way = Some(UnderWay { number: self.number, document, given_up_at });
+        Some((self.number, endpoint))
+    }
+
+    /// Takes the reply to fetch `number`; one that was given up is nobody's.
+    pub(super) fn answer(
+        &mut self,
+        number: u32,
+        reply: &Reply,
+        allowed: &[Algorithm],
+        now: Monotonic,
+    ) -> Option<KeySet> {
+        self.unanswered = self.unanswered.saturating_sub(1);
+        let under_way = self.under_way.take_if(|under_way| under_way.number == number)?;
+        let outcome = match (reply, under_way.document) {
+            (Reply::Failure(why), _) => Err(why.clone()),
+            (Reply::Answer(answer), _) if answer.status != 200 => {
+                Err(format!("status {} instead of 200", answer.status))
+            }
+            (Reply::Answer(answer), Document::Discovery) => {
+                self.discovered(answer).map(|endpoint| {
+                    self.jwks = Some((endpoint, Some(now)));
+                    self.next_at = now;
+                    None
+                })
+            }
+            (Reply::Answer(answer), Document::Jwks) => {
+                KeySet::parse(&answer.body, allowed).map_err(|why| why.to_string()).map(|keys| {
+                    self.succeed(answer, keys.len(), now);
+                    Some(keys)
+                })
+            }
+        };
+        outcome.unwrap_or_else(|why| {
+            self.fail(&why, now);
+            None
+        })
+    }
+
+    /// OpenID Connect Discovery 1.0 section 4.3: the document must be the issuer's own.
+    fn discovered(&self, answer: &Answer) -> Result<Endpoint, String> {
+        let json = Json::parse(&answer.body).map_err(|why| format!("not JSON: {why}"))?;
+        if json.get("issuer").and_then(Json::as_str) != Some(&self.issuer) {
+            return Err(format!("the discovery document's issuer is not {}", self.issuer));
+        }
+        let jwks_uri = json.get("jwks_uri").and_then(Json::as_str).ok_or("no jwks_uri")?;
+        let endpoint = Endpoint::parse(jwks_uri).map_err(|why| format!("jwks_uri: {why}"))?;
+        if !self.hosts.contains(&endpoint.authority) {
+            return Err(format!(
+                "jwks_uri is on {}, which is not the issuer's host: list it in jwks_hosts",
+                endpoint.authority
+            ));
+        }
+        Ok(endpoint)
+    }
+
+    fn succeed(&mut self, answer: &Answer, keys: usize, now: Monotonic) {
+        if self.failures > 0 || self.succeeded_at.is_none() {
+            log::info!("issuer {}: {keys} keys fetched", self.issuer);
+        }
+        self.failures = 0;
+        self.wanted = false;
+        self.succeeded_at = Some(now);
+        self.next_at = now.plus_secs(freshness(&answer.cache_control, &answer.age));
+    }
+
+    fn fail(&mut self, why: &str, now: Monotonic) {
+        if self.failures == 0 {
+            log::warn!("issuer {}: keys not fetched: {why}", self.issuer);
+        }
+        self.under_way = None;
+        let pause = 1_i64.checked_shl(self.failures).map_or(MAX_PAUSE_SECS, |p| p.clamp(1, MAX_PAUSE_SECS));
+        self.failures = self.failures.saturating_add(1).min(16);
+        self.next_at = now.plus_secs(pause);
+        // A place that was discovered may have moved.
+        self.jwks.take_if(|(_, discovered_at)| discovered_at.is_some());
+    }
+}
+
+/// Seconds until an answer is stale (RFC 9111 section 4.2: max-age less Age), within bounds.
+fn freshness(cache_control: &str, age: &str) -> i64 {
+    let directives = || cache_control.split(',').map(|d| d.trim().to_ascii_lowercase());
+    if directives().any(|d| d == "no-store" || d == "no-cache") {
+        return FRESH_RANGE_SECS.0;
+    }
+    let max_age = directives()
+        .find_map(|d| d.strip_prefix("max-age=").and_then(|secs| secs.trim_matches('"').parse().ok()));
+    let age: i64 = age.trim().parse().unwrap_or(0);
+    max_age
+        .map_or(FRESH_SECS, |secs: i64| secs.saturating_sub(age.max(0)))
+        .clamp(FRESH_RANGE_SECS.0, FRESH_RANGE_SECS.1)
+}
