@@ -1,0 +1,138 @@
+use super::*;
+use crate::account;
+use crate::keys::{Alg, Key, b64};
+use std::sync::OnceLock;
+
+const HOST: &str = "aiplatform.googleapis.com";
+const NOW: i64 = 1_800_000_000;
+
+/// One RSA key for all tests: making it is slow in a debug build.
+fn key() -> &'static Key {
+    static KEY: OnceLock<Key> = OnceLock::new();
+    KEY.get_or_init(|| Key::generate(Alg::Rs256).unwrap())
+}
+
+fn checker() -> Checker {
+    Checker::new(account::describe(key()).unwrap())
+}
+
+fn token(header: Value, claims: Value) -> String {
+    let account = account::describe(key()).unwrap();
+    let mut all = [
+        json!({"typ": "JWT", "alg": "RS256", "kid": account.private_key_id}),
+        json!({"iss": account.email, "sub": account.email, "iat": NOW, "exp": NOW + 3600,
+            "aud": "https://aiplatform.googleapis.com/"}),
+    ];
+    for (base, over) in all.iter_mut().zip([header, claims]) {
+        for (name, value) in over.as_object().unwrap() {
+            base[name] = value.clone();
+            if value.is_null() {
+                base.as_object_mut().unwrap().remove(name);
+            }
+        }
+    }
+    let message = format!("{}.{}", b64(all[0].to_string()), b64(all[1].to_string()));
+    format!("{message}.{}", b64(key().sign(message.as_bytes()).unwrap()))
+}
+
+fn reason(checker: &Checker, token: &str, host: &str, now: i64) -> String {
+    let authorization = Authorization::One(format!("Bearer {token}"));
+    let checked = checker.check(&authorization, host, now);
+    let json = checked.to_json();
+    assert_eq!(json["valid"], json!(json["reason"].is_null()));
+    json["reason"].as_str().unwrap_or("").to_owned()
+}
+
+#[test]
+fn both_forms_are_taken_until_they_expire() {
+    let checker = checker();
+    let aud = token(json!({}), json!({}));
+    let scope = token(
+        json!({}),
+        json!({"aud": null, "scope": format!("openid {SCOPE}")}),
+    );
+    for good in [&aud, &scope] {
+        // Twice, so that the second answer comes from the cache.
+        assert_eq!(reason(&checker, good, HOST, NOW), "");
+        assert_eq!(reason(&checker, good, HOST, NOW + 3599), "");
+        assert_eq!(reason(&checker, good, HOST, NOW + 3600), "expired");
+        assert_eq!(reason(&checker, good, HOST, NOW - 60), "");
+        assert_eq!(
+            reason(&checker, good, HOST, NOW - 61),
+            "iat is in the future"
+        );
+    }
+    assert!(reason(&checker, &aud, "other.googleapis.com", NOW).starts_with("aud is"));
+    assert_eq!(reason(&checker, &scope, "other.googleapis.com", NOW), "");
+}
+
+#[test]
+fn wrong_tokens_are_refused() {
+    let checker = checker();
+    let cases = [
+        (json!({"alg": "none"}), json!({}), "alg is \"none\""),
+        (json!({"kid": "x"}), json!({}), "unknown kid \"x\""),
+        (
+            json!({}),
+            json!({"iss": "x"}),
+            "iss is not the service account",
+        ),
+        (
+            json!({}),
+            json!({"sub": "x"}),
+            "sub is not the service account",
+        ),
+        (
+            json!({}),
+            json!({"exp": NOW + 3601}),
+            "exp is not iat + 3600",
+        ),
+        (json!({}), json!({"scope": SCOPE}), "both aud and scope"),
+        (json!({}), json!({"aud": null}), "neither aud nor scope"),
+        (
+            json!({}),
+            json!({"aud": null, "scope": "x"}),
+            "scope does not hold cloud-platform",
+        ),
+    ];
+    for (header, claims, expected) in cases {
+        assert_eq!(
+            reason(&checker, &token(header, claims), HOST, NOW),
+            expected
+        );
+    }
+    let no_slash = token(
+        json!({}),
+        json!({"aud": "https://aiplatform.googleapis.com"}),
+    );
+    assert!(reason(&checker, &no_slash, HOST, NOW).starts_with("aud is"));
+    let good = token(json!({}), json!({}));
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let forged = format!("{message}.{}", b64([7; 256]));
+    assert_eq!(reason(&checker, &forged, HOST, NOW), "bad signature");
+    assert!(reason(&checker, "a.b.c", HOST, NOW).starts_with("header or claims"));
+}
+
+#[test]
+fn access_tokens_come_and_go() {
+    let checker = checker();
+    assert!(reason(&checker, "ya29.x", HOST, NOW).starts_with("neither a JWT"));
+    checker.register("ya29.x".to_owned());
+    assert_eq!(reason(&checker, "ya29.x", HOST, NOW), "");
+    assert!(checker.forget("ya29.x"));
+    assert!(reason(&checker, "ya29.x", HOST, NOW).starts_with("neither a JWT"));
+}
+
+#[test]
+fn credentials_must_be_one_bearer() {
+    let checker = checker();
+    for authorization in [
+        Authorization::None,
+        Authorization::Many,
+        Authorization::One("Basic eDp5".to_owned()),
+    ] {
+        let checked = checker.check(&authorization, HOST, NOW);
+        assert!(!checked.valid);
+        assert_eq!(checked.to_json()["kind"], "none");
+    }
+}
