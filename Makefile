@@ -1,9 +1,95 @@
-# haproxy-vertex. `make help` lists the targets.
+# haproxy-vertex. `make help` lists the targets; they are a contract.
 
 PREFIX ?= /usr
 DESTDIR ?=
 CARGO ?= cargo
+# The HAProxy to build, show and test for.
+HAPROXY ?= $(or $(shell command -v haproxy 2>/dev/null),/usr/sbin/haproxy)
+TRIPLET = $(shell gcc -dumpmachine 2>/dev/null)
+PYTHON = target/venv/bin/python
+TOOLS = target/tools/bin
 
-build-%:
-	$(CARGO) build --release --features lua$(subst .,,$*) --target-dir target/lua$(subst .,,$*)
+help: ## What there is to make
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what is missing: HAProxy, compilers, tools (Debian; asks for sudo where needed)
+	packaging/setup run test lint
+
+build: ## The module for the Lua of the installed HAProxy
+	@packaging/setup run
+	@$(MAKE) --no-print-directory build-$$($(HAPROXY) -vv | sed -n 's/.*Lua version : Lua \(5\.[0-9]\).*/\1/p')
+
+build-all: build-5.3 build-5.4 ## The module for Lua 5.3 and Lua 5.4
+
+build-5.3 build-5.4: build-%:
+	$(CARGO) build --release --locked --features lua$(subst .,,$*) --target-dir target/lua$(subst .,,$*)
 	install -D -m 644 target/lua$(subst .,,$*)/release/libhaproxy_vertex.so dist/lua/$*/haproxy_vertex.so
+
+standin:
+	$(CARGO) build --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
+
+demo: build standin ## Show the main job on real traffic; ONESHOT=1 stops by itself
+	python3 tests/demo/run.py --haproxy $(HAPROXY) $(if $(ONESHOT),--oneshot)
+
+$(PYTHON): tests/e2e/requirements.txt
+	python3 -m venv target/venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
+	touch $(PYTHON)
+
+test-setup:
+	@packaging/setup run test
+
+test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, on the installed HAProxy
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e
+
+test-core:
+	$(CARGO) test --locked
+
+test-c:
+	$(CARGO) build --locked
+	gcc -std=c99 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c -o target/smoke -Ltarget/debug -lhaproxy_vertex -Wl,-rpath,$(CURDIR)/target/debug
+	target/smoke tests/c/vertex.json
+
+test-matrix: test-setup build-all standin $(PYTHON) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
+	for version in 2.6 2.8 3.0 3.2; do \
+	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest tests/e2e || exit 1; \
+	done
+
+header: $(TOOLS)/cbindgen ## Write include/haproxy_vertex.h anew
+	$(TOOLS)/cbindgen -q --config cbindgen.toml --output include/haproxy_vertex.h .
+
+lint: ## Format, lints, licences, header drift, Lua, shell
+	@packaging/setup run lint
+	packaging/lint
+
+bench: test-setup build standin $(PYTHON) ## CPU per request, as ratios in one run: target/bench/summary.json
+	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
+	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY)
+
+install: ## Copy the built modules, scripts, configuration and header below DESTDIR
+	for so in dist/lua/*/haproxy_vertex.so; do \
+	  lua=$$(basename $$(dirname $$so)); \
+	  install -D -m 644 $$so $(DESTDIR)$(PREFIX)/lib/$(TRIPLET)/lua/$$lua/haproxy_vertex.so || exit 1; \
+	done
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex lua/vertex.lua
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/vertex lua/vertex/*.lua
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/haproxy-conf haproxy-conf/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include include/haproxy_vertex.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex README.md CHANGELOG.md docs/*.md
+
+clean: ## Remove all that was built
+	rm -rf target dist
+
+$(TOOLS)/cbindgen:
+	$(CARGO) install --quiet --locked --root target/tools --target-dir target/tools-build cbindgen@0.29.4
+
+$(TOOLS)/stylua:
+	$(CARGO) install --quiet --locked --root target/tools --target-dir target/tools-build --features lua54 stylua@2.6.0
+
+$(TOOLS)/cargo-deny:
+	$(CARGO) install --quiet --locked --root target/tools --target-dir target/tools-build cargo-deny@0.20.2
+
+lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
+
+.PHONY: help setup build build-all build-5.3 build-5.4 standin demo test test-setup test-core test-c \
+	test-matrix header lint lint-tools bench install clean

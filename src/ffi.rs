@@ -1,1 +1,302 @@
-//! C
+//! The C face of the same engine, for hosts without Lua. Every function checks its pointers, lets
+//! no panic out and decides nothing. Statuses keep their numbers for ever.
+
+use std::ffi::{CStr, c_char};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use crate::config::Config;
+use crate::gateway::Gateway;
+use crate::haproxy::Haproxy;
+use crate::oidc::{Answer, Reply};
+use crate::time::{Monotonic, Now, UnixTime};
+
+/// How a call ended.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HvStatus {
+    /// It did what it is for.
+    Ok = 0,
+    /// A pointer that must not be NULL is.
+    Null = 1,
+    /// A text is not UTF-8.
+    NotUtf8 = 2,
+    /// The configuration cannot be used; the error text says why.
+    Config = 3,
+    /// The buffer is too small; the length that is needed was written, or stands in the manual of
+    /// the function.
+    TooSmall = 4,
+    /// There is nothing to do now.
+    Nothing = 5,
+    /// A failure inside; treat it as a refusal.
+    Internal = 6,
+}
+
+/// Both clocks: Unix seconds, and milliseconds of a clock that never steps.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct HvClock {
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub unix_seconds: i64,
+    /// Milliseconds since whatever moment.
+    pub monotonic_millis: i64,
+}
+
+/// The least size of the buffer that `hv_step` writes a URL to, in bytes.
+pub const HV_URL_SIZE: usize = 2048;
+
+/// A configuration at work. Any number of threads may use one at a time.
+#[derive(Debug)]
+pub struct HvGateway(Gateway);
+
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => c"",
+    };
+
+/// The version of this library, as `MAJOR.MINOR.PATCH`; it lives as long as the library.
+#[unsafe(no_mangle)]
+pub extern "C" fn hv_version() -> *const c_char {
+    VERSION.as_ptr()
+}
+
+/// Loads the configuration file `config` for a host that can reach the `backend_count` names in
+/// `backends` (`vertex_<location>`, `vertex_fetch_<host>`), and writes the gateway to `*gateway`:
+/// give it back with `hv_free`. On `HV_STATUS_CONFIG` what is wrong is written to `error`, cut to
+/// `error_size` bytes with the closing NUL.
+///
+/// # Safety
+/// `config` and each of `backends` end in NUL; `backends` holds `backend_count` pointers; `error`
+/// has room for `error_size` bytes or is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hv_open(
+    config: *const c_char,
+    backends: *const *const c_char,
+    backend_count: usize,
+    now: HvClock,
+    gateway: *mut *mut HvGateway,
+    error: *mut c_char,
+    error_size: usize,
+) -> HvStatus {
+    guarded(|| {
+        if gateway.is_null() || (backends.is_null() && backend_count > 0) {
+            return Err(HvStatus::Null);
+        }
+        // SAFETY: the caller promises a text that ends in NUL.
+        let config = unsafe { text(config) }?;
+        let names = (0..backend_count).map(|index| {
+            // SAFETY: the caller promises `backend_count` pointers to texts that end in NUL.
+            unsafe { text(*backends.add(index)) }.map(str::to_owned)
+        });
+        let backends = names.collect::<Result<Vec<_>, _>>()?;
+        // Buffers are HAProxy's business; this host has none to check.
+        let host = Haproxy {
+            backends,
+            bufsize: usize::MAX,
+            maxrewrite: usize::MAX / 2,
+        };
+        let opened = Config::load(config, &read_file)
+            .and_then(|config| Gateway::open(config, &host, now.into()));
+        match opened {
+            Ok(opened) => {
+                let opened = Box::into_raw(Box::new(HvGateway(opened)));
+                // SAFETY: not NULL, and the caller promises that it can be written.
+                unsafe { gateway.write(opened) };
+                Ok(())
+            }
+            Err(problem) => {
+                // SAFETY: the caller promises `error_size` bytes, or NULL.
+                unsafe { write_cut(&problem.to_string(), error, error_size) };
+                Err(HvStatus::Config)
+            }
+        }
+    })
+}
+
+/// Decides on one request: the fields of the rule set's first rule, with line feeds between. The
+/// verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
+/// `verdict_size` is too small for it. What does not begin with `allow|` is a refusal.
+///
+/// # Safety
+/// `gateway` is of `hv_open`; `request` holds `request_length` bytes; `verdict` has room for
+/// `verdict_size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hv_decide(
+    gateway: *const HvGateway,
+    request: *const u8,
+    request_length: usize,
+    now: HvClock,
+    verdict: *mut c_char,
+    verdict_size: usize,
+    length: *mut usize,
+) -> HvStatus {
+    guarded(|| {
+        if verdict.is_null() || length.is_null() {
+            return Err(HvStatus::Null);
+        }
+        // SAFETY: the caller promises a gateway of `hv_open`.
+        let gateway = unsafe { gateway.as_ref() }.ok_or(HvStatus::Null)?;
+        // SAFETY: the caller promises that many bytes.
+        let request = unsafe { bytes(request, request_length) }?;
+        let text = gateway.0.decide(request, now.into());
+        // SAFETY: not NULL, and the caller promises that it can be written.
+        unsafe { length.write(text.len()) };
+        if text.len() > verdict_size {
+            return Err(HvStatus::TooSmall);
+        }
+        // SAFETY: there is room, and a new text does not overlap the caller's buffer.
+        unsafe { verdict.copy_from_nonoverlapping(text.as_ptr().cast(), text.len()) };
+        Ok(())
+    })
+}
+
+/// Does what is due: signs tokens, and names a document that is to be fetched now, by GET. Its
+/// number is written to `*id`, its https URL, closed by NUL, to `url`, which has room for at least
+/// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second.
+///
+/// # Safety
+/// `gateway` is of `hv_open`; `url` has room for `url_size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hv_step(
+    gateway: *const HvGateway,
+    now: HvClock,
+    id: *mut u64,
+    url: *mut c_char,
+    url_size: usize,
+) -> HvStatus {
+    guarded(|| {
+        if id.is_null() || url.is_null() {
+            return Err(HvStatus::Null);
+        }
+        if url_size < HV_URL_SIZE {
+            return Err(HvStatus::TooSmall);
+        }
+        // SAFETY: the caller promises a gateway of `hv_open`.
+        let gateway = unsafe { gateway.as_ref() }.ok_or(HvStatus::Null)?;
+        let fetch = gateway.0.step(now.into()).ok_or(HvStatus::Nothing)?;
+        let text = format!("https://{}{}", fetch.authority, fetch.path);
+        // SAFETY: both not NULL, and the caller promises that they can be written.
+        unsafe {
+            id.write(fetch.id);
+            write_cut(&text, url, url_size);
+        }
+        Ok(())
+    })
+}
+
+/// Takes what fetch `id` brought. `status` 0 says that there was no answer; the headers may be
+/// NULL where the answer has none.
+///
+/// # Safety
+/// `gateway` is of `hv_open`; the headers end in NUL; `body` holds `body_length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hv_answer(
+    gateway: *const HvGateway,
+    id: u64,
+    status: u16,
+    cache_control: *const c_char,
+    age: *const c_char,
+    body: *const u8,
+    body_length: usize,
+    now: HvClock,
+) -> HvStatus {
+    guarded(|| {
+        // SAFETY: the caller promises a gateway of `hv_open`.
+        let gateway = unsafe { gateway.as_ref() }.ok_or(HvStatus::Null)?;
+        let header = |value: *const c_char| match value.is_null() {
+            true => Ok(String::new()),
+            // SAFETY: not NULL, and the caller promises a text that ends in NUL.
+            false => unsafe { text(value) }.map(str::to_owned),
+        };
+        let reply = match status {
+            0 => Reply::Failure("no answer".to_owned()),
+            _ => Reply::Answer(Answer {
+                status,
+                cache_control: header(cache_control)?,
+                age: header(age)?,
+                // SAFETY: the caller promises that many bytes.
+                body: unsafe { bytes(body, body_length) }?.to_vec(),
+            }),
+        };
+        gateway.0.answer(id, &reply, now.into());
+        Ok(())
+    })
+}
+
+/// Ends a gateway; NULL is let be.
+///
+/// # Safety
+/// `gateway` is of `hv_open`, and nobody uses it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hv_free(gateway: *mut HvGateway) {
+    if !gateway.is_null() {
+        // SAFETY: `hv_open` made it from a box, and the caller gives it up.
+        let gateway = unsafe { Box::from_raw(gateway) };
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(gateway)));
+    }
+}
+
+impl From<HvClock> for Now {
+    fn from(clock: HvClock) -> Self {
+        Self {
+            wall: UnixTime(clock.unix_seconds),
+            mono: Monotonic(clock.monotonic_millis),
+        }
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the host's edge, and only while loading"
+)]
+fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+fn guarded(body: impl FnOnce() -> Result<(), HvStatus>) -> HvStatus {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(())) => HvStatus::Ok,
+        Ok(Err(status)) => status,
+        Err(_) => HvStatus::Internal,
+    }
+}
+
+/// # Safety
+/// `value` is NULL or ends in NUL.
+unsafe fn text<'a>(value: *const c_char) -> Result<&'a str, HvStatus> {
+    if value.is_null() {
+        return Err(HvStatus::Null);
+    }
+    // SAFETY: not NULL, and the caller promises that it ends in NUL.
+    unsafe { CStr::from_ptr(value) }
+        .to_str()
+        .map_err(|_| HvStatus::NotUtf8)
+}
+
+/// # Safety
+/// `start` holds `length` bytes, or `length` is 0.
+unsafe fn bytes<'a>(start: *const u8, length: usize) -> Result<&'a [u8], HvStatus> {
+    match (start.is_null(), length) {
+        (_, 0) => Ok(&[]),
+        (true, _) => Err(HvStatus::Null),
+        // SAFETY: not NULL, and the caller promises that many bytes.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(start, length) }),
+    }
+}
+
+/// Writes as much of `text` as fits with a closing NUL.
+///
+/// # Safety
+/// `to` has room for `size` bytes, or is NULL.
+unsafe fn write_cut(text: &str, to: *mut c_char, size: usize) {
+    if to.is_null() || size == 0 {
+        return;
+    }
+    let length = text.len().min(size - 1);
+    // SAFETY: `length` and the NUL fit, and a new text does not overlap the caller's buffer.
+    unsafe {
+        to.copy_from_nonoverlapping(text.as_ptr().cast(), length);
+        to.add(length).write(0);
+    }
+}

@@ -80,18 +80,31 @@ impl Gateway {
         config.check_backends(&haproxy.backends, LOCATION_BACKEND, FETCH_BACKEND)?;
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
-        let accepted = config.issuers.iter().fold(String::new(), |mut text, issuer| {
-            let separator = if text.is_empty() { "" } else { "; or " };
-            let audiences = issuer.audiences.join(" or ");
-            let _ = write!(text, "{separator}issuer {}, audience {audiences}", issuer.issuer);
-            text
-        });
-        let issuers: Vec<_> =
-            config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
+        let accepted = config
+            .issuers
+            .iter()
+            .fold(String::new(), |mut text, issuer| {
+                let separator = if text.is_empty() { "" } else { "; or " };
+                let audiences = issuer.audiences.join(" or ");
+                let _ = write!(
+                    text,
+                    "{separator}issuer {}, audience {audiences}",
+                    issuer.issuer
+                );
+                text
+            });
+        let issuers: Vec<_> = config
+            .issuers
+            .into_iter()
+            .map(|issuer| Issuer::new(issuer, now))
+            .collect();
         for stored in &config.stored_keys {
             for issuer in issuers.iter().filter(|i| i.config.issuer == stored.issuer) {
                 if let Err(why) = issuer.restore(stored, now) {
-                    log::warn!("issuer {}: keys of the state file: {why}", issuer.config.name);
+                    log::warn!(
+                        "issuer {}: keys of the state file: {why}",
+                        issuer.config.name
+                    );
                 }
             }
         }
@@ -100,7 +113,10 @@ impl Gateway {
             sessions: Sessions::default(),
             policy: Policy::new(config.roles),
             bearers: Bearers::new(config.credentials, &locations, &seal, now),
-            locations: locations.into_iter().map(|(location, _)| location).collect(),
+            locations: locations
+                .into_iter()
+                .map(|(location, _)| location)
+                .collect(),
             waiting: Waiting::default(),
             accepted,
         };
@@ -160,7 +176,10 @@ impl Gateway {
         let Ok(request) = Request::parse(request) else {
             return Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
         };
-        let mut facts = Facts { request: Some(&request), ..Facts::default() };
+        let mut facts = Facts {
+            request: Some(&request),
+            ..Facts::default()
+        };
         let session = match self.session(&request, now, since) {
             Ok(session) => session,
             Err(verdict) => return verdict.within(patience).render(&facts, &self.accepted),
@@ -242,14 +261,18 @@ impl Gateway {
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
         self.bearers.step(now);
-        self.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
-            let (number, endpoint) = issuer.step(now)?;
-            Some(Fetch {
-                id: (u64::from(index) << 32) | u64::from(number),
-                authority: endpoint.authority,
-                path: endpoint.path,
+        self.verifier
+            .issuers()
+            .iter()
+            .zip(0_u32..)
+            .find_map(|(issuer, index)| {
+                let (number, endpoint) = issuer.step(now)?;
+                Some(Fetch {
+                    id: (u64::from(index) << 32) | u64::from(number),
+                    authority: endpoint.authority,
+                    path: endpoint.path,
+                })
             })
-        })
     }
 
     /// Takes what a fetch brought; an answer that is no longer awaited is dropped.
@@ -273,8 +296,12 @@ impl Gateway {
     /// The keys of every issuer, as `state_file` reads them back.
     #[must_use]
     pub fn keys_json(&self) -> String {
-        let stored: Vec<StoredKeys> =
-            self.verifier.issuers().iter().filter_map(Issuer::stored).collect();
+        let stored: Vec<StoredKeys> = self
+            .verifier
+            .issuers()
+            .iter()
+            .filter_map(Issuer::stored)
+            .collect();
         serde_json::json!({ "issuers": stored }).to_string()
     }
 }

@@ -45,8 +45,12 @@ impl Haproxy {
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
         for line in texts.iter().flat_map(|text| text.lines()) {
-            let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
-            let (Some(keyword), Some(value)) = (words.next(), words.next()) else { continue };
+            let mut words = line
+                .split_whitespace()
+                .map(|word| word.trim_matches(['"', '\'']));
+            let (Some(keyword), Some(value)) = (words.next(), words.next()) else {
+                continue;
+            };
             let expanded = match value.strip_prefix("${").and_then(|v| v.strip_suffix('}')) {
                 Some(name) => set.get(name).cloned().or_else(|| environment(name)),
                 None => Some(value.to_owned()),

@@ -61,11 +61,16 @@ impl Json {
     /// Whole seconds of a `NumericDate` (RFC 7519 section 2); a fraction is cut.
     #[must_use]
     pub fn as_numeric_date(&self) -> Option<i64> {
-        let Self::Number(number) = self else { return None };
+        let Self::Number(number) = self else {
+            return None;
+        };
         number.as_i64().or_else(|| {
             let text = number.to_string();
             let (whole, fraction) = text.split_once('.')?;
-            fraction.bytes().all(|b| b.is_ascii_digit()).then(|| whole.parse().ok())?
+            fraction
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| whole.parse().ok())?
         })
     }
 }

@@ -17,9 +17,9 @@ pub mod gateway;
 pub mod google;
 pub mod haproxy;
 pub mod jose;
-pub mod json;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod journal;
+pub mod json;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod lua;
 pub mod oidc;

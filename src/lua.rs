@@ -25,14 +25,19 @@ static STARTED: Lazy<Instant> = Lazy::new(
 
 #[allow(clippy::disallowed_methods, reason = "the host's edge")]
 fn now() -> Now {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
     Now {
         wall: UnixTime(i64::try_from(wall).unwrap_or(i64::MAX)),
         mono: Monotonic(i64::try_from(STARTED.elapsed().as_millis()).unwrap_or(i64::MAX)),
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the host's edge, and only while loading"
+)]
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
@@ -44,7 +49,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("version", env!("CARGO_PKG_VERSION"))?;
     exports.set("check", lua.create_function(check)?)?;
     exports.set("open", lua.create_function(open)?)?;
-    exports.set("is_sound_shared", lua.create_function(is_sound_shared)?)?;
+    exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
@@ -54,7 +59,10 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("answer", lua.create_function(answer)?)?;
     exports.set("fail", lua.create_function(fail)?)?;
     exports.set("keys_json", lua.create_function(keys_json)?)?;
-    exports.set("next_log", lua.create_function(|_, ()| Ok(journal::next().unzip()))?)?;
+    exports.set(
+        "next_log",
+        lua.create_function(|_, ()| Ok(journal::next().unzip()))?,
+    )?;
     #[cfg(feature = "faults")]
     #[allow(clippy::panic, reason = "that is what it is for")]
     exports.set(
@@ -74,7 +82,15 @@ fn check(_: &Lua, file: String) -> Result<Option<String>> {
 /// Sets the configuration to work with HAProxy's backends; the first thread to come does it for
 /// all. What is wrong is returned.
 fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<String>> {
-    let opened = GATEWAY.get_or_try_init(|| load(&file, Haproxy { backends, ..haproxy() }));
+    let opened = GATEWAY.get_or_try_init(|| {
+        load(
+            &file,
+            Haproxy {
+                backends,
+                ..haproxy()
+            },
+        )
+    });
     Ok(opened.err().map(|error| error.to_string()))
 }
 
@@ -83,7 +99,10 @@ fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigErro
 }
 
 /// HAProxy's own files; a folder stands for its `.cfg` files in the order of their names.
-#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the host's edge, and only while loading"
+)]
 fn haproxy() -> Haproxy {
     let mut texts = Vec::new();
     for name in configuration_files(std::env::args()) {
@@ -95,38 +114,64 @@ fn haproxy() -> Haproxy {
             Err(_) => vec![name.into()],
         };
         files.sort();
-        texts.extend(files.iter().filter_map(|file| std::fs::read_to_string(file).ok()));
+        texts.extend(
+            files
+                .iter()
+                .filter_map(|file| std::fs::read_to_string(file).ok()),
+        );
     }
     Haproxy::read(&texts, &|name| std::env::var(name).ok())
 }
 
-/// Whether one Lua can serve all threads (`lua-load`), by HAProxy's `show info`: 3.0 mended the
-/// lock that guards it.
-fn is_sound_shared(_: &Lua, info: Table) -> Result<bool> {
-    let text = |name| info.get::<Option<String>>(name).map(Option::unwrap_or_default);
+/// Why one Lua cannot serve all threads (`lua-load`), by HAProxy's `show info`: only 3.0 mended the
+/// lock that guards it. `thread` 0 is the Lua that all threads share.
+fn refuse_shared(_: &Lua, (thread, info): (u32, Table)) -> Result<Option<&'static str>> {
+    let text = |name| {
+        info.get::<Option<String>>(name)
+            .map(Option::unwrap_or_default)
+    };
     let version = text("Version")?;
-    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    Ok(text("Nbthread")? == "1" || major.is_some_and(|major| major >= 3))
+    let major = version
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
+    let sound = thread > 0 || text("Nbthread")? == "1" || major.is_some_and(|major| major >= 3);
+    Ok((!sound).then_some(
+        "write lua-load-per-thread instead of lua-load: before HAProxy 3.0 one Lua for several \
+         threads is not sound",
+    ))
 }
 
 fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
-    let verdict = GATEWAY.get().map(|gateway| gateway.decide(&request.as_bytes(), now()));
-    verdict.map(|verdict| lua.create_string(verdict)).transpose()
+    let verdict = GATEWAY
+        .get()
+        .map(|gateway| gateway.decide(&request.as_bytes(), now()));
+    verdict
+        .map(|verdict| lua.create_string(verdict))
+        .transpose()
 }
 
 fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
-    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(now())))
+    Ok(GATEWAY
+        .get()
+        .map_or(0, |gateway| gateway.start_waiting(now())))
 }
 
 fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<(Option<LuaString>, bool)> {
-    let Some(gateway) = GATEWAY.get() else { return Ok((None, true)) };
+    let Some(gateway) = GATEWAY.get() else {
+        return Ok((None, true));
+    };
     let (verdict, settled) = gateway.resume(&request.as_bytes(), ticket, now());
     Ok((Some(lua.create_string(verdict)?), settled))
 }
 
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
-    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
-    header.map(|header| lua.create_string(header.as_bytes())).transpose()
+    let header = GATEWAY
+        .get()
+        .and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
+    header
+        .map(|header| lua.create_string(header.as_bytes()))
+        .transpose()
 }
 
 fn fetchers(_: &Lua, (): ()) -> Result<usize> {
@@ -136,14 +181,21 @@ fn fetchers(_: &Lua, (): ()) -> Result<usize> {
 /// The number, authority and path of the fetch that is due now.
 fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
     let fetch = GATEWAY.get().and_then(|gateway| gateway.step(now()));
-    Ok(fetch.map_or((None, None, None), |f| (Some(f.id), Some(f.authority), Some(f.path))))
+    Ok(fetch.map_or((None, None, None), |f| {
+        (Some(f.id), Some(f.authority), Some(f.path))
+    }))
 }
 
 fn answer(
     _: &Lua,
     (id, status, cache_control, age, body): (u64, u16, String, String, LuaString),
 ) -> Result<()> {
-    let answer = Answer { status, cache_control, age, body: body.as_bytes().to_vec() };
+    let answer = Answer {
+        status,
+        cache_control,
+        age,
+        body: body.as_bytes().to_vec(),
+    };
     if let Some(gateway) = GATEWAY.get() {
         gateway.answer(id, &Reply::Answer(answer), now());
     }

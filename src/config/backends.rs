@@ -15,7 +15,9 @@ pub(super) fn check(
     let is_there = |name: &str| backends.iter().any(|backend| backend == name);
     for (role_index, role) in config.roles.iter().enumerate() {
         for (index, pattern) in role.may.locations.iter().enumerate() {
-            let Some(location) = pattern.exact() else { continue };
+            let Some(location) = pattern.exact() else {
+                continue;
+            };
             let name = format!("{location_prefix}{location}");
             if !is_there(&name) {
                 let at = format!("/roles/{role_index}/may/locations/{index}");
@@ -24,7 +26,9 @@ pub(super) fn check(
         }
     }
     for (issuer_index, issuer) in config.issuers.iter().enumerate() {
-        let KeySource::Fetched { hosts, .. } = &issuer.source else { continue };
+        let KeySource::Fetched { hosts, .. } = &issuer.source else {
+            continue;
+        };
         for authority in hosts {
             let name = format!("{fetch_prefix}{authority}");
             if !is_there(&name) {

@@ -20,7 +20,10 @@ pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<I
         let at = format!("/issuers/{index}");
         let issuer = self::issuer(issuer, &at, files)?;
         if issuers.iter().any(|former| former.issuer == issuer.issuer) {
-            let problem = format!("{} stands twice; list all its audiences once", issuer.issuer);
+            let problem = format!(
+                "{} stands twice; list all its audiences once",
+                issuer.issuer
+            );
             return Err(ConfigError::at(format!("{at}/issuer"), problem));
         }
         issuers.push(issuer);
@@ -64,12 +67,17 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
             for (index, host) in raw.jwks_hosts.iter().enumerate() {
                 let endpoint = Endpoint::parse(&format!("https://{host}/"));
                 let endpoint = endpoint.map_err(|_| {
-                    let problem = format!("{host}: a host name is wanted, without https:// and path");
+                    let problem =
+                        format!("{host}: a host name is wanted, without https:// and path");
                     ConfigError::at(format!("{at}/jwks_hosts/{index}"), problem)
                 })?;
                 hosts.push(endpoint.authority);
             }
-            KeySource::Fetched { discovery, jwks, hosts }
+            KeySource::Fetched {
+                discovery,
+                jwks,
+                hosts,
+            }
         }
     };
     let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {
@@ -93,7 +101,13 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
 
 fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
     non_empty(at, names, "an algorithm")?;
-    let known = || Algorithm::ALL.iter().map(|alg| alg.name()).collect::<Vec<_>>().join(", ");
+    let known = || {
+        Algorithm::ALL
+            .iter()
+            .map(|alg| alg.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     let algorithm = |(index, name): (usize, &String)| {
         Algorithm::from_name(name).ok_or_else(|| {
             let problem = format!("{name} is not supported: one of {} is wanted", known());
@@ -107,8 +121,15 @@ pub(super) fn credentials(
     raw: Vec<raw::Credential>,
     files: &Files<'_>,
 ) -> Checked<Vec<Credential>> {
-    non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
-    unique("/credentials", raw.iter().map(|credential| credential.name.as_str()))?;
+    non_empty(
+        "/credentials",
+        &raw,
+        "a Google identity for roles to act as",
+    )?;
+    unique(
+        "/credentials",
+        raw.iter().map(|credential| credential.name.as_str()),
+    )?;
     let credential = |(index, raw): (usize, raw::Credential)| {
         let at = format!("/credentials/{index}");
         name(&format!("{at}/name"), &raw.name)?;
@@ -116,9 +137,12 @@ pub(super) fn credentials(
             .read(&raw.file)
             .map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
         let source = match (raw.r#type, raw.form) {
-            (raw::CredentialType::ServiceAccount, form) => ServiceAccount::parse(&file).map(|account| {
-                CredentialSource::ServiceAccount { account, form: form.unwrap_or_default() }
-            }),
+            (raw::CredentialType::ServiceAccount, form) => {
+                ServiceAccount::parse(&file).map(|account| CredentialSource::ServiceAccount {
+                    account,
+                    form: form.unwrap_or_default(),
+                })
+            }
             (raw::CredentialType::AccessToken, None) => CredentialSource::access_token(&file),
             (raw::CredentialType::AccessToken, Some(_)) => {
                 let problem = "only a service_account has a form: leave it out";
@@ -128,7 +152,10 @@ pub(super) fn credentials(
         let file = raw.file.display();
         let source = source
             .map_err(|why| ConfigError::at(format!("{at}/file"), format!("{file}: {why}")))?;
-        Ok(Credential { name: raw.name, source })
+        Ok(Credential {
+            name: raw.name,
+            source,
+        })
     };
     raw.into_iter().enumerate().map(credential).collect()
 }
@@ -138,12 +165,18 @@ pub(super) fn roles(
     issuers: &[IssuerConfig],
     credentials: &[Credential],
 ) -> Checked<Vec<Role>> {
-    non_empty("/roles", &raw, "a role; without one, every request is refused")?;
+    non_empty(
+        "/roles",
+        &raw,
+        "a role; without one, every request is refused",
+    )?;
     unique("/roles", raw.iter().map(|role| role.name.as_str()))?;
     let role = |(index, raw): (usize, raw::Role)| {
         let at = format!("/roles/{index}");
         name(&format!("{at}/name"), &raw.name)?;
-        let names = credentials.iter().map(|credential| credential.name.as_str());
+        let names = credentials
+            .iter()
+            .map(|credential| credential.name.as_str());
         let credential = place_of(&format!("{at}/as"), "credential", &raw.r#as, names)?;
         Ok(Role {
             name: raw.name,
@@ -175,24 +208,39 @@ fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<Who> {
             }
         }
         _ => {
-            let problem = "either `groups` or `subjects` (or both), or `\"anyone\": true` is wanted";
+            let problem =
+                "either `groups` or `subjects` (or both), or `\"anyone\": true` is wanted";
             return Err(ConfigError::at(at, problem));
         }
     };
-    Ok(Who { issuer: raw.issuer, members })
+    Ok(Who {
+        issuer: raw.issuer,
+        members,
+    })
 }
 
 fn may(raw: &raw::May, at: &str) -> Checked<May> {
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
-    let model = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
-    let methods = || Method::ALL.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
+    let model =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
+    let methods = || {
+        Method::ALL
+            .iter()
+            .map(|m| m.name())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     Ok(May {
         projects: patterns(&format!("{at}/projects"), &raw.projects, |text| {
-            text.bytes().all(lower).then_some(()).ok_or_else(|| "a project's id or number".to_owned())
+            text.bytes()
+                .all(lower)
+                .then_some(())
+                .ok_or_else(|| "a project's id or number".to_owned())
         })?,
         locations: patterns(&format!("{at}/locations"), &raw.locations, |text| {
             let fits = text == "*" || (text.bytes().all(lower) && !text.contains('*'));
-            fits.then_some(()).ok_or_else(|| "a location like us-central1, or * alone".to_owned())
+            fits.then_some(())
+                .ok_or_else(|| "a location like us-central1, or * alone".to_owned())
         })?,
         models: patterns(&format!("{at}/models"), &raw.models, |text| {
             let fits = text == "*" || (text.bytes().all(model) && text.matches('/').count() == 1);
@@ -201,8 +249,11 @@ fn may(raw: &raw::May, at: &str) -> Checked<May> {
         })?,
         methods: patterns(&format!("{at}/methods"), &raw.methods, |text| {
             let pattern = Pattern::new(text);
-            let fits = Method::ALL.iter().any(|method| pattern.matches(method.name()));
-            fits.then_some(()).ok_or_else(|| format!("one of {}, or *", methods()))
+            let fits = Method::ALL
+                .iter()
+                .any(|method| pattern.matches(method.name()));
+            fits.then_some(())
+                .ok_or_else(|| format!("one of {}, or *", methods()))
         })?,
     })
 }
@@ -215,7 +266,10 @@ fn patterns(
     non_empty(at, texts, "a value, or \"*\" for all")?;
     let pattern = |(index, text): (usize, &String)| match check(text) {
         Ok(()) if !text.is_empty() => Ok(Pattern::new(text)),
-        Ok(()) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a value is wanted")),
+        Ok(()) => Err(ConfigError::at(
+            format!("{at}/{index}"),
+            "empty; a value is wanted",
+        )),
         Err(wanted) => {
             let problem = format!("\"{text}\" matches nothing: {wanted} is wanted");
             Err(ConfigError::at(format!("{at}/{index}"), problem))
@@ -229,8 +283,9 @@ fn name(at: &str, name: &str) -> Checked<()> {
     match (1..=NAME_LIMIT).contains(&name.len()) && name.bytes().all(plain) {
         true => Ok(()),
         false => {
-            let problem =
-                format!("\"{name}\": 1 to {NAME_LIMIT} of letters, digits, `.`, `_`, `-` are wanted");
+            let problem = format!(
+                "\"{name}\": 1 to {NAME_LIMIT} of letters, digits, `.`, `_`, `-` are wanted"
+            );
             Err(ConfigError::at(at, problem))
         }
     }
@@ -245,7 +300,10 @@ fn non_empty<T>(at: &str, list: &[T], wanted: &str) -> Checked<()> {
 
 fn texts(at: &str, list: &[String]) -> Checked<()> {
     match list.iter().position(String::is_empty) {
-        Some(index) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a text is wanted")),
+        Some(index) => Err(ConfigError::at(
+            format!("{at}/{index}"),
+            "empty; a text is wanted",
+        )),
         None => Ok(()),
     }
 }
@@ -270,6 +328,9 @@ fn place_of<'n>(
     let known = names.clone();
     names.position(|known| known == name).ok_or_else(|| {
         let known = known.collect::<Vec<_>>().join(", ");
-        ConfigError::at(at, format!("there is no {noun} \"{name}\": one of {known} is wanted"))
+        ConfigError::at(
+            at,
+            format!("there is no {noun} \"{name}\": one of {known} is wanted"),
+        )
     })
 }

@@ -28,7 +28,10 @@ const RETRY_AFTER_SECS: u8 = 5;
 /// The outcome of a decision.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Verdict<'v> {
-    Allow { target: &'v Target<'v>, handle: &'v str },
+    Allow {
+        target: &'v Target<'v>,
+        handle: &'v str,
+    },
     Deny(Reason),
     /// Undecided; the reason is what to say if it stays so.
     Wait(Reason),
@@ -68,7 +71,13 @@ fn refusal(
     accepted: &str,
 ) {
     let status = reason.status();
-    let _ = write!(out, "{}|{}|{}|", decision.name(), status.code, reason.code());
+    let _ = write!(
+        out,
+        "{}|{}|{}|",
+        decision.name(),
+        status.code,
+        reason.code()
+    );
     match (status.code, reason.bearer_error()) {
         (401, Some(error)) => {
             let text = reason.text();
@@ -93,7 +102,10 @@ fn error_json(reason: Reason, accepted: &str) -> String {
     let status = reason.status();
     let message = match reason {
         Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
-            format!("{}; this gateway wants a token of {accepted}", reason.text())
+            format!(
+                "{}; this gateway wants a token of {accepted}",
+                reason.text()
+            )
         }
         _ => reason.text().to_owned(),
     };

@@ -70,9 +70,10 @@ impl Bearers {
             for (location, host) in locations {
                 let bearer = match &credential.source {
                     CredentialSource::ServiceAccount { .. } => None,
-                    CredentialSource::AccessToken(token) => {
-                        Some(Bearer { header: header(token), issued: None })
-                    }
+                    CredentialSource::AccessToken(token) => Some(Bearer {
+                        header: header(token),
+                        issued: None,
+                    }),
                 };
                 slots.push(Slot {
                     credential: index,
@@ -83,9 +84,16 @@ impl Bearers {
                 });
             }
         }
-        let by_handle =
-            slots.iter().enumerate().map(|(index, slot)| (slot.handle.clone(), index)).collect();
-        let bearers = Self { credentials, slots, by_handle };
+        let by_handle = slots
+            .iter()
+            .enumerate()
+            .map(|(index, slot)| (slot.handle.clone(), index))
+            .collect();
+        let bearers = Self {
+            credentials,
+            slots,
+            by_handle,
+        };
         while bearers.step(now) {}
         bearers
     }
@@ -115,23 +123,32 @@ impl Bearers {
     pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
         let slot = self.slots.get(*self.by_handle.get(handle)?)?;
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().filter(|bearer| bearer.sendable(now.wall)).map(|b| Arc::clone(&b.header))
+        bearer
+            .as_ref()
+            .filter(|bearer| bearer.sendable(now.wall))
+            .map(|b| Arc::clone(&b.header))
     }
 
     /// Signs what is due, a few at a time; whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
         let due = self.slots.iter().filter(|slot| slot.is_due(now.wall));
-        due.take(SIGNED_A_STEP).fold(false, |signed, slot| self.sign(slot, now) || signed)
+        due.take(SIGNED_A_STEP)
+            .fold(false, |signed, slot| self.sign(slot, now) || signed)
     }
 
     fn sign(&self, slot: &Slot, now: Now) -> bool {
-        let Some(credential) = self.credentials.get(slot.credential) else { return false };
+        let Some(credential) = self.credentials.get(slot.credential) else {
+            return false;
+        };
         let CredentialSource::ServiceAccount { account, form } = &credential.source else {
             return false;
         };
         match account.sign(*form, &slot.host, now.wall) {
             Ok(signed) => {
-                let bearer = Bearer { header: header(&signed.token), issued: Some(signed.issued) };
+                let bearer = Bearer {
+                    header: header(&signed.token),
+                    issued: Some(signed.issued),
+                };
                 *slot.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
                 true
             }
@@ -167,7 +184,9 @@ impl Slot {
 
     fn is_due(&self, now: UnixTime) -> bool {
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().is_none_or(|bearer| !bearer.good_for(RENEW_SECS, now))
+        bearer
+            .as_ref()
+            .is_none_or(|bearer| !bearer.good_for(RENEW_SECS, now))
     }
 }
 
@@ -177,9 +196,8 @@ impl Bearer {
     }
 
     fn good_for(&self, secs: i64, now: UnixTime) -> bool {
-        self.issued.is_none_or(|issued| {
-            issued - now <= AHEAD_SECS && issued + LIFETIME_SECS - now > secs
-        })
+        self.issued
+            .is_none_or(|issued| issued - now <= AHEAD_SECS && issued + LIFETIME_SECS - now > secs)
     }
 }
 

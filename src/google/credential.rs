@@ -53,7 +53,9 @@ impl CredentialSource {
             return Err("an access token on a line of its own is wanted".to_owned());
         }
         if token.len() > MAX_ACCESS_TOKEN_BYTES {
-            return Err(format!("an access token of at most {MAX_ACCESS_TOKEN_BYTES} bytes is wanted"));
+            return Err(format!(
+                "an access token of at most {MAX_ACCESS_TOKEN_BYTES} bytes is wanted"
+            ));
         }
         Ok(Self::AccessToken(Zeroizing::new(token.to_owned())))
     }

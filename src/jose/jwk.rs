@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
+use crate::error::Reason;
 use crate::jose::encoding::{base64url, from_base64url};
 use crate::jose::{Algorithm, Compact, PublicKey};
-use crate::error::Reason;
 use crate::json::Json;
 
 const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -56,7 +56,8 @@ impl Key {
         if token.header.alg != self.alg {
             return Err(Reason::AlgNotAllowed);
         }
-        self.public.verify(token.signing_input().as_bytes(), token.signature())
+        self.public
+            .verify(token.signing_input().as_bytes(), token.signature())
     }
 
     /// Reads one member of `keys`, or says why it cannot be used.
@@ -69,7 +70,10 @@ impl Key {
         }
         if let Some(operations) = jwk.get("key_ops") {
             let operations = operations.as_array().unwrap_or_default();
-            if !operations.iter().any(|operation| operation.as_str() == Some("verify")) {
+            if !operations
+                .iter()
+                .any(|operation| operation.as_str() == Some("verify"))
+            {
                 return Err("its key_ops lack verify");
             }
         }
@@ -86,12 +90,21 @@ impl Key {
                 (PublicKey::Rsa { n, e }, Algorithm::Rs256)
             }
             (Some("EC"), Some("P-256")) => {
-                let x = number("x").filter(|x| x.len() == 32).ok_or("x is not 32 bytes")?;
-                let y = number("y").filter(|y| y.len() == 32).ok_or("y is not 32 bytes")?;
-                (PublicKey::P256([&[4], x.as_slice(), &y].concat()), Algorithm::Es256)
+                let x = number("x")
+                    .filter(|x| x.len() == 32)
+                    .ok_or("x is not 32 bytes")?;
+                let y = number("y")
+                    .filter(|y| y.len() == 32)
+                    .ok_or("y is not 32 bytes")?;
+                (
+                    PublicKey::P256([&[4], x.as_slice(), &y].concat()),
+                    Algorithm::Es256,
+                )
             }
             (Some("OKP"), Some("Ed25519")) => {
-                let x = number("x").filter(|x| x.len() == 32).ok_or("x is not 32 bytes")?;
+                let x = number("x")
+                    .filter(|x| x.len() == 32)
+                    .ok_or("x is not 32 bytes")?;
                 (PublicKey::Ed25519(x), Algorithm::EdDsa)
             }
             _ => return Err("a key type that is not supported"),
@@ -99,14 +112,19 @@ impl Key {
         // RFC 7517 makes `alg` optional: without it the key type says which one it is.
         let alg = match text("alg") {
             None => family,
-            Some(name) => Algorithm::from_name(name).filter(|alg| *alg == family).ok_or(
-                "its alg is not supported, or not for its key type",
-            )?,
+            Some(name) => Algorithm::from_name(name)
+                .filter(|alg| *alg == family)
+                .ok_or("its alg is not supported, or not for its key type")?,
         };
         if !allowed.contains(&alg) {
             return Err("its algorithm is not on the issuer's list");
         }
-        Ok(Self { kid, alg, public, retired: AtomicBool::new(false) })
+        Ok(Self {
+            kid,
+            alg,
+            public,
+            retired: AtomicBool::new(false),
+        })
     }
 
     fn same_as(&self, other: &Self) -> bool {
@@ -126,7 +144,9 @@ impl KeySet {
     /// Not JSON, too large, or no key left.
     pub fn parse(bytes: &[u8], allowed: &[Algorithm]) -> Result<Self, JwksError> {
         if bytes.len() > MAX_JWKS_BYTES {
-            return Err(JwksError(format!("a key set of at most {MAX_JWKS_BYTES} bytes is wanted")));
+            return Err(JwksError(format!(
+                "a key set of at most {MAX_JWKS_BYTES} bytes is wanted"
+            )));
         }
         let json = Json::parse(bytes).map_err(|why| JwksError(format!("not JSON: {why}")))?;
         let members = json
@@ -140,12 +160,19 @@ impl KeySet {
         let mut passed_over = Vec::new();
         for (index, member) in members.iter().enumerate() {
             match Key::from_json(member, allowed) {
-                Ok(key) => set.0.entry(key.kid.clone()).or_default().push(Arc::new(key)),
+                Ok(key) => set
+                    .0
+                    .entry(key.kid.clone())
+                    .or_default()
+                    .push(Arc::new(key)),
                 Err(why) => passed_over.push(format!("keys[{index}]: {why}")),
             }
         }
         if set.0.is_empty() {
-            return Err(JwksError(format!("no usable key: {}", passed_over.join("; "))));
+            return Err(JwksError(format!(
+                "no usable key: {}",
+                passed_over.join("; ")
+            )));
         }
         Ok(set)
     }
@@ -195,7 +222,10 @@ impl KeySet {
     pub fn to_json(&self) -> serde_json::Value {
         let mut keys: Vec<_> = self.0.values().flatten().collect();
         keys.sort_by(|a, b| a.kid.cmp(&b.kid));
-        let keys: Vec<_> = keys.into_iter().map(|key| PublishedKey::from(key.as_ref())).collect();
+        let keys: Vec<_> = keys
+            .into_iter()
+            .map(|key| PublishedKey::from(key.as_ref()))
+            .collect();
         serde_json::json!({ "keys": keys })
     }
 }
@@ -213,17 +243,34 @@ impl<'k> From<&'k Key> for PublishedKey<'k> {
         let name = str::to_owned;
         let numbers = match &key.public {
             PublicKey::Rsa { n, e } => {
-                vec![("kty", name("RSA")), ("n", base64url(n)), ("e", base64url(e))]
+                vec![
+                    ("kty", name("RSA")),
+                    ("n", base64url(n)),
+                    ("e", base64url(e)),
+                ]
             }
             PublicKey::P256(point) => {
                 let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
                 let curve = name("P-256");
-                vec![("kty", name("EC")), ("crv", curve), ("x", base64url(x)), ("y", base64url(y))]
+                vec![
+                    ("kty", name("EC")),
+                    ("crv", curve),
+                    ("x", base64url(x)),
+                    ("y", base64url(y)),
+                ]
             }
             PublicKey::Ed25519(x) => {
-                vec![("kty", name("OKP")), ("crv", name("Ed25519")), ("x", base64url(x))]
+                vec![
+                    ("kty", name("OKP")),
+                    ("crv", name("Ed25519")),
+                    ("x", base64url(x)),
+                ]
             }
         };
-        Self { kid: &key.kid, alg: key.alg.name(), numbers: numbers.into_iter().collect() }
+        Self {
+            kid: &key.kid,
+            alg: key.alg.name(),
+            numbers: numbers.into_iter().collect(),
+        }
     }
 }

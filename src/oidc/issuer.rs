@@ -102,7 +102,11 @@ impl Issuer {
     pub fn new(mut config: IssuerConfig, now: Now) -> Self {
         let (keys, refresh) = match &mut config.source {
             KeySource::File(keys) => (std::mem::take(keys), None),
-            KeySource::Fetched { discovery, jwks, hosts } => {
+            KeySource::Fetched {
+                discovery,
+                jwks,
+                hosts,
+            } => {
                 let refresh = Refresh::new(
                     config.issuer.clone(),
                     discovery.clone(),
@@ -113,8 +117,15 @@ impl Issuer {
                 (KeySet::default(), Some(Mutex::new(refresh)))
             }
         };
-        let current = RwLock::new(Current { keys: Arc::new(keys), fetched: None });
-        Self { config, current, refresh }
+        let current = RwLock::new(Current {
+            keys: Arc::new(keys),
+            fetched: None,
+        });
+        Self {
+            config,
+            current,
+            refresh,
+        }
     }
 
     /// The keys called `kid`, or what to do without them.
@@ -144,7 +155,10 @@ impl Issuer {
         };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys.replacing(&current.keys);
-        *current = Current { keys: Arc::new(keys), fetched: Some((now.mono, now.wall)) };
+        *current = Current {
+            keys: Arc::new(keys),
+            fetched: Some((now.mono, now.wall)),
+        };
     }
 
     /// The keys, for the next process.
@@ -173,14 +187,19 @@ impl Issuer {
             .map_err(|why| why.to_string())?;
         let fetched = (now.mono.plus_secs(-age.max(0)), UnixTime(stored.fetched_at));
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Current { keys: Arc::new(keys), fetched: Some(fetched) };
+        *current = Current {
+            keys: Arc::new(keys),
+            fetched: Some(fetched),
+        };
         Ok(())
     }
 
     /// The keys now. Those that were not renewed for too long retire, with all they verified.
     fn current(&self, now: Monotonic) -> Arc<KeySet> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let age = current.fetched.map_or(0, |(fetched, _)| now.millis_since(fetched));
+        let age = current
+            .fetched
+            .map_or(0, |(fetched, _)| now.millis_since(fetched));
         if age > KEYS_SERVE_SECS * 1000 {
             current.keys.retire();
             return Arc::default();

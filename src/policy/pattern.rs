@@ -85,9 +85,13 @@ fn starred(mut pattern: &[u8], mut text: &[u8]) -> bool {
             }
             (None, None) => return true,
             _ => {
-                let Some((after, from)) = latest_star else { return false };
+                let Some((after, from)) = latest_star else {
+                    return false;
+                };
                 // The star takes one byte more.
-                let Some((taken, rest)) = from.split_first() else { return false };
+                let Some((taken, rest)) = from.split_first() else {
+                    return false;
+                };
                 if *taken == b'/' {
                     return false;
                 }
