@@ -65,7 +65,10 @@ impl Key {
         let text = |name: &str| jwk.get(name).and_then(Json::as_str);
         let number = |name: &str| text(name).and_then(from_base64url);
         let kid = text("kid").ok_or("no kid")?.to_owned();
-        if text("use").is_some_and(|usage| usage != "sig") {
+        if jwk
+            .get("use")
+            .is_some_and(|usage| usage.as_str() != Some("sig"))
+        {
             return Err("its use is not sig");
         }
         if let Some(operations) = jwk.get("key_ops") {
@@ -110,9 +113,11 @@ impl Key {
             _ => return Err("a key type that is not supported"),
         };
         // RFC 7517 makes `alg` optional: without it the key type says which one it is.
-        let alg = match text("alg") {
+        let alg = match jwk.get("alg") {
             None => family,
-            Some(name) => Algorithm::from_name(name)
+            Some(name) => name
+                .as_str()
+                .and_then(Algorithm::from_name)
                 .filter(|alg| *alg == family)
                 .ok_or("its alg is not supported, or not for its key type")?,
         };
@@ -160,11 +165,13 @@ impl KeySet {
         let mut passed_over = Vec::new();
         for (index, member) in members.iter().enumerate() {
             match Key::from_json(member, allowed) {
-                Ok(key) => set
-                    .0
-                    .entry(key.kid.clone())
-                    .or_default()
-                    .push(Arc::new(key)),
+                Ok(key) => {
+                    let keys = set.0.entry(key.kid.clone()).or_default();
+                    // One that stands twice counts once, so that its removal retires it whole.
+                    if !keys.iter().any(|known| known.same_as(&key)) {
+                        keys.push(Arc::new(key));
+                    }
+                }
                 Err(why) => passed_over.push(format!("keys[{index}]: {why}")),
             }
         }
@@ -196,7 +203,7 @@ impl KeySet {
     }
 
     /// Takes the place of `former`: keys that stay are the same ones, so that what they verified
-    /// stays verified; keys that are gone are retired.
+    /// stays verified; keys that are gone are retired. One that had retired comes back as a new one.
     #[must_use]
     pub fn replacing(mut self, former: &Self) -> Self {
         for old in former.0.values().flatten() {
@@ -205,7 +212,8 @@ impl KeySet {
                 .get_mut(&old.kid)
                 .and_then(|keys| keys.iter_mut().find(|new| new.same_as(old)));
             match kept {
-                Some(new) => *new = Arc::clone(old),
+                Some(new) if old.is_current() => *new = Arc::clone(old),
+                Some(_) => {}
                 None => old.retire(),
             }
         }

@@ -1,0 +1,93 @@
+"""The product with one of its native functions broken: a script that Lua finds before the module,
+loads the real one and puts another function in its place."""
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from support.place import ROOT, SHARE, lua_version
+
+# Each is the body of a Lua function that takes `...`; `real` is what it stands for.
+FAULTS = {
+    "none": "return real(...)",
+    "raises": 'error("broken on purpose", 0)',
+    "raises_a_table": "error({})",
+    "panics": "return native.panic()",
+    "returns_nothing": "return",
+    "returns_false": "return false",
+    "returns_true": "return true",
+    "returns_a_number": "return 7",
+    "returns_a_table": "return {}",
+    "returns_an_empty_text": 'return ""',
+    "returns_a_text": 'return "broken on purpose"',
+    "returns_bearer": 'return "Bearer"',
+    "allows": 'return "allow", true',
+    "allows_a_location": 'return "allow|us-central1", true',
+    "allows_with_a_forged_handle": (
+        'return "allow|us-central1|us-central1-aiplatform.googleapis.com|/v1/x|0.deadbeef|x", true'
+    ),
+    "allows_in_capitals": 'return "ALLOW|us-central1|h|/v1/x|0.deadbeef|x", true',
+    "denies_with_200": 'return "deny|200|x", true',
+    "never_ends": "while true do end",
+    # For what is called again and again: right at first.
+    "raises_the_third_time": 'if times >= 3 then error("broken on purpose", 0) end return real(...)',
+    "panics_the_third_time": "if times >= 3 then return native.panic() end return real(...)",
+    "returns_nothing_the_third_time": "if times >= 3 then return end return real(...)",
+    "allows_the_third_time": 'if times >= 3 then return "allow", true end return real(...)',
+}
+
+_SHIM = """\
+local native = assert(package.loadlib("{module}", "luaopen_haproxy_vertex"))()
+local real = assert(native.{function}, "no such function")
+local times = 0
+native.{function} = function(...)
+  times = times + 1
+  io.stderr:write("reached {function} {fault}\\n")
+  {body}
+end
+return native
+"""
+
+
+def reached(function: str, fault: str) -> str:
+    """What HAProxy's stderr holds once the broken function has been called."""
+    return f"reached {function} {fault}\n"
+
+
+def broken_share(folder: Path, function: str, fault: str) -> Path:
+    """A copy of the Lua scripts that works with the broken module, for `VERTEX_SHARE`."""
+    body = FAULTS[fault]
+    lua = lua_version()
+    module = module_with_panic() if "panic" in body else ROOT / "dist/lua" / lua / "haproxy_vertex.so"
+    share = folder / f"{function}-{fault}"
+    shutil.copytree(SHARE, share)
+    shim = _SHIM.format(module=module, function=function, fault=fault, body=body)
+    (share / "haproxy_vertex.lua").write_text(shim)
+    for path in (share, *share.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return share
+
+
+@functools.cache
+def module_with_panic() -> Path:
+    """The module with cargo's feature `faults`, which exports `panic`, for the Lua of the HAProxy
+    under test."""
+    lua = lua_version()
+    feature = f"lua{lua.replace('.', '')}"
+    target = ROOT / "target" / f"{feature}-faults"
+    subprocess.run(
+        [
+            os.environ.get("CARGO", "cargo"), "build", "--release", "--locked", "--quiet",
+            "--manifest-path", ROOT / "Cargo.toml", "--target-dir", target,
+            "--features", f"{feature},faults",
+        ],
+        check=True,
+    )  # fmt: skip
+    module = ROOT / "target/faults/lua" / lua / "haproxy_vertex.so"
+    module.parent.mkdir(parents=True, exist_ok=True)
+    fresh = module.with_suffix(f".{os.getpid()}")
+    shutil.copy(target / "release/libhaproxy_vertex.so", fresh)
+    os.replace(fresh, module)  # one that an HAProxy has mapped stays whole
+    return module
