@@ -55,17 +55,11 @@ impl Config {
     /// The first fault.
     pub fn load(file: &str, read: ReadFile<'_>) -> Result<Self, ConfigError> {
         let path = Path::new(file);
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         let files = Files { folder, read };
         Self::load_from(path, &files)
-            .map(|config| Self {
-                file: file.to_owned(),
-                ..config
-            })
-            .map_err(|error| ConfigError {
-                file: file.to_owned(),
-                ..error
-            })
+            .map(|config| Self { file: file.to_owned(), ..config })
+            .map_err(|error| ConfigError { file: file.to_owned(), ..error })
     }
 
     fn load_from(path: &Path, files: &Files<'_>) -> Result<Self, ConfigError> {
@@ -79,13 +73,7 @@ impl Config {
         let issuers = check::issuers(raw.issuers, files)?;
         let credentials = check::credentials(raw.credentials, files)?;
         let roles = check::roles(raw.roles, &issuers, &credentials)?;
-        Ok(Self {
-            issuers,
-            credentials,
-            roles,
-            stored_keys,
-            file: String::new(),
-        })
+        Ok(Self { issuers, credentials, roles, stored_keys, file: String::new() })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`
@@ -107,21 +95,17 @@ impl Config {
 fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, ConfigError> {
     let mut json = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = error
-            .path()
-            .iter()
-            .fold(String::new(), |pointer, segment| match segment {
-                Segment::Seq { index } => format!("{pointer}/{index}"),
-                Segment::Map { key } => {
-                    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-                }
-                Segment::Enum { variant } => format!("{pointer}/{variant}"),
-                Segment::Unknown => pointer,
-            });
+        let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {
+            Segment::Seq { index } => format!("{pointer}/{index}"),
+            Segment::Map { key } => {
+                format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+            }
+            Segment::Enum { variant } => format!("{pointer}/{variant}"),
+            Segment::Unknown => pointer,
+        });
         ConfigError::at(pointer, error.inner().to_string())
     })?;
-    json.end()
-        .map_err(|error| ConfigError::at("", error.to_string()))?;
+    json.end().map_err(|error| ConfigError::at("", error.to_string()))?;
     Ok(value)
 }
 

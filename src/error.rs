@@ -161,21 +161,13 @@ pub struct ConfigError {
 impl ConfigError {
     /// An error at `pointer`; the loader adds the file.
     pub fn at(pointer: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self {
-            file: String::new(),
-            pointer: pointer.into(),
-            problem: problem.into(),
-        }
+        Self { file: String::new(), pointer: pointer.into(), problem: problem.into() }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            pointer,
-            problem,
-        } = self;
+        let Self { file, pointer, problem } = self;
         match pointer.as_str() {
             "" => write!(f, "{file}: {problem}"),
             _ => write!(f, "{file}: {pointer}: {problem}"),
@@ -192,18 +184,9 @@ mod tests {
     #[test]
     fn codes_and_numbers_are_distinct() {
         for (index, reason) in Reason::ALL.iter().enumerate() {
-            assert_eq!(
-                usize::try_from(reason.number()).unwrap(),
-                index + 1,
-                "{}",
-                reason.code()
-            );
+            assert_eq!(usize::try_from(reason.number()).unwrap(), index + 1, "{}", reason.code());
             let others = &Reason::ALL[index + 1..];
-            assert!(
-                others.iter().all(|other| other.code() != reason.code()),
-                "{}",
-                reason.code()
-            );
+            assert!(others.iter().all(|other| other.code() != reason.code()), "{}", reason.code());
         }
     }
 }

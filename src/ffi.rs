@@ -91,11 +91,7 @@ pub unsafe extern "C" fn hv_open(
         });
         let backends = names.collect::<Result<Vec<_>, _>>()?;
         // Buffers are HAProxy's business; this host has none to check.
-        let host = Haproxy {
-            backends,
-            bufsize: usize::MAX,
-            maxrewrite: usize::MAX / 2,
-        };
+        let host = Haproxy { backends, bufsize: usize::MAX, maxrewrite: usize::MAX / 2 };
         let opened = Config::load(config, &read_file)
             .and_then(|config| Gateway::open(config, &host, now.into()));
         match opened {
@@ -239,17 +235,11 @@ pub unsafe extern "C" fn hv_free(gateway: *mut HvGateway) {
 
 impl From<HvClock> for Now {
     fn from(clock: HvClock) -> Self {
-        Self {
-            wall: UnixTime(clock.unix_seconds),
-            mono: Monotonic(clock.monotonic_millis),
-        }
+        Self { wall: UnixTime(clock.unix_seconds), mono: Monotonic(clock.monotonic_millis) }
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the host's edge, and only while loading"
-)]
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
@@ -269,9 +259,7 @@ unsafe fn text<'a>(value: *const c_char) -> Result<&'a str, HvStatus> {
         return Err(HvStatus::Null);
     }
     // SAFETY: not NULL, and the caller promises that it ends in NUL.
-    unsafe { CStr::from_ptr(value) }
-        .to_str()
-        .map_err(|_| HvStatus::NotUtf8)
+    unsafe { CStr::from_ptr(value) }.to_str().map_err(|_| HvStatus::NotUtf8)
 }
 
 /// # Safety

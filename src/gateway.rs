@@ -7,7 +7,6 @@ mod session;
 mod verdict;
 mod waiting;
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -32,6 +31,9 @@ const LOCATION_BACKEND: &str = "vertex_";
 /// Backends that lead to an issuer's host are called so, and then its authority.
 const FETCH_BACKEND: &str = "vertex_fetch_";
 
+/// Where HAProxy sends a request whose location has no backend; it is no location itself.
+const UNROUTED_BACKEND: &str = "vertex_unrouted";
+
 /// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
 const REWRITE_RESERVE_BYTES: usize = 1024;
 
@@ -53,7 +55,6 @@ pub struct Gateway {
     sessions: Sessions,
     policy: Policy,
     bearers: Bearers,
-    locations: HashSet<String>,
     waiting: Waiting,
     /// Which tokens are taken here, for callers who bring another.
     accepted: String,
@@ -73,38 +74,25 @@ impl Gateway {
         let locations: Vec<(String, String)> = haproxy
             .backends
             .iter()
-            .filter(|name| !name.starts_with(FETCH_BACKEND))
+            .filter(|name| !name.starts_with(FETCH_BACKEND) && name.as_str() != UNROUTED_BACKEND)
             .filter_map(|name| name.strip_prefix(LOCATION_BACKEND))
             .map(|location| (location.to_owned(), host_of(location)))
             .collect();
         config.check_backends(&haproxy.backends, LOCATION_BACKEND, FETCH_BACKEND)?;
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
-        let accepted = config
-            .issuers
-            .iter()
-            .fold(String::new(), |mut text, issuer| {
-                let separator = if text.is_empty() { "" } else { "; or " };
-                let audiences = issuer.audiences.join(" or ");
-                let _ = write!(
-                    text,
-                    "{separator}issuer {}, audience {audiences}",
-                    issuer.issuer
-                );
-                text
-            });
-        let issuers: Vec<_> = config
-            .issuers
-            .into_iter()
-            .map(|issuer| Issuer::new(issuer, now))
-            .collect();
+        let accepted = config.issuers.iter().fold(String::new(), |mut text, issuer| {
+            let separator = if text.is_empty() { "" } else { "; or " };
+            let audiences = issuer.audiences.join(" or ");
+            let _ = write!(text, "{separator}issuer {}, audience {audiences}", issuer.issuer);
+            text
+        });
+        let issuers: Vec<_> =
+            config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         for stored in &config.stored_keys {
             for issuer in issuers.iter().filter(|i| i.config.issuer == stored.issuer) {
                 if let Err(why) = issuer.restore(stored, now) {
-                    log::warn!(
-                        "issuer {}: keys of the state file: {why}",
-                        issuer.config.name
-                    );
+                    log::warn!("issuer {}: keys of the state file: {why}", issuer.config.name);
                 }
             }
         }
@@ -112,11 +100,7 @@ impl Gateway {
             verifier: Verifier::new(issuers),
             sessions: Sessions::default(),
             policy: Policy::new(config.roles),
-            bearers: Bearers::new(config.credentials, &locations, &seal, now),
-            locations: locations
-                .into_iter()
-                .map(|(location, _)| location)
-                .collect(),
+            bearers: Bearers::new(config.credentials, locations, &seal, now),
             waiting: Waiting::default(),
             accepted,
         };
@@ -176,10 +160,7 @@ impl Gateway {
         let Ok(request) = Request::parse(request) else {
             return Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
         };
-        let mut facts = Facts {
-            request: Some(&request),
-            ..Facts::default()
-        };
+        let mut facts = Facts { request: Some(&request), ..Facts::default() };
         let session = match self.session(&request, now, since) {
             Ok(session) => session,
             Err(verdict) => return verdict.within(patience).render(&facts, &self.accepted),
@@ -210,13 +191,10 @@ impl Gateway {
         };
         facts.role = Some(role);
         facts.credential = self.bearers.credential(role.credential);
-        if !self.locations.contains(target.location) {
-            return Verdict::Deny(Reason::LocationWithoutBackend);
-        }
         match self.bearers.slot(role.credential, target.location, now) {
             Some((handle, SlotState::Ready)) => Verdict::Allow { target, handle },
             Some((_, SlotState::Soon)) => Verdict::Wait(Reason::CredentialUnavailable),
-            None => Verdict::Deny(Reason::Internal),
+            None => Verdict::Deny(Reason::LocationWithoutBackend),
         }
     }
 
@@ -229,11 +207,11 @@ impl Gateway {
     ) -> Result<Arc<Session>, Verdict<'static>> {
         let token = request.token().map_err(Verdict::Deny)?;
         let digest = jose::digest(token.as_bytes());
-        if let Some(session) = self.sessions.get(&digest) {
-            if session.key.is_current() {
-                session.validity.check(now.wall).map_err(Verdict::Deny)?;
-                return Ok(session);
-            }
+        if let Some(session) = self.sessions.get(&digest)
+            && session.key.is_current()
+        {
+            session.validity.check(now.wall).map_err(Verdict::Deny)?;
+            return Ok(session);
         }
         match self.verifier.verify(token, now, since) {
             Outcome::Refuse(reason) => Err(Verdict::Deny(reason)),
@@ -261,18 +239,14 @@ impl Gateway {
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
         self.bearers.step(now);
-        self.verifier
-            .issuers()
-            .iter()
-            .zip(0_u32..)
-            .find_map(|(issuer, index)| {
-                let (number, endpoint) = issuer.step(now)?;
-                Some(Fetch {
-                    id: (u64::from(index) << 32) | u64::from(number),
-                    authority: endpoint.authority,
-                    path: endpoint.path,
-                })
+        self.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
+            let (number, endpoint) = issuer.step(now)?;
+            Some(Fetch {
+                id: (u64::from(index) << 32) | u64::from(number),
+                authority: endpoint.authority,
+                path: endpoint.path,
             })
+        })
     }
 
     /// Takes what a fetch brought; an answer that is no longer awaited is dropped.
@@ -296,12 +270,8 @@ impl Gateway {
     /// The keys of every issuer, as `state_file` reads them back.
     #[must_use]
     pub fn keys_json(&self) -> String {
-        let stored: Vec<StoredKeys> = self
-            .verifier
-            .issuers()
-            .iter()
-            .filter_map(Issuer::stored)
-            .collect();
+        let stored: Vec<StoredKeys> =
+            self.verifier.issuers().iter().filter_map(Issuer::stored).collect();
         serde_json::json!({ "issuers": stored }).to_string()
     }
 }

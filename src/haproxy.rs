@@ -37,17 +37,12 @@ pub fn configuration_files(arguments: impl Iterator<Item = String>) -> Vec<Strin
 impl Haproxy {
     /// Reads the text of the files, in their order; `environment` stands for `${NAME}`.
     pub fn read(texts: &[String], environment: &dyn Fn(&str) -> Option<String>) -> Self {
-        let mut haproxy = Self {
-            backends: Vec::new(),
-            bufsize: DEFAULT_BUFSIZE,
-            maxrewrite: DEFAULT_MAXREWRITE,
-        };
+        let mut haproxy =
+            Self { backends: Vec::new(), bufsize: DEFAULT_BUFSIZE, maxrewrite: DEFAULT_MAXREWRITE };
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
         for line in texts.iter().flat_map(|text| text.lines()) {
-            let mut words = line
-                .split_whitespace()
-                .map(|word| word.trim_matches(['"', '\'']));
+            let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
             let (Some(keyword), Some(value)) = (words.next(), words.next()) else {
                 continue;
             };

@@ -25,11 +25,7 @@ pub(crate) fn install() {
 
 /// The oldest line, as (syslog level, text).
 pub(crate) fn next() -> Option<(u8, String)> {
-    let line = JOURNAL
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .pop_front();
+    let line = JOURNAL.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     line.map(|(level, text)| (syslog(level), text))
 }
 

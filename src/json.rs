@@ -17,9 +17,9 @@ pub enum Json {
     /// A string.
     String(String),
     /// An array.
-    Array(Vec<Json>),
+    Array(Vec<Self>),
     /// An object, in its order.
-    Object(Vec<(String, Json)>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {
@@ -67,10 +67,7 @@ impl Json {
         number.as_i64().or_else(|| {
             let text = number.to_string();
             let (whole, fraction) = text.split_once('.')?;
-            fraction
-                .bytes()
-                .all(|b| b.is_ascii_digit())
-                .then(|| whole.parse().ok())?
+            fraction.bytes().all(|b| b.is_ascii_digit()).then(|| whole.parse().ok())?
         })
     }
 }

@@ -25,19 +25,14 @@ static STARTED: Lazy<Instant> = Lazy::new(
 
 #[allow(clippy::disallowed_methods, reason = "the host's edge")]
 fn now() -> Now {
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Now {
         wall: UnixTime(i64::try_from(wall).unwrap_or(i64::MAX)),
         mono: Monotonic(i64::try_from(STARTED.elapsed().as_millis()).unwrap_or(i64::MAX)),
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the host's edge, and only while loading"
-)]
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
@@ -59,10 +54,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("answer", lua.create_function(answer)?)?;
     exports.set("fail", lua.create_function(fail)?)?;
     exports.set("keys_json", lua.create_function(keys_json)?)?;
-    exports.set(
-        "next_log",
-        lua.create_function(|_, ()| Ok(journal::next().unzip()))?,
-    )?;
+    exports.set("next_log", lua.create_function(|_, ()| Ok(journal::next().unzip()))?)?;
     #[cfg(feature = "faults")]
     #[allow(clippy::panic, reason = "that is what it is for")]
     exports.set(
@@ -82,15 +74,7 @@ fn check(_: &Lua, file: String) -> Result<Option<String>> {
 /// Sets the configuration to work with HAProxy's backends; the first thread to come does it for
 /// all. What is wrong is returned.
 fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<String>> {
-    let opened = GATEWAY.get_or_try_init(|| {
-        load(
-            &file,
-            Haproxy {
-                backends,
-                ..haproxy()
-            },
-        )
-    });
+    let opened = GATEWAY.get_or_try_init(|| load(&file, Haproxy { backends, ..haproxy() }));
     Ok(opened.err().map(|error| error.to_string()))
 }
 
@@ -99,10 +83,7 @@ fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigErro
 }
 
 /// HAProxy's own files; a folder stands for its `.cfg` files in the order of their names.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the host's edge, and only while loading"
-)]
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 fn haproxy() -> Haproxy {
     let mut texts = Vec::new();
     for name in configuration_files(std::env::args()) {
@@ -114,11 +95,7 @@ fn haproxy() -> Haproxy {
             Err(_) => vec![name.into()],
         };
         files.sort();
-        texts.extend(
-            files
-                .iter()
-                .filter_map(|file| std::fs::read_to_string(file).ok()),
-        );
+        texts.extend(files.iter().filter_map(|file| std::fs::read_to_string(file).ok()));
     }
     Haproxy::read(&texts, &|name| std::env::var(name).ok())
 }
@@ -126,15 +103,9 @@ fn haproxy() -> Haproxy {
 /// Why one Lua cannot serve all threads (`lua-load`), by HAProxy's `show info`: only 3.0 mended the
 /// lock that guards it. `thread` 0 is the Lua that all threads share.
 fn refuse_shared(_: &Lua, (thread, info): (u32, Table)) -> Result<Option<&'static str>> {
-    let text = |name| {
-        info.get::<Option<String>>(name)
-            .map(Option::unwrap_or_default)
-    };
+    let text = |name| info.get::<Option<String>>(name).map(Option::unwrap_or_default);
     let version = text("Version")?;
-    let major = version
-        .split('.')
-        .next()
-        .and_then(|major| major.parse::<u32>().ok());
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     let sound = thread > 0 || text("Nbthread")? == "1" || major.is_some_and(|major| major >= 3);
     Ok((!sound).then_some(
         "write lua-load-per-thread instead of lua-load: before HAProxy 3.0 one Lua for several \
@@ -143,18 +114,12 @@ fn refuse_shared(_: &Lua, (thread, info): (u32, Table)) -> Result<Option<&'stati
 }
 
 fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
-    let verdict = GATEWAY
-        .get()
-        .map(|gateway| gateway.decide(&request.as_bytes(), now()));
-    verdict
-        .map(|verdict| lua.create_string(verdict))
-        .transpose()
+    let verdict = GATEWAY.get().map(|gateway| gateway.decide(&request.as_bytes(), now()));
+    verdict.map(|verdict| lua.create_string(verdict)).transpose()
 }
 
 fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
-    Ok(GATEWAY
-        .get()
-        .map_or(0, |gateway| gateway.start_waiting(now())))
+    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(now())))
 }
 
 fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<(Option<LuaString>, bool)> {
@@ -166,12 +131,8 @@ fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<(Option<LuaS
 }
 
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
-    let header = GATEWAY
-        .get()
-        .and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
-    header
-        .map(|header| lua.create_string(header.as_bytes()))
-        .transpose()
+    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
+    header.map(|header| lua.create_string(header.as_bytes())).transpose()
 }
 
 fn fetchers(_: &Lua, (): ()) -> Result<usize> {
@@ -181,21 +142,14 @@ fn fetchers(_: &Lua, (): ()) -> Result<usize> {
 /// The number, authority and path of the fetch that is due now.
 fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
     let fetch = GATEWAY.get().and_then(|gateway| gateway.step(now()));
-    Ok(fetch.map_or((None, None, None), |f| {
-        (Some(f.id), Some(f.authority), Some(f.path))
-    }))
+    Ok(fetch.map_or((None, None, None), |f| (Some(f.id), Some(f.authority), Some(f.path))))
 }
 
 fn answer(
     _: &Lua,
     (id, status, cache_control, age, body): (u64, u16, String, String, LuaString),
 ) -> Result<()> {
-    let answer = Answer {
-        status,
-        cache_control,
-        age,
-        body: body.as_bytes().to_vec(),
-    };
+    let answer = Answer { status, cache_control, age, body: body.as_bytes().to_vec() };
     if let Some(gateway) = GATEWAY.get() {
         gateway.answer(id, &Reply::Answer(answer), now());
     }

@@ -70,8 +70,7 @@ impl Verifier {
     /// Verifies a token. `since` is when its request came: a key that the issuer did not publish
     /// in an answer that came after that is unknown, and no longer awaited.
     pub fn verify(&self, token: &str, now: Now, since: Monotonic) -> Outcome {
-        self.try_verify(token, now, since)
-            .unwrap_or_else(Outcome::Refuse)
+        self.try_verify(token, now, since).unwrap_or_else(Outcome::Refuse)
     }
 
     fn try_verify(&self, token: &str, now: Now, since: Monotonic) -> Result<Outcome, Reason> {
@@ -89,10 +88,7 @@ impl Verifier {
         claims.check_audience(&config.claims.audience, &config.audiences)?;
         let validity = claims.validity(now.wall)?;
         validity.check(now.wall)?;
-        let subject = claims
-            .text("sub")?
-            .filter(|s| !s.is_empty())
-            .ok_or(Reason::ClaimMissing)?;
+        let subject = claims.text("sub")?.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
         if !config.algorithms.contains(&token.header.alg) {
             return Err(Reason::AlgNotAllowed);
         }

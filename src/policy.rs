@@ -99,10 +99,7 @@ impl May {
         any(&self.methods, ask.method)
             && any(&self.locations, ask.location)
             && any(&self.projects, ask.project)
-            && self
-                .models
-                .iter()
-                .any(|pattern| pattern.matches_pair(ask.publisher, ask.model))
+            && self.models.iter().any(|pattern| pattern.matches_pair(ask.publisher, ask.model))
     }
 }
 
@@ -128,11 +125,7 @@ impl Policy {
     /// The places of the roles that this caller can have, in order.
     #[must_use]
     pub fn roles_of(&self, caller: Caller<'_>) -> Box<[usize]> {
-        let matching = self
-            .roles
-            .iter()
-            .enumerate()
-            .filter(|(_, role)| role.who.matches(caller));
+        let matching = self.roles.iter().enumerate().filter(|(_, role)| role.who.matches(caller));
         matching.map(|(index, _)| index).collect()
     }
 

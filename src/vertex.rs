@@ -29,11 +29,8 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: &'static [Self] = &[
-        Self::GenerateContent,
-        Self::StreamGenerateContent,
-        Self::CountTokens,
-    ];
+    pub const ALL: &'static [Self] =
+        &[Self::GenerateContent, Self::StreamGenerateContent, Self::CountTokens];
 
     /// The name in URLs, roles and log lines.
     #[must_use]
@@ -46,10 +43,7 @@ impl Method {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|method| method.name() == name)
+        Self::ALL.iter().copied().find(|method| method.name() == name)
     }
 }
 
@@ -83,19 +77,15 @@ impl<'u> Target<'u> {
             None => (url, None),
         };
         check_canonical(path)?;
-        let (version, rest) = path
-            .strip_prefix('/')
-            .and_then(|p| p.split_once('/'))
-            .ok_or(Reason::RouteUnknown)?;
+        let (version, rest) =
+            path.strip_prefix('/').and_then(|p| p.split_once('/')).ok_or(Reason::RouteUnknown)?;
         if !matches!(version, "v1" | "v1beta1") || http_method != "POST" {
             return Err(Reason::RouteUnknown);
         }
         let (resource, verb) = rest.rsplit_once(':').ok_or(Reason::RouteUnknown)?;
         let mut segments = resource.split('/');
         let mut after = |collection: &str| {
-            (segments.next() == Some(collection))
-                .then(|| segments.next())
-                .flatten()
+            (segments.next() == Some(collection)).then(|| segments.next()).flatten()
         };
         let target = Self {
             version,
@@ -132,15 +122,7 @@ impl<'u> Target<'u> {
 /// The path and query that are sent to Google.
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            version,
-            project,
-            location,
-            publisher,
-            model,
-            method,
-            query,
-        } = self;
+        let Self { version, project, location, publisher, model, method, query } = self;
         let method = method.name();
         write!(
             f,
@@ -154,10 +136,7 @@ impl fmt::Display for Target<'_> {
 fn check_canonical(path: &str) -> Result<(), Reason> {
     let plain =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b':' | b'@');
-    let dots = path
-        .split('/')
-        .skip(1)
-        .any(|segment| matches!(segment, "" | "." | ".."));
+    let dots = path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."));
     match path.starts_with('/') && path.bytes().all(plain) && !dots {
         true => Ok(()),
         false => Err(Reason::UrlNotCanonical),

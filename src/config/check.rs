@@ -20,10 +20,7 @@ pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<I
         let at = format!("/issuers/{index}");
         let issuer = self::issuer(issuer, &at, files)?;
         if issuers.iter().any(|former| former.issuer == issuer.issuer) {
-            let problem = format!(
-                "{} stands twice; list all its audiences once",
-                issuer.issuer
-            );
+            let problem = format!("{} stands twice; list all its audiences once", issuer.issuer);
             return Err(ConfigError::at(format!("{at}/issuer"), problem));
         }
         issuers.push(issuer);
@@ -73,11 +70,7 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
                 })?;
                 hosts.push(endpoint.authority);
             }
-            KeySource::Fetched {
-                discovery,
-                jwks,
-                hosts,
-            }
+            KeySource::Fetched { discovery, jwks, hosts }
         }
     };
     let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {
@@ -101,13 +94,7 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
 
 fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
     non_empty(at, names, "an algorithm")?;
-    let known = || {
-        Algorithm::ALL
-            .iter()
-            .map(|alg| alg.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let known = || Algorithm::ALL.iter().map(|alg| alg.name()).collect::<Vec<_>>().join(", ");
     let algorithm = |(index, name): (usize, &String)| {
         Algorithm::from_name(name).ok_or_else(|| {
             let problem = format!("{name} is not supported: one of {} is wanted", known());
@@ -121,25 +108,17 @@ pub(super) fn credentials(
     raw: Vec<raw::Credential>,
     files: &Files<'_>,
 ) -> Checked<Vec<Credential>> {
-    non_empty(
-        "/credentials",
-        &raw,
-        "a Google identity for roles to act as",
-    )?;
-    unique(
-        "/credentials",
-        raw.iter().map(|credential| credential.name.as_str()),
-    )?;
+    non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
+    unique("/credentials", raw.iter().map(|credential| credential.name.as_str()))?;
     let credential = |(index, raw): (usize, raw::Credential)| {
         let at = format!("/credentials/{index}");
         name(&format!("{at}/name"), &raw.name)?;
-        let file = files
-            .read(&raw.file)
-            .map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
+        let file =
+            files.read(&raw.file).map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
         let source = match (raw.r#type, raw.form) {
             (raw::CredentialType::ServiceAccount, form) => {
                 ServiceAccount::parse(&file).map(|account| CredentialSource::ServiceAccount {
-                    account,
+                    account: Box::new(account),
                     form: form.unwrap_or_default(),
                 })
             }
@@ -152,10 +131,7 @@ pub(super) fn credentials(
         let file = raw.file.display();
         let source = source
             .map_err(|why| ConfigError::at(format!("{at}/file"), format!("{file}: {why}")))?;
-        Ok(Credential {
-            name: raw.name,
-            source,
-        })
+        Ok(Credential { name: raw.name, source })
     };
     raw.into_iter().enumerate().map(credential).collect()
 }
@@ -165,18 +141,12 @@ pub(super) fn roles(
     issuers: &[IssuerConfig],
     credentials: &[Credential],
 ) -> Checked<Vec<Role>> {
-    non_empty(
-        "/roles",
-        &raw,
-        "a role; without one, every request is refused",
-    )?;
+    non_empty("/roles", &raw, "a role; without one, every request is refused")?;
     unique("/roles", raw.iter().map(|role| role.name.as_str()))?;
     let role = |(index, raw): (usize, raw::Role)| {
         let at = format!("/roles/{index}");
         name(&format!("{at}/name"), &raw.name)?;
-        let names = credentials
-            .iter()
-            .map(|credential| credential.name.as_str());
+        let names = credentials.iter().map(|credential| credential.name.as_str());
         let credential = place_of(&format!("{at}/as"), "credential", &raw.r#as, names)?;
         Ok(Role {
             name: raw.name,
@@ -213,23 +183,14 @@ fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<Who> {
             return Err(ConfigError::at(at, problem));
         }
     };
-    Ok(Who {
-        issuer: raw.issuer,
-        members,
-    })
+    Ok(Who { issuer: raw.issuer, members })
 }
 
 fn may(raw: &raw::May, at: &str) -> Checked<May> {
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
     let model =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
-    let methods = || {
-        Method::ALL
-            .iter()
-            .map(|m| m.name())
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
+    let methods = || Method::ALL.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
     Ok(May {
         projects: patterns(&format!("{at}/projects"), &raw.projects, |text| {
             text.bytes()
@@ -239,8 +200,7 @@ fn may(raw: &raw::May, at: &str) -> Checked<May> {
         })?,
         locations: patterns(&format!("{at}/locations"), &raw.locations, |text| {
             let fits = text == "*" || (text.bytes().all(lower) && !text.contains('*'));
-            fits.then_some(())
-                .ok_or_else(|| "a location like us-central1, or * alone".to_owned())
+            fits.then_some(()).ok_or_else(|| "a location like us-central1, or * alone".to_owned())
         })?,
         models: patterns(&format!("{at}/models"), &raw.models, |text| {
             let fits = text == "*" || (text.bytes().all(model) && text.matches('/').count() == 1);
@@ -249,11 +209,8 @@ fn may(raw: &raw::May, at: &str) -> Checked<May> {
         })?,
         methods: patterns(&format!("{at}/methods"), &raw.methods, |text| {
             let pattern = Pattern::new(text);
-            let fits = Method::ALL
-                .iter()
-                .any(|method| pattern.matches(method.name()));
-            fits.then_some(())
-                .ok_or_else(|| format!("one of {}, or *", methods()))
+            let fits = Method::ALL.iter().any(|method| pattern.matches(method.name()));
+            fits.then_some(()).ok_or_else(|| format!("one of {}, or *", methods()))
         })?,
     })
 }
@@ -266,10 +223,7 @@ fn patterns(
     non_empty(at, texts, "a value, or \"*\" for all")?;
     let pattern = |(index, text): (usize, &String)| match check(text) {
         Ok(()) if !text.is_empty() => Ok(Pattern::new(text)),
-        Ok(()) => Err(ConfigError::at(
-            format!("{at}/{index}"),
-            "empty; a value is wanted",
-        )),
+        Ok(()) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a value is wanted")),
         Err(wanted) => {
             let problem = format!("\"{text}\" matches nothing: {wanted} is wanted");
             Err(ConfigError::at(format!("{at}/{index}"), problem))
@@ -300,10 +254,7 @@ fn non_empty<T>(at: &str, list: &[T], wanted: &str) -> Checked<()> {
 
 fn texts(at: &str, list: &[String]) -> Checked<()> {
     match list.iter().position(String::is_empty) {
-        Some(index) => Err(ConfigError::at(
-            format!("{at}/{index}"),
-            "empty; a text is wanted",
-        )),
+        Some(index) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a text is wanted")),
         None => Ok(()),
     }
 }
@@ -328,9 +279,6 @@ fn place_of<'n>(
     let known = names.clone();
     names.position(|known| known == name).ok_or_else(|| {
         let known = known.collect::<Vec<_>>().join(", ");
-        ConfigError::at(
-            at,
-            format!("there is no {noun} \"{name}\": one of {known} is wanted"),
-        )
+        ConfigError::at(at, format!("there is no {noun} \"{name}\": one of {known} is wanted"))
     })
 }

@@ -78,34 +78,14 @@ pub(super) fn write_tail(
         session.map_or("-", |session| &session.principal),
     );
     field(out, "role", facts.role.map(|role| role.name.as_str()));
-    field(
-        out,
-        "credential",
-        facts.credential.map(|credential| credential.name.as_str()),
-    );
-    field(
-        out,
-        "google_identity",
-        facts.credential.and_then(Credential::google_identity),
-    );
+    field(out, "credential", facts.credential.map(|credential| credential.name.as_str()));
+    field(out, "google_identity", facts.credential.and_then(Credential::google_identity));
     field(out, "project", facts.target.map(|target| target.project));
     field(out, "location", facts.target.map(|target| target.location));
-    field(
-        out,
-        "publisher",
-        facts.target.map(|target| target.publisher),
-    );
+    field(out, "publisher", facts.target.map(|target| target.publisher));
     field(out, "model", facts.target.map(|target| target.model));
-    field(
-        out,
-        "method",
-        facts.target.map(|target| target.method.name()),
-    );
-    let _ = write!(
-        out,
-        " display={}",
-        session.map_or("-", |session| &session.display)
-    );
+    field(out, "method", facts.target.map(|target| target.method.name()));
+    let _ = write!(out, " display={}", session.map_or("-", |session| &session.display));
 }
 
 /// A principal as the log writes it: `issuer:subject`; an issuer's name holds no colon.
@@ -169,10 +149,7 @@ mod tests {
 
     #[test]
     fn long_values_that_differ_at_the_end_stay_different() {
-        let (one, two) = (
-            value(&("x".repeat(300) + "1")),
-            value(&("x".repeat(300) + "2")),
-        );
+        let (one, two) = (value(&("x".repeat(300) + "1")), value(&("x".repeat(300) + "2")));
         assert_eq!(one.len(), two.len());
         assert_ne!(one, two);
         assert_eq!((value("-"), value("")), ("%2D".to_owned(), "-".to_owned()));

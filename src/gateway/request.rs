@@ -82,11 +82,7 @@ impl<'r> Request<'r> {
             }
         }
         let index = found.ok_or(Reason::TokenMissing)?;
-        let value = self
-            .credentials
-            .get(index)
-            .copied()
-            .ok_or(Reason::Internal)?;
+        let value = self.credentials.get(index).copied().ok_or(Reason::Internal)?;
         let token = match index {
             0 => bearer(value).ok_or(Reason::TokenMalformed)?,
             _ => value,
@@ -102,10 +98,7 @@ impl<'r> Request<'r> {
     /// # Errors
     /// Those of `Target::parse`; `url_not_canonical` for the absolute form over HTTP/1.
     pub(super) fn target(&self) -> Result<Target<'r>, Reason> {
-        Target::parse(
-            self.method,
-            self.origin_form().ok_or(Reason::UrlNotCanonical)?,
-        )
+        Target::parse(self.method, self.origin_form().ok_or(Reason::UrlNotCanonical)?)
     }
 
     /// The path for the log: what stands before the query.
@@ -130,10 +123,8 @@ impl<'r> Request<'r> {
         if self.url.starts_with('/') {
             return Some(self.url);
         }
-        let rest = self
-            .url
-            .strip_prefix("https://")
-            .or_else(|| self.url.strip_prefix("http://"))?;
+        let rest =
+            self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"))?;
         match self.version {
             "2.0" | "3.0" => rest.find('/').and_then(|at| rest.get(at..)),
             _ => None,
@@ -144,7 +135,5 @@ impl<'r> Request<'r> {
 /// RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1).
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_start_matches(' '))
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }

@@ -30,28 +30,11 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(verified: Verified, issuer: &str, policy: &Policy) -> Self {
-        let Verified {
-            key,
-            validity,
-            subject,
-            groups,
-            display,
-            ..
-        } = verified;
-        let roles = policy.roles_of(Caller {
-            issuer,
-            subject: &subject,
-            groups: &groups,
-        });
+        let Verified { key, validity, subject, groups, display, .. } = verified;
+        let roles = policy.roles_of(Caller { issuer, subject: &subject, groups: &groups });
         let principal = audit::principal(issuer, &subject).into();
         let display = audit::value(display.as_deref().unwrap_or_default()).into();
-        Self {
-            key,
-            validity,
-            roles,
-            principal,
-            display,
-        }
+        Self { key, validity, roles, principal, display }
     }
 }
 

@@ -71,13 +71,7 @@ fn refusal(
     accepted: &str,
 ) {
     let status = reason.status();
-    let _ = write!(
-        out,
-        "{}|{}|{}|",
-        decision.name(),
-        status.code,
-        reason.code()
-    );
+    let _ = write!(out, "{}|{}|{}|", decision.name(), status.code, reason.code());
     match (status.code, reason.bearer_error()) {
         (401, Some(error)) => {
             let text = reason.text();
@@ -102,10 +96,7 @@ fn error_json(reason: Reason, accepted: &str) -> String {
     let status = reason.status();
     let message = match reason {
         Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
-            format!(
-                "{}; this gateway wants a token of {accepted}",
-                reason.text()
-            )
+            format!("{}; this gateway wants a token of {accepted}", reason.text())
         }
         _ => reason.text().to_owned(),
     };

@@ -40,8 +40,7 @@ impl Waiting {
     pub(super) fn start(&self, now: Monotonic) -> u64 {
         let mut room = self.room();
         if room.tickets.len() >= MAX_WAITING {
-            room.tickets
-                .retain(|_, since| now.millis_since(*since) < WAIT_MILLIS + GRACE_MILLIS);
+            room.tickets.retain(|_, since| now.millis_since(*since) < WAIT_MILLIS + GRACE_MILLIS);
         }
         if room.tickets.len() >= MAX_WAITING {
             return 0;

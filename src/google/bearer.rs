@@ -42,7 +42,6 @@ struct Bearer {
 
 struct Slot {
     credential: usize,
-    location: String,
     host: String,
     handle: String,
     bearer: RwLock<Option<Bearer>>,
@@ -51,7 +50,9 @@ struct Slot {
 /// All credentials and their bearers.
 pub struct Bearers {
     credentials: Vec<Credential>,
+    /// Those of the first credential, one for each location, then the second's.
     slots: Vec<Slot>,
+    places: HashMap<String, usize>,
     by_handle: HashMap<String, usize>,
 }
 
@@ -61,39 +62,31 @@ impl Bearers {
     #[must_use]
     pub fn new(
         credentials: Vec<Credential>,
-        locations: &[(String, String)],
+        locations: Vec<(String, String)>,
         seal: &str,
         now: Now,
     ) -> Self {
         let mut slots = Vec::new();
         for (index, credential) in credentials.iter().enumerate() {
-            for (location, host) in locations {
+            for (_, host) in &locations {
                 let bearer = match &credential.source {
                     CredentialSource::ServiceAccount { .. } => None,
-                    CredentialSource::AccessToken(token) => Some(Bearer {
-                        header: header(token),
-                        issued: None,
-                    }),
+                    CredentialSource::AccessToken(token) => {
+                        Some(Bearer { header: header(token), issued: None })
+                    }
                 };
                 slots.push(Slot {
                     credential: index,
-                    location: location.clone(),
                     host: host.clone(),
                     handle: format!("{}.{seal}", slots.len()),
                     bearer: RwLock::new(bearer),
                 });
             }
         }
-        let by_handle = slots
-            .iter()
-            .enumerate()
-            .map(|(index, slot)| (slot.handle.clone(), index))
-            .collect();
-        let bearers = Self {
-            credentials,
-            slots,
-            by_handle,
-        };
+        let by_handle =
+            slots.iter().enumerate().map(|(index, slot)| (slot.handle.clone(), index)).collect();
+        let places = locations.into_iter().zip(0..).map(|((location, _), place)| (location, place));
+        let bearers = Self { credentials, slots, places: places.collect(), by_handle };
         while bearers.step(now) {}
         bearers
     }
@@ -104,13 +97,13 @@ impl Bearers {
         self.credentials.get(index)
     }
 
-    /// The handle of a credential's bearer for a location, and whether it can be sent.
+    /// The handle of a credential's bearer for a location, and whether it can be sent; nothing for
+    /// a location that is not served.
     #[must_use]
     pub fn slot(&self, credential: usize, location: &str, now: Now) -> Option<(&str, SlotState)> {
-        let slot = self
-            .slots
-            .iter()
-            .find(|slot| slot.credential == credential && slot.location == location)?;
+        let place = self.places.get(location)?;
+        let index = credential.checked_mul(self.places.len())?.checked_add(*place)?;
+        let slot = self.slots.get(index)?;
         let state = match slot.sendable(now.wall) {
             true => SlotState::Ready,
             false => SlotState::Soon,
@@ -123,17 +116,16 @@ impl Bearers {
     pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
         let slot = self.slots.get(*self.by_handle.get(handle)?)?;
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer
-            .as_ref()
-            .filter(|bearer| bearer.sendable(now.wall))
-            .map(|b| Arc::clone(&b.header))
+        bearer.as_ref().filter(|bearer| bearer.sendable(now.wall)).map(|b| Arc::clone(&b.header))
     }
 
     /// Signs what is due, a few at a time; whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
-        let due = self.slots.iter().filter(|slot| slot.is_due(now.wall));
-        due.take(SIGNED_A_STEP)
-            .fold(false, |signed, slot| self.sign(slot, now) || signed)
+        let mut signed = false;
+        for slot in self.slots.iter().filter(|slot| slot.is_due(now.wall)).take(SIGNED_A_STEP) {
+            signed |= self.sign(slot, now);
+        }
+        signed
     }
 
     fn sign(&self, slot: &Slot, now: Now) -> bool {
@@ -145,10 +137,7 @@ impl Bearers {
         };
         match account.sign(*form, &slot.host, now.wall) {
             Ok(signed) => {
-                let bearer = Bearer {
-                    header: header(&signed.token),
-                    issued: Some(signed.issued),
-                };
+                let bearer = Bearer { header: header(&signed.token), issued: Some(signed.issued) };
                 *slot.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
                 true
             }
@@ -184,9 +173,7 @@ impl Slot {
 
     fn is_due(&self, now: UnixTime) -> bool {
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer
-            .as_ref()
-            .is_none_or(|bearer| !bearer.good_for(RENEW_SECS, now))
+        bearer.as_ref().is_none_or(|bearer| !bearer.good_for(RENEW_SECS, now))
     }
 }
 

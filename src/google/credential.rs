@@ -23,7 +23,7 @@ pub enum CredentialSource {
     /// Signed here.
     ServiceAccount {
         /// The key.
-        account: ServiceAccount,
+        account: Box<ServiceAccount>,
         /// `aud` or `scope`.
         form: JwtForm,
     },

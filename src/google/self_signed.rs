@@ -85,21 +85,13 @@ impl ServiceAccount {
         }
         let signer = RsaSigner::from_pkcs8_pem(&file.private_key)
             .map_err(|why| format!("private_key: {why}"))?;
-        Ok(Self {
-            client_email: file.client_email,
-            key_id: file.private_key_id,
-            signer,
-        })
+        Ok(Self { client_email: file.client_email, key_id: file.private_key_id, signer })
     }
 
     /// Signs a token for one API host.
     pub(super) fn sign(&self, form: JwtForm, host: &str, now: UnixTime) -> Result<Signed, Reason> {
         let issued = now + -BACKDATED_SECS;
-        let header = Header {
-            alg: "RS256",
-            typ: "JWT",
-            kid: &self.key_id,
-        };
+        let header = Header { alg: "RS256", typ: "JWT", kid: &self.key_id };
         let claims = Claims {
             iss: &self.client_email,
             sub: &self.client_email,

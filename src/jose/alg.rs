@@ -106,9 +106,7 @@ impl RsaSigner {
         let body: Zeroizing<String> =
             Zeroizing::new(body.chars().filter(|c| !c.is_ascii_whitespace()).collect());
         let der = Zeroizing::new(
-            STANDARD
-                .decode(body.as_bytes())
-                .map_err(|_| "the PEM block is not base64")?,
+            STANDARD.decode(body.as_bytes()).map_err(|_| "the PEM block is not base64")?,
         );
         let pair = RsaKeyPair::from_pkcs8(&der)
             .map_err(|why| format!("not an RSA key of 2048 to 4096 bits: {why}"))?;
@@ -122,12 +120,7 @@ impl RsaSigner {
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Reason> {
         let mut signature = vec![0; self.0.public().modulus_len()];
         self.0
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message,
-                &mut signature,
-            )
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
             .map_err(|_| Reason::Internal)?;
         Ok(signature)
     }

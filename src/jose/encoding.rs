@@ -19,9 +19,8 @@ pub(super) fn from_base64url(text: &str) -> Option<Vec<u8>> {
 #[must_use]
 pub fn digest(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    for (to, from) in out
-        .iter_mut()
-        .zip(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
+    for (to, from) in
+        out.iter_mut().zip(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())
     {
         *to = *from;
     }

@@ -56,8 +56,7 @@ impl Key {
         if token.header.alg != self.alg {
             return Err(Reason::AlgNotAllowed);
         }
-        self.public
-            .verify(token.signing_input().as_bytes(), token.signature())
+        self.public.verify(token.signing_input().as_bytes(), token.signature())
     }
 
     /// Reads one member of `keys`, or says why it cannot be used.
@@ -65,18 +64,12 @@ impl Key {
         let text = |name: &str| jwk.get(name).and_then(Json::as_str);
         let number = |name: &str| text(name).and_then(from_base64url);
         let kid = text("kid").ok_or("no kid")?.to_owned();
-        if jwk
-            .get("use")
-            .is_some_and(|usage| usage.as_str() != Some("sig"))
-        {
+        if jwk.get("use").is_some_and(|usage| usage.as_str() != Some("sig")) {
             return Err("its use is not sig");
         }
         if let Some(operations) = jwk.get("key_ops") {
             let operations = operations.as_array().unwrap_or_default();
-            if !operations
-                .iter()
-                .any(|operation| operation.as_str() == Some("verify"))
-            {
+            if !operations.iter().any(|operation| operation.as_str() == Some("verify")) {
                 return Err("its key_ops lack verify");
             }
         }
@@ -93,21 +86,12 @@ impl Key {
                 (PublicKey::Rsa { n, e }, Algorithm::Rs256)
             }
             (Some("EC"), Some("P-256")) => {
-                let x = number("x")
-                    .filter(|x| x.len() == 32)
-                    .ok_or("x is not 32 bytes")?;
-                let y = number("y")
-                    .filter(|y| y.len() == 32)
-                    .ok_or("y is not 32 bytes")?;
-                (
-                    PublicKey::P256([&[4], x.as_slice(), &y].concat()),
-                    Algorithm::Es256,
-                )
+                let x = number("x").filter(|x| x.len() == 32).ok_or("x is not 32 bytes")?;
+                let y = number("y").filter(|y| y.len() == 32).ok_or("y is not 32 bytes")?;
+                (PublicKey::P256([&[4], x.as_slice(), &y].concat()), Algorithm::Es256)
             }
             (Some("OKP"), Some("Ed25519")) => {
-                let x = number("x")
-                    .filter(|x| x.len() == 32)
-                    .ok_or("x is not 32 bytes")?;
+                let x = number("x").filter(|x| x.len() == 32).ok_or("x is not 32 bytes")?;
                 (PublicKey::Ed25519(x), Algorithm::EdDsa)
             }
             _ => return Err("a key type that is not supported"),
@@ -124,12 +108,7 @@ impl Key {
         if !allowed.contains(&alg) {
             return Err("its algorithm is not on the issuer's list");
         }
-        Ok(Self {
-            kid,
-            alg,
-            public,
-            retired: AtomicBool::new(false),
-        })
+        Ok(Self { kid, alg, public, retired: AtomicBool::new(false) })
     }
 
     fn same_as(&self, other: &Self) -> bool {
@@ -176,10 +155,7 @@ impl KeySet {
             }
         }
         if set.0.is_empty() {
-            return Err(JwksError(format!(
-                "no usable key: {}",
-                passed_over.join("; ")
-            )));
+            return Err(JwksError(format!("no usable key: {}", passed_over.join("; "))));
         }
         Ok(set)
     }
@@ -210,7 +186,8 @@ impl KeySet {
             let kept = self
                 .0
                 .get_mut(&old.kid)
-                .and_then(|keys| keys.iter_mut().find(|new| new.same_as(old)));
+                .and_then(|keys| keys.iter_mut().find(|new| new.same_as(old)))
+                .filter(|_| old.is_current());
             match kept {
                 Some(new) if old.is_current() => *new = Arc::clone(old),
                 Some(_) => {}
@@ -230,10 +207,7 @@ impl KeySet {
     pub fn to_json(&self) -> serde_json::Value {
         let mut keys: Vec<_> = self.0.values().flatten().collect();
         keys.sort_by(|a, b| a.kid.cmp(&b.kid));
-        let keys: Vec<_> = keys
-            .into_iter()
-            .map(|key| PublishedKey::from(key.as_ref()))
-            .collect();
+        let keys: Vec<_> = keys.into_iter().map(|key| PublishedKey::from(key.as_ref())).collect();
         serde_json::json!({ "keys": keys })
     }
 }
@@ -251,34 +225,17 @@ impl<'k> From<&'k Key> for PublishedKey<'k> {
         let name = str::to_owned;
         let numbers = match &key.public {
             PublicKey::Rsa { n, e } => {
-                vec![
-                    ("kty", name("RSA")),
-                    ("n", base64url(n)),
-                    ("e", base64url(e)),
-                ]
+                vec![("kty", name("RSA")), ("n", base64url(n)), ("e", base64url(e))]
             }
             PublicKey::P256(point) => {
                 let (x, y) = point.get(1..).unwrap_or_default().split_at(point.len() / 2);
                 let curve = name("P-256");
-                vec![
-                    ("kty", name("EC")),
-                    ("crv", curve),
-                    ("x", base64url(x)),
-                    ("y", base64url(y)),
-                ]
+                vec![("kty", name("EC")), ("crv", curve), ("x", base64url(x)), ("y", base64url(y))]
             }
             PublicKey::Ed25519(x) => {
-                vec![
-                    ("kty", name("OKP")),
-                    ("crv", name("Ed25519")),
-                    ("x", base64url(x)),
-                ]
+                vec![("kty", name("OKP")), ("crv", name("Ed25519")), ("x", base64url(x))]
             }
         };
-        Self {
-            kid: &key.kid,
-            alg: key.alg.name(),
-            numbers: numbers.into_iter().collect(),
-        }
+        Self { kid: &key.kid, alg: key.alg.name(), numbers: numbers.into_iter().collect() }
     }
 }

@@ -48,9 +48,7 @@ impl<'t> Compact<'t> {
             return Err(Reason::TokenTooLong);
         }
         let (signing_input, signature) = token.rsplit_once('.').ok_or(Reason::TokenMalformed)?;
-        let (header, payload) = signing_input
-            .split_once('.')
-            .ok_or(Reason::TokenMalformed)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(Reason::TokenMalformed)?;
         if payload.contains('.') {
             return Err(Reason::TokenMalformed);
         }
@@ -78,34 +76,22 @@ impl<'t> Compact<'t> {
 
 impl Header {
     fn from_json(json: &Json) -> Result<Self, Reason> {
-        if REFUSED_PARAMETERS
-            .iter()
-            .any(|name| json.get(name).is_some())
-        {
+        if REFUSED_PARAMETERS.iter().any(|name| json.get(name).is_some()) {
             return Err(Reason::TokenMalformed);
         }
         if let Some(typ) = json.get("typ") {
-            let typ = typ
-                .as_str()
-                .ok_or(Reason::TokenMalformed)?
-                .to_ascii_lowercase();
+            let typ = typ.as_str().ok_or(Reason::TokenMalformed)?.to_ascii_lowercase();
             if !TYPES.contains(&typ.as_str()) {
                 return Err(Reason::TokenMalformed);
             }
         }
-        let alg = json
-            .get("alg")
-            .and_then(Json::as_str)
-            .ok_or(Reason::TokenMalformed)?;
+        let alg = json.get("alg").and_then(Json::as_str).ok_or(Reason::TokenMalformed)?;
         let kid = match json.get("kid") {
             None => None,
             Some(Json::String(kid)) if kid.len() <= MAX_KID_BYTES => Some(kid.clone()),
             Some(_) => return Err(Reason::TokenMalformed),
         };
-        Ok(Self {
-            alg: Algorithm::from_name(alg).ok_or(Reason::AlgNotAllowed)?,
-            kid,
-        })
+        Ok(Self { alg: Algorithm::from_name(alg).ok_or(Reason::AlgNotAllowed)?, kid })
     }
 }
 

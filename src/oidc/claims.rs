@@ -47,11 +47,7 @@ impl<'t> Claims<'t> {
     /// # Errors
     /// `token_malformed` for anything else.
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Reason> {
-        let text = |json: &Json| {
-            json.as_str()
-                .map(str::to_owned)
-                .ok_or(Reason::TokenMalformed)
-        };
+        let text = |json: &Json| json.as_str().map(str::to_owned).ok_or(Reason::TokenMalformed);
         match self.0.get(name) {
             None => Ok(Vec::new()),
             Some(Json::Array(elements)) => elements.iter().map(text).collect(),
@@ -67,11 +63,7 @@ impl<'t> Claims<'t> {
         if self.0.get(name).is_none() {
             return Err(Reason::ClaimMissing);
         }
-        match self
-            .texts(name)?
-            .iter()
-            .any(|named| audiences.contains(named))
-        {
+        match self.texts(name)?.iter().any(|named| audiences.contains(named)) {
             true => Ok(()),
             false => Err(Reason::AudienceWrong),
         }
@@ -88,10 +80,7 @@ impl<'t> Claims<'t> {
             return Err(Reason::LifetimeTooLong);
         }
         let not_before = self.date("nbf")?.max(issued).unwrap_or(UnixTime(i64::MIN));
-        Ok(Validity {
-            not_before,
-            expires,
-        })
+        Ok(Validity { not_before, expires })
     }
 
     fn date(&self, name: &str) -> Result<Option<UnixTime>, Reason> {

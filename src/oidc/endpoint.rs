@@ -23,9 +23,8 @@ impl Endpoint {
         if url.len() > MAX_URL_BYTES {
             return Err("a URL of at most 1024 bytes is wanted");
         }
-        let rest = url
-            .strip_prefix("https://")
-            .ok_or("a URL that begins with https:// is wanted")?;
+        let rest =
+            url.strip_prefix("https://").ok_or("a URL that begins with https:// is wanted")?;
         let (authority, path) = match rest.find(['/', '?', '#']) {
             Some(at) => rest.split_at(at),
             None => (rest, "/"),
@@ -43,10 +42,7 @@ impl Endpoint {
         {
             return Err("a path without fragment and blanks is wanted");
         }
-        Ok(Self {
-            authority: authority.to_owned(),
-            path: path.to_owned(),
-        })
+        Ok(Self { authority: authority.to_owned(), path: path.to_owned() })
     }
 
     /// The discovery document of an issuer (OpenID Connect Discovery 1.0 section 4).

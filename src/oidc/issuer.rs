@@ -102,11 +102,7 @@ impl Issuer {
     pub fn new(mut config: IssuerConfig, now: Now) -> Self {
         let (keys, refresh) = match &mut config.source {
             KeySource::File(keys) => (std::mem::take(keys), None),
-            KeySource::Fetched {
-                discovery,
-                jwks,
-                hosts,
-            } => {
+            KeySource::Fetched { discovery, jwks, hosts } => {
                 let refresh = Refresh::new(
                     config.issuer.clone(),
                     discovery.clone(),
@@ -117,15 +113,8 @@ impl Issuer {
                 (KeySet::default(), Some(Mutex::new(refresh)))
             }
         };
-        let current = RwLock::new(Current {
-            keys: Arc::new(keys),
-            fetched: None,
-        });
-        Self {
-            config,
-            current,
-            refresh,
-        }
+        let current = RwLock::new(Current { keys: Arc::new(keys), fetched: None });
+        Self { config, current, refresh }
     }
 
     /// The keys called `kid`, or what to do without them.
@@ -141,8 +130,10 @@ impl Issuer {
         }
     }
 
-    /// The request that is due now, and its number.
+    /// The request that is due now, and its number. Keys that are too old retire here too, so
+    /// that no cached token outlives them.
     pub fn step(&self, now: Now) -> Option<(u32, Endpoint)> {
+        self.current(now.mono);
         lock(self.refresh.as_ref()?).step(now.mono)
     }
 
@@ -155,10 +146,7 @@ impl Issuer {
         };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys.replacing(&current.keys);
-        *current = Current {
-            keys: Arc::new(keys),
-            fetched: Some((now.mono, now.wall)),
-        };
+        *current = Current { keys: Arc::new(keys), fetched: Some((now.mono, now.wall)) };
     }
 
     /// The keys, for the next process.
@@ -187,19 +175,14 @@ impl Issuer {
             .map_err(|why| why.to_string())?;
         let fetched = (now.mono.plus_secs(-age.max(0)), UnixTime(stored.fetched_at));
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Current {
-            keys: Arc::new(keys),
-            fetched: Some(fetched),
-        };
+        *current = Current { keys: Arc::new(keys), fetched: Some(fetched) };
         Ok(())
     }
 
     /// The keys now. Those that were not renewed for too long retire, with all they verified.
     fn current(&self, now: Monotonic) -> Arc<KeySet> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        let age = current
-            .fetched
-            .map_or(0, |(fetched, _)| now.millis_since(fetched));
+        let age = current.fetched.map_or(0, |(fetched, _)| now.millis_since(fetched));
         if age > KEYS_SERVE_SECS * 1000 {
             current.keys.retire();
             return Arc::default();

@@ -132,8 +132,7 @@ impl Refresh {
 
     fn remember_unknown(&mut self, kid: &str, now: Monotonic) {
         if self.unknown_kids.len() >= MAX_UNKNOWN_KIDS {
-            self.unknown_kids
-                .retain(|_, at| now.millis_since(*at) < DEMAND_SECS * 1000);
+            self.unknown_kids.retain(|_, at| now.millis_since(*at) < DEMAND_SECS * 1000);
         }
         if self.unknown_kids.len() < MAX_UNKNOWN_KIDS {
             self.unknown_kids.entry(kid.to_owned()).or_insert(now);
@@ -153,9 +152,8 @@ impl Refresh {
         }
         let due = now >= self.next_at;
         if !due {
-            let granted = self
-                .granted_at
-                .is_none_or(|at| now.millis_since(at) >= DEMAND_SECS * 1000);
+            let granted =
+                self.granted_at.is_none_or(|at| now.millis_since(at) >= DEMAND_SECS * 1000);
             if !self.wanted || !granted {
                 return None;
             }
@@ -171,11 +169,7 @@ impl Refresh {
         self.number = self.number.wrapping_add(1);
         self.unanswered = self.unanswered.saturating_add(1);
         let given_up_at = now.plus_secs(FETCH_SECS);
-        self.under_way = Some(UnderWay {
-            number: self.number,
-            document,
-            given_up_at,
-        });
+        self.under_way = Some(UnderWay { number: self.number, document, given_up_at });
         Some((self.number, endpoint))
     }
 
@@ -188,9 +182,7 @@ impl Refresh {
         now: Monotonic,
     ) -> Option<KeySet> {
         self.unanswered = self.unanswered.saturating_sub(1);
-        let under_way = self
-            .under_way
-            .take_if(|under_way| under_way.number == number)?;
+        let under_way = self.under_way.take_if(|under_way| under_way.number == number)?;
         let outcome = match (reply, under_way.document) {
             (Reply::Failure(why), _) => Err(why.clone()),
             (Reply::Answer(answer), _) if answer.status != 200 => {
@@ -203,12 +195,12 @@ impl Refresh {
                     None
                 })
             }
-            (Reply::Answer(answer), Document::Jwks) => KeySet::parse(&answer.body, allowed)
-                .map_err(|why| why.to_string())
-                .map(|keys| {
+            (Reply::Answer(answer), Document::Jwks) => {
+                KeySet::parse(&answer.body, allowed).map_err(|why| why.to_string()).map(|keys| {
                     self.succeed(answer, keys.len(), now);
                     Some(keys)
-                }),
+                })
+            }
         };
         outcome.unwrap_or_else(|why| {
             self.fail(&why, now);
@@ -220,15 +212,9 @@ impl Refresh {
     fn discovered(&self, answer: &Answer) -> Result<Endpoint, String> {
         let json = Json::parse(&answer.body).map_err(|why| format!("not JSON: {why}"))?;
         if json.get("issuer").and_then(Json::as_str) != Some(&self.issuer) {
-            return Err(format!(
-                "the discovery document's issuer is not {}",
-                self.issuer
-            ));
+            return Err(format!("the discovery document's issuer is not {}", self.issuer));
         }
-        let jwks_uri = json
-            .get("jwks_uri")
-            .and_then(Json::as_str)
-            .ok_or("no jwks_uri")?;
+        let jwks_uri = json.get("jwks_uri").and_then(Json::as_str).ok_or("no jwks_uri")?;
         let endpoint = Endpoint::parse(jwks_uri).map_err(|why| format!("jwks_uri: {why}"))?;
         if !self.hosts.contains(&endpoint.authority) {
             return Err(format!(
@@ -254,30 +240,23 @@ impl Refresh {
             log::warn!("issuer {}: keys not fetched: {why}", self.issuer);
         }
         self.under_way = None;
-        let pause = 1_i64
-            .checked_shl(self.failures)
-            .map_or(MAX_PAUSE_SECS, |p| p.clamp(1, MAX_PAUSE_SECS));
+        let pause =
+            1_i64.checked_shl(self.failures).map_or(MAX_PAUSE_SECS, |p| p.clamp(1, MAX_PAUSE_SECS));
         self.failures = self.failures.saturating_add(1).min(16);
         self.next_at = now.plus_secs(pause);
         // A place that was discovered may have moved.
-        self.jwks
-            .take_if(|(_, discovered_at)| discovered_at.is_some());
+        self.jwks.take_if(|(_, discovered_at)| discovered_at.is_some());
     }
 }
 
 /// Seconds until an answer is stale (RFC 9111 section 4.2: max-age less Age), within bounds.
 fn freshness(cache_control: &str, age: &str) -> i64 {
-    let directives = || {
-        cache_control
-            .split(',')
-            .map(|d| d.trim().to_ascii_lowercase())
-    };
+    let directives = || cache_control.split(',').map(|d| d.trim().to_ascii_lowercase());
     if directives().any(|d| d == "no-store" || d == "no-cache") {
         return FRESH_RANGE_SECS.0;
     }
     let max_age = directives().find_map(|d| {
-        d.strip_prefix("max-age=")
-            .and_then(|secs| secs.trim_matches('"').parse().ok())
+        d.strip_prefix("max-age=").and_then(|secs| secs.trim_matches('"').parse().ok())
     });
     let age: i64 = age.trim().parse().unwrap_or(0);
     max_age
