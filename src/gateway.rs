@@ -9,10 +9,11 @@ mod waiting;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Config;
 use crate::error::{ConfigError, Reason};
-use crate::google::{Bearers, SlotState};
+use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
 use crate::oidc::{Issuer, MAX_UNANSWERED, Outcome, Reply, StoredKeys, Verifier};
@@ -56,6 +57,8 @@ pub struct Gateway {
     policy: Policy,
     bearers: Bearers,
     waiting: Waiting,
+    /// Counts what may end a wait: answers, and tokens signed.
+    learnt: AtomicU64,
     /// Which tokens are taken here, for callers who bring another.
     accepted: String,
 }
@@ -102,6 +105,7 @@ impl Gateway {
             policy: Policy::new(config.roles),
             bearers: Bearers::new(config.credentials, locations, &seal, now),
             waiting: Waiting::default(),
+            learnt: AtomicU64::new(0),
             accepted,
         };
         gateway.check_buffers(haproxy)?;
@@ -139,16 +143,17 @@ impl Gateway {
         self.waiting.start(now.mono)
     }
 
-    /// The verdict on a request that waits, and whether it is the last word.
+    /// The verdict on a request that waits; nothing while it has to wait on.
     #[must_use]
-    pub fn resume(&self, request: &[u8], ticket: u64, now: Now) -> (String, bool) {
-        let patience = self.waiting.patience(ticket, now.mono);
+    pub fn resume(&self, request: &[u8], ticket: u64, now: Now) -> Option<String> {
+        let learnt = self.learnt.load(Ordering::Acquire);
+        let patience = self.waiting.news(ticket, learnt, now.mono)?;
         let verdict = self.decide_within(request, now, patience);
-        let settled = !verdict.starts_with(verdict::WAIT);
-        if settled {
-            self.waiting.end(ticket);
+        if verdict.starts_with(verdict::WAIT) {
+            return None;
         }
-        (verdict, settled)
+        self.waiting.end(ticket);
+        Some(verdict)
     }
 
     fn decide_within(
@@ -191,10 +196,12 @@ impl Gateway {
         };
         facts.role = Some(role);
         facts.credential = self.bearers.credential(role.credential);
-        match self.bearers.slot(role.credential, target.location, now) {
-            Some((handle, SlotState::Ready)) => Verdict::Allow { target, handle },
-            Some((_, SlotState::Soon)) => Verdict::Wait(Reason::CredentialUnavailable),
+        match self.bearers.slot(role.credential, target.location) {
             None => Verdict::Deny(Reason::LocationWithoutBackend),
+            Some(slot) if slot.is_ready(now) => {
+                Verdict::Allow { target, host: slot.host(), handle: slot.handle() }
+            }
+            Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
         }
     }
 
@@ -238,7 +245,9 @@ impl Gateway {
     /// Signs what is due, and names a document that is to be fetched now.
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
-        self.bearers.step(now);
+        if self.bearers.step(now) {
+            self.learnt.fetch_add(1, Ordering::Release);
+        }
         self.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
             let (number, endpoint) = issuer.step(now)?;
             Some(Fetch {
@@ -257,6 +266,7 @@ impl Gateway {
         };
         if let Some(issuer) = self.verifier.issuers().get(index) {
             issuer.answer(number, reply, now);
+            self.learnt.fetch_add(1, Ordering::Release);
         }
     }
 

@@ -5,6 +5,6 @@ mod bearer;
 mod credential;
 mod self_signed;
 
-pub use bearer::{Bearers, SlotState};
+pub use bearer::{Bearers, Slot};
 pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
 pub use self_signed::{JwtForm, ServiceAccount};

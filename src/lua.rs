@@ -122,12 +122,14 @@ fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
     Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(now())))
 }
 
-fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<(Option<LuaString>, bool)> {
-    let Some(gateway) = GATEWAY.get() else {
-        return Ok((None, true));
+/// The verdict, or nothing while the request has to wait on. Without a configuration the verdict
+/// is an empty text, which is no allow.
+fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaString>> {
+    let verdict = match GATEWAY.get() {
+        Some(gateway) => gateway.resume(&request.as_bytes(), ticket, now()),
+        None => Some(String::new()),
     };
-    let (verdict, settled) = gateway.resume(&request.as_bytes(), ticket, now());
-    Ok((Some(lua.create_string(verdict)?), settled))
+    verdict.map(|verdict| lua.create_string(verdict)).transpose()
 }
 
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {

@@ -111,12 +111,6 @@ impl<'u> Target<'u> {
         let query = query.map_or(Ok(Query::None), |query| Query::parse(query, target.method))?;
         Ok(Self { query, ..target })
     }
-
-    /// Google's host for this target.
-    #[must_use]
-    pub fn host(&self) -> String {
-        host_of(self.location)
-    }
 }
 
 /// The path and query that are sent to Google.

@@ -9,10 +9,10 @@ local M = {}
 function M.run(txn)
   local request = txn:get_var("txn.vertex.request")
   local ticket = native.start_waiting()
-  local verdict, settled = native.resume(request, ticket)
-  while not settled do
+  local verdict = native.resume(request, ticket)
+  while not verdict do
     core.msleep(POLL_MILLISECONDS)
-    verdict, settled = native.resume(request, ticket)
+    verdict = native.resume(request, ticket)
   end
   txn:set_var("txn.vertex.verdict", verdict)
 end

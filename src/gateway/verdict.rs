@@ -30,6 +30,7 @@ const RETRY_AFTER_SECS: u8 = 5;
 pub(super) enum Verdict<'v> {
     Allow {
         target: &'v Target<'v>,
+        host: &'v str,
         handle: &'v str,
     },
     Deny(Reason),
@@ -51,8 +52,7 @@ impl Verdict<'_> {
     pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
         match self {
-            Self::Allow { target, handle } => {
-                let host = target.host();
+            Self::Allow { target, host, handle } => {
                 let _ = write!(out, "allow|{}|{host}|{target}|{handle}|", target.location);
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
             }

@@ -26,10 +26,17 @@ pub(super) enum Patience {
     NoRoom,
 }
 
+#[derive(Debug)]
+struct Place {
+    since: Monotonic,
+    /// What had been learnt when the request was decided on last.
+    decided_at: Option<u64>,
+}
+
 #[derive(Debug, Default)]
 struct Room {
     latest: u64,
-    tickets: HashMap<u64, Monotonic>,
+    tickets: HashMap<u64, Place>,
 }
 
 /// The waiting room. A ticket is a number; 0 is none.
@@ -40,24 +47,35 @@ impl Waiting {
     pub(super) fn start(&self, now: Monotonic) -> u64 {
         let mut room = self.room();
         if room.tickets.len() >= MAX_WAITING {
-            room.tickets.retain(|_, since| now.millis_since(*since) < WAIT_MILLIS + GRACE_MILLIS);
+            let counts = |place: &Place| now.millis_since(place.since) < WAIT_MILLIS + GRACE_MILLIS;
+            room.tickets.retain(|_, place| counts(place));
         }
         if room.tickets.len() >= MAX_WAITING {
             return 0;
         }
         room.latest = room.latest.wrapping_add(1).max(1);
         let ticket = room.latest;
-        room.tickets.insert(ticket, now);
+        room.tickets.insert(ticket, Place { since: now, decided_at: None });
         ticket
     }
 
-    /// When the request with this ticket came, and what patience it has left.
-    pub(super) fn patience(&self, ticket: u64, now: Monotonic) -> (Monotonic, Patience) {
-        match self.room().tickets.get(&ticket) {
-            None => (now, Patience::NoRoom),
-            Some(since) if now.millis_since(*since) < WAIT_MILLIS => (*since, Patience::Left),
-            Some(since) => (*since, Patience::Spent),
+    /// When the request with this ticket came and what patience it has left; nothing while there
+    /// is no news, as `learnt` counts it, since it was decided on last.
+    pub(super) fn news(
+        &self,
+        ticket: u64,
+        learnt: u64,
+        now: Monotonic,
+    ) -> Option<(Monotonic, Patience)> {
+        let mut room = self.room();
+        let Some(place) = room.tickets.get_mut(&ticket) else {
+            return Some((now, Patience::NoRoom));
+        };
+        if now.millis_since(place.since) >= WAIT_MILLIS {
+            return Some((place.since, Patience::Spent));
         }
+        let news = place.decided_at.replace(learnt) != Some(learnt);
+        news.then_some((place.since, Patience::Left))
     }
 
     pub(super) fn end(&self, ticket: u64) {
@@ -80,9 +98,19 @@ mod tests {
             assert_ne!(room.start(Monotonic(0)), 0);
         }
         assert_eq!(room.start(Monotonic(5_999)), 0);
-        assert_eq!(room.patience(0, Monotonic(5_999)).1, Patience::NoRoom);
-        let ticket = room.start(Monotonic(6_000));
-        assert_eq!(room.patience(ticket, Monotonic(10_999)).1, Patience::Left);
-        assert_eq!(room.patience(ticket, Monotonic(11_000)).1, Patience::Spent);
+        assert_eq!(room.news(0, 0, Monotonic(5_999)), Some((Monotonic(5_999), Patience::NoRoom)));
+        assert_ne!(room.start(Monotonic(6_000)), 0);
+    }
+
+    #[test]
+    fn a_request_is_decided_on_again_only_when_something_was_learnt_or_its_time_is_up() {
+        let room = Waiting::default();
+        let since = Monotonic(1_000);
+        let ticket = room.start(since);
+        assert_eq!(room.news(ticket, 7, Monotonic(1_000)), Some((since, Patience::Left)));
+        assert_eq!(room.news(ticket, 7, Monotonic(1_020)), None);
+        assert_eq!(room.news(ticket, 8, Monotonic(1_040)), Some((since, Patience::Left)));
+        assert_eq!(room.news(ticket, 8, Monotonic(5_999)), None);
+        assert_eq!(room.news(ticket, 8, Monotonic(6_000)), Some((since, Patience::Spent)));
     }
 }

@@ -24,15 +24,6 @@ const AHEAD_SECS: i64 = 30;
 /// nothing else.
 const SIGNED_A_STEP: usize = 4;
 
-/// Whether a slot can serve a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotState {
-    /// It holds a bearer that is valid.
-    Ready,
-    /// It will hold one soon.
-    Soon,
-}
-
 struct Bearer {
     /// The value of the `Authorization` header.
     header: Arc<str>,
@@ -40,7 +31,8 @@ struct Bearer {
     issued: Option<UnixTime>,
 }
 
-struct Slot {
+/// A credential at one of Google's hosts.
+pub struct Slot {
     credential: usize,
     host: String,
     handle: String,
@@ -97,18 +89,11 @@ impl Bearers {
         self.credentials.get(index)
     }
 
-    /// The handle of a credential's bearer for a location, and whether it can be sent; nothing for
-    /// a location that is not served.
+    /// A credential at the host of a location; nothing for a location that is not served.
     #[must_use]
-    pub fn slot(&self, credential: usize, location: &str, now: Now) -> Option<(&str, SlotState)> {
+    pub fn slot(&self, credential: usize, location: &str) -> Option<&Slot> {
         let place = self.places.get(location)?;
-        let index = credential.checked_mul(self.places.len())?.checked_add(*place)?;
-        let slot = self.slots.get(index)?;
-        let state = match slot.sendable(now.wall) {
-            true => SlotState::Ready,
-            false => SlotState::Soon,
-        };
-        Some((&slot.handle, state))
+        self.slots.get(credential.checked_mul(self.places.len())?.checked_add(*place)?)
     }
 
     /// The value of the `Authorization` header behind a handle.
@@ -159,6 +144,12 @@ impl Bearers {
     }
 }
 
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot at {}", self.host)
+    }
+}
+
 impl fmt::Debug for Bearers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bearers of {:?}", self.credentials)
@@ -166,9 +157,23 @@ impl fmt::Debug for Bearers {
 }
 
 impl Slot {
-    fn sendable(&self, now: UnixTime) -> bool {
+    /// What a verdict calls this slot.
+    #[must_use]
+    pub fn handle(&self) -> &str {
+        &self.handle
+    }
+
+    /// Google's host.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether its bearer can be sent now; if not, it will be signed soon.
+    #[must_use]
+    pub fn is_ready(&self, now: Now) -> bool {
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().is_some_and(|bearer| bearer.sendable(now))
+        bearer.as_ref().is_some_and(|bearer| bearer.sendable(now.wall))
     }
 
     fn is_due(&self, now: UnixTime) -> bool {

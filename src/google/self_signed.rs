@@ -78,8 +78,10 @@ impl ServiceAccount {
     /// # Errors
     /// Says what is missing, never what the key is.
     pub fn parse(file: &[u8]) -> Result<Self, String> {
-        let file: KeyFile = serde_json::from_slice(file)
-            .map_err(|why| format!("not a service account's key file in JSON: {why}"))?;
+        let file: KeyFile = serde_json::from_slice(file).map_err(|why| {
+            let why = without_values(&why);
+            format!("not a service account's key file in JSON: {why}")
+        })?;
         if file.r#type != "service_account" {
             return Err("its `type` is not service_account".to_owned());
         }
@@ -108,6 +110,15 @@ impl ServiceAccount {
         token.push('.');
         token.push_str(&base64url(&signature));
         Ok(Signed { token, issued })
+    }
+}
+
+/// serde quotes the value that it cannot use, which may be the key; then only the place is told.
+fn without_values(why: &serde_json::Error) -> String {
+    let text = why.to_string();
+    match why.is_data() && !text.starts_with("missing field") {
+        true => format!("a value of another type at line {} column {}", why.line(), why.column()),
+        false => text,
     }
 }
 
