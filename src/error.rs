@@ -129,10 +129,10 @@ reasons! {
         "the request could not be read";
     /// Google answered 401 to the gateway's own credential.
     GoogleCredentialRefused "google_credential_refused" 26 503 "UNAVAILABLE"
-        "Google refused the gateway's credential";
+        "Google refused the credential of the gateway";
     /// Google answered 403 to the gateway's own identity.
     GoogleDenied "google_denied" 27 502 "PERMISSION_DENIED"
-        "Google denied the gateway's identity this call";
+        "Google denied the identity of the gateway this call";
 }
 
 impl Reason {

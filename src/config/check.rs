@@ -63,7 +63,8 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
             hosts.extend(jwks.iter().map(|jwks| jwks.authority.clone()));
             for (index, host) in raw.jwks_hosts.iter().enumerate() {
                 let endpoint = Endpoint::parse(&format!("https://{host}/"));
-                let endpoint = endpoint.map_err(|_| {
+                let endpoint = endpoint.ok().filter(|endpoint| endpoint.path == "/");
+                let endpoint = endpoint.ok_or_else(|| {
                     let problem =
                         format!("{host}: a host name is wanted, without https:// and path");
                     ConfigError::at(format!("{at}/jwks_hosts/{index}"), problem)

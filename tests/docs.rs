@@ -1,0 +1,195 @@
+//! What an operator can see is documented where they would look, and says what the code does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use haproxy_vertex::error::Reason;
+
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+/// What follows `prefix` as long as `allowed` holds, wherever it stands in `text`.
+fn words_after(text: &str, prefix: &str, allowed: fn(char) -> bool) -> BTreeSet<String> {
+    let word = |rest: &str| rest.chars().take_while(|c| allowed(*c)).collect::<String>();
+    text.split(prefix).skip(1).map(word).filter(|word| !word.is_empty()).collect()
+}
+
+fn name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+#[test]
+fn every_reason_is_documented_with_its_status() {
+    let reference = read("docs/reference.md");
+    for reason in Reason::ALL {
+        let status = reason.status();
+        let row = format!("| `{}` | {} {} |", reason.code(), status.code, status.name);
+        assert!(reference.contains(&row), "docs/reference.md lacks: {row}");
+    }
+}
+
+#[test]
+fn every_documented_reason_exists() {
+    let section = read("docs/reference.md");
+    let section = section.split("## Reason codes").nth(1).and_then(|s| s.split("## ").next());
+    let rows = section.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+    let codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(documented, codes);
+    for code in words_after(&read("docs/operations.md"), "\n| `", name_char) {
+        assert!(codes.contains(&code.as_str()), "docs/operations.md names {code}");
+    }
+}
+
+#[test]
+fn what_the_rule_set_says_is_what_the_reason_says() {
+    let rules = read("haproxy-conf/vertex.cfg");
+    let bodies = rules.lines().filter_map(|line| line.trim().strip_prefix("setenv VERTEX_SAYS_"));
+    let mut said = 0;
+    for line in bodies {
+        let (name, body) = line.split_once(' ').unwrap();
+        let body: serde_json::Value = serde_json::from_str(body.trim_matches('\'')).unwrap();
+        let reason =
+            Reason::ALL.iter().find(|reason| reason.code() == name.to_lowercase()).unwrap();
+        let status = reason.status();
+        assert_eq!(body["error"]["code"], status.code, "{name}");
+        assert_eq!(body["error"]["status"], status.name, "{name}");
+        assert_eq!(body["error"]["message"], reason.text(), "{name}");
+        assert_eq!(body["error"]["details"][0]["reason"], reason.code(), "{name}");
+        let return_rules =
+            rules.lines().filter(|l| l.contains(&format!("${{VERTEX_SAYS_{name}}}")));
+        for rule in return_rules {
+            assert!(rule.contains(&format!("return status {} ", status.code)), "{rule}");
+            said += 1;
+        }
+    }
+    assert!(said >= 6, "only {said} rules say something");
+    for code in words_after(&rules, "reason=", name_char) {
+        assert!(Reason::ALL.iter().any(|reason| reason.code() == code), "vertex.cfg says {code}");
+    }
+}
+
+#[test]
+fn every_status_of_a_refusal_has_its_rule() {
+    let rules = read("haproxy-conf/vertex.cfg");
+    let by_google = [Reason::GoogleCredentialRefused, Reason::GoogleDenied];
+    for reason in Reason::ALL.iter().filter(|reason| !by_google.contains(reason)) {
+        let rule = format!("if {{ var(txn.vertex.status) -m str {} }}", reason.status().code);
+        assert!(rules.contains(&rule), "vertex.cfg has no rule for {}: {rule}", reason.code());
+    }
+}
+
+#[test]
+fn every_variable_of_the_rule_set_is_documented() {
+    let rules = read("haproxy-conf/vertex.cfg");
+    let reference = read("docs/reference.md");
+    for prefix in ["txn.vertex.", "res.vertex."] {
+        for name in words_after(&rules, prefix, name_char) {
+            assert!(reference.contains(&format!("`{prefix}{name}`")), "{prefix}{name}");
+        }
+        for name in words_after(&reference, &format!("`{prefix}"), name_char) {
+            assert!(rules.contains(&format!("{prefix}{name}")), "{prefix}{name} is no more");
+        }
+    }
+}
+
+#[test]
+fn every_environment_variable_is_documented_with_its_default() {
+    let rules = read("haproxy-conf/vertex.cfg");
+    let configuration = read("docs/configuration.md");
+    let mut names = BTreeSet::new();
+    for line in rules.lines().filter_map(|line| line.trim().strip_prefix("presetenv ")) {
+        let (name, default) = line.split_once(' ').unwrap();
+        let row = format!("| `{name}` | `{default}` |");
+        assert!(configuration.contains(&row), "docs/configuration.md lacks: {row}");
+        names.insert(name.to_owned());
+    }
+    let documented = words_after(&configuration, "\n| `VERTEX_", name_char);
+    let documented: BTreeSet<_> = documented.iter().map(|name| format!("VERTEX_{name}")).collect();
+    assert_eq!(documented, names);
+}
+
+#[test]
+fn every_member_of_the_configuration_is_documented() {
+    let shape = read("src/config/raw.rs");
+    let configuration = read("docs/configuration.md");
+    let members = shape
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub(super) "))
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, _)| name.trim_start_matches("r#"));
+    let mut seen = 0;
+    for member in members {
+        let ends = [format!("`{member}`"), format!(".{member}`")];
+        let row = |line: &str| {
+            line.strip_prefix("| ").is_some_and(|l| {
+                l.split(" | ").next().is_some_and(|cell| ends.iter().any(|end| cell.ends_with(end)))
+            })
+        };
+        let groups = ["claims", "who", "may"];
+        assert!(
+            groups.contains(&member) || configuration.lines().any(row),
+            "docs/configuration.md has no row for {member}"
+        );
+        seen += 1;
+    }
+    assert!(seen > 20, "only {seen} members found");
+}
+
+#[test]
+fn every_runtime_command_is_documented() {
+    let entry = read("lua/vertex.lua");
+    let reference = read("docs/reference.md");
+    let commands: Vec<_> = entry
+        .lines()
+        .filter_map(|line| line.strip_prefix("core.register_cli({ "))
+        .filter_map(|line| line.split(" }").next())
+        .map(|words| words.replace(['"', ','], ""))
+        .collect();
+    assert!(!commands.is_empty());
+    for command in commands {
+        assert!(reference.contains(&format!("| `{command}` |")), "{command}");
+    }
+}
+
+#[test]
+fn every_target_of_the_makefile_says_what_it_is_for() {
+    let makefile = read("Makefile");
+    let contract = [
+        "help",
+        "setup",
+        "build",
+        "build-all",
+        "demo",
+        "test",
+        "test-matrix",
+        "lint",
+        "bench",
+        "install",
+        "clean",
+    ];
+    for target in contract {
+        let line = makefile.lines().find(|line| line.starts_with(&format!("{target}:")));
+        assert!(line.is_some_and(|line| line.contains("## ")), "make {target}");
+    }
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() {
+    for document in
+        ["README.md", "docs/configuration.md", "docs/operations.md", "docs/reference.md"]
+    {
+        let folder = Path::new(document).parent().unwrap();
+        for link in words_after(&read(document), "](", |c| c != ')') {
+            let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let text = read(&folder.join(file).to_string_lossy());
+            let heading = |line: &str| {
+                line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-") == anchor
+            };
+            assert!(anchor.is_empty() || text.lines().any(heading), "{document}: {link}");
+        }
+    }
+}
