@@ -46,8 +46,6 @@ pub fn describe(key: &Key) -> Result<Account, String> {
     Ok(Account {
         email: EMAIL,
         private_key_id: hex(id.as_ref()).chars().take(40).collect(),
-        public: key
-            .rsa_public()
-            .ok_or("the service account's key is not RSA")?,
+        public: key.rsa_public().ok_or("the service account's key is not RSA")?,
     })
 }

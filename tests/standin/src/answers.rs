@@ -129,12 +129,8 @@ fn response_id() -> String {
 impl Answer {
     pub fn new(model: &str, body: &Body, int_enums: bool) -> Self {
         let prompt: Prompt = serde_json::from_slice(&body.kept).unwrap_or_default();
-        let texts: Vec<String> = prompt
-            .contents
-            .into_iter()
-            .flat_map(|c| c.parts)
-            .filter_map(|p| p.text)
-            .collect();
+        let texts: Vec<String> =
+            prompt.contents.into_iter().flat_map(|c| c.parts).filter_map(|p| p.text).collect();
         let said = match texts.last() {
             Some(last) => last.chars().take(MAX_ECHO).collect(),
             // No text in it, no JSON, or longer than what is kept of a body.
@@ -151,18 +147,11 @@ impl Answer {
     }
 
     fn value(&self, name: &'static str, number: u8) -> Enum {
-        if self.int_enums {
-            Enum::Number(number)
-        } else {
-            Enum::Name(name)
-        }
+        if self.int_enums { Enum::Number(number) } else { Enum::Name(name) }
     }
 
     fn detail(&self, token_count: usize) -> [Detail; 1] {
-        [Detail {
-            modality: self.value("TEXT", 1),
-            token_count,
-        }]
+        [Detail { modality: self.value("TEXT", 1), token_count }]
     }
 
     fn counts(&self) -> Counts {
@@ -181,10 +170,7 @@ impl Answer {
     fn response<'a>(&'a self, text: &'a str, last: bool, unary: bool) -> Response<'a> {
         Response {
             candidates: [Candidate {
-                content: ModelContent {
-                    role: "model",
-                    parts: [Text { text }],
-                },
+                content: ModelContent { role: "model", parts: [Text { text }] },
                 finish_reason: last.then(|| self.value("STOP", 1)),
                 avg_logprobs: unary.then_some(-0.25),
             }],

@@ -2,11 +2,7 @@ use super::*;
 use serde_json::{Value, json};
 
 fn answer(body: &str, int_enums: bool) -> Answer {
-    let body = Body {
-        length: 0,
-        sha256: [0xab; 32],
-        kept: body.as_bytes().to_vec(),
-    };
+    let body = Body { length: 0, sha256: [0xab; 32], kept: body.as_bytes().to_vec() };
     Answer::new("gemini-x", &body, int_enums)
 }
 
@@ -22,20 +18,14 @@ fn unary() {
     assert!(text.starts_with("{\n  \"candidates\": [\n"));
     let value = parse(&text);
     let candidate = &value["candidates"][0];
-    assert_eq!(
-        candidate["content"]["parts"][0]["text"],
-        "Echo from gemini-x: héllo wörld"
-    );
+    assert_eq!(candidate["content"]["parts"][0]["text"], "Echo from gemini-x: héllo wörld");
     assert_eq!(candidate["finishReason"], "STOP");
     let usage = &value["usageMetadata"];
     assert_eq!(usage["promptTokenCount"], 3);
     assert_eq!(usage["candidatesTokenCount"], 8);
     assert_eq!(usage["totalTokenCount"], 18);
     assert_eq!(usage["trafficType"], "ON_DEMAND");
-    assert_eq!(
-        answer("no json", false).text,
-        "Echo from gemini-x: body abababababababab"
-    );
+    assert_eq!(answer("no json", false).text, "Echo from gemini-x: body abababababababab");
 }
 
 #[test]
@@ -43,10 +33,7 @@ fn integers_for_enums() {
     let value = parse(&answer(BODY, true).unary());
     assert_eq!(value["candidates"][0]["finishReason"], 1);
     assert_eq!(value["usageMetadata"]["trafficType"], 1);
-    assert_eq!(
-        value["usageMetadata"]["promptTokensDetails"][0]["modality"],
-        1
-    );
+    assert_eq!(value["usageMetadata"]["promptTokensDetails"][0]["modality"], 1);
 }
 
 #[test]
@@ -58,11 +45,7 @@ fn parts_make_the_whole() {
             let line = answer.part(index, of, true);
             assert!(!line.contains('\n'));
             let value = parse(&line);
-            text.push_str(
-                value["candidates"][0]["content"]["parts"][0]["text"]
-                    .as_str()
-                    .unwrap(),
-            );
+            text.push_str(value["candidates"][0]["content"]["parts"][0]["text"].as_str().unwrap());
             let usage = value["usageMetadata"].as_object().unwrap();
             if index + 1 == of {
                 assert_eq!(usage["totalTokenCount"], 18);

@@ -29,9 +29,6 @@ impl App {
     }
 
     pub fn port_of(&self, port: Port) -> u16 {
-        self.doors
-            .iter()
-            .find(|d| d.port == port)
-            .map_or(0, |d| d.number)
+        self.doors.iter().find(|d| d.port == port).map_or(0, |d| d.number)
     }
 }

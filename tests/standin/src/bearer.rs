@@ -46,11 +46,7 @@ pub struct Checker {
 impl Checked {
     pub fn to_json(&self) -> Value {
         let reason = self.verdict.refused.as_deref().unwrap_or(self.late);
-        let reason = if reason.is_empty() {
-            Value::Null
-        } else {
-            json!(reason)
-        };
+        let reason = if reason.is_empty() { Value::Null } else { json!(reason) };
         json!({"valid": self.valid, "kind": self.verdict.kind, "reason": reason,
             "claims": self.verdict.claims})
     }
@@ -58,13 +54,7 @@ impl Checked {
 
 impl Verdict {
     fn refuse(kind: &'static str, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            refused: Some(reason.into()),
-            claims: None,
-            iat: 0,
-            exp: i64::MAX,
-        }
+        Self { kind, refused: Some(reason.into()), claims: None, iat: 0, exp: i64::MAX }
     }
 
     fn at(self: Arc<Self>, now: i64) -> Checked {
@@ -75,35 +65,21 @@ impl Verdict {
         } else {
             ""
         };
-        Checked {
-            valid: self.refused.is_none() && late.is_empty(),
-            late,
-            verdict: self,
-        }
+        Checked { valid: self.refused.is_none() && late.is_empty(), late, verdict: self }
     }
 }
 
 impl Checker {
     pub fn new(account: Account) -> Self {
-        Self {
-            account,
-            cache: Mutex::default(),
-            access_tokens: RwLock::default(),
-        }
+        Self { account, cache: Mutex::default(), access_tokens: RwLock::default() }
     }
 
     pub fn register(&self, token: String) {
-        self.access_tokens
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(token);
+        self.access_tokens.write().unwrap_or_else(PoisonError::into_inner).insert(token);
     }
 
     pub fn forget(&self, token: &str) -> bool {
-        self.access_tokens
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(token)
+        self.access_tokens.write().unwrap_or_else(PoisonError::into_inner).remove(token)
     }
 
     /// Judges the credential of a request with this `Host` header (lower case).
@@ -124,25 +100,12 @@ impl Checker {
     }
 
     fn token(&self, token: &str, host: &str) -> Arc<Verdict> {
-        if self
-            .access_tokens
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(token)
-        {
+        if self.access_tokens.read().unwrap_or_else(PoisonError::into_inner).contains(token) {
             let (kind, refused, claims) = ("access_token", None, None);
-            return Arc::new(Verdict {
-                kind,
-                refused,
-                claims,
-                iat: 0,
-                exp: i64::MAX,
-            });
+            return Arc::new(Verdict { kind, refused, claims, iat: 0, exp: i64::MAX });
         }
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = cache
-            .get(token)
-            .and_then(|v| v.iter().find(|(h, _)| **h == *host));
+        let known = cache.get(token).and_then(|v| v.iter().find(|(h, _)| **h == *host));
         if let Some((_, verdict)) = known {
             return Arc::clone(verdict);
         }
@@ -204,8 +167,7 @@ impl Checker {
         }
         let verified = signature.is_some_and(|signature| {
             let key = &self.account.public;
-            key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature)
-                .is_ok()
+            key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature).is_ok()
         });
         (!verified).then(|| "bad signature".to_owned())
     }
@@ -230,9 +192,7 @@ impl Checker {
                 (*aud != wanted.as_str()).then(|| format!("aud is {aud}, not {wanted}"))
             }
             (None, Some(scope)) => {
-                let held = scope
-                    .as_str()
-                    .is_some_and(|s| s.split(' ').any(|one| one == SCOPE));
+                let held = scope.as_str().is_some_and(|s| s.split(' ').any(|one| one == SCOPE));
                 (!held).then(|| "scope does not hold cloud-platform".to_owned())
             }
         }

@@ -47,20 +47,14 @@ fn reason(checker: &Checker, token: &str, host: &str, now: i64) -> String {
 fn both_forms_are_taken_until_they_expire() {
     let checker = checker();
     let aud = token(json!({}), json!({}));
-    let scope = token(
-        json!({}),
-        json!({"aud": null, "scope": format!("openid {SCOPE}")}),
-    );
+    let scope = token(json!({}), json!({"aud": null, "scope": format!("openid {SCOPE}")}));
     for good in [&aud, &scope] {
         // Twice, so that the second answer comes from the cache.
         assert_eq!(reason(&checker, good, HOST, NOW), "");
         assert_eq!(reason(&checker, good, HOST, NOW + 3599), "");
         assert_eq!(reason(&checker, good, HOST, NOW + 3600), "expired");
         assert_eq!(reason(&checker, good, HOST, NOW - 60), "");
-        assert_eq!(
-            reason(&checker, good, HOST, NOW - 61),
-            "iat is in the future"
-        );
+        assert_eq!(reason(&checker, good, HOST, NOW - 61), "iat is in the future");
     }
     assert!(reason(&checker, &aud, "other.googleapis.com", NOW).starts_with("aud is"));
     assert_eq!(reason(&checker, &scope, "other.googleapis.com", NOW), "");
@@ -72,39 +66,17 @@ fn wrong_tokens_are_refused() {
     let cases = [
         (json!({"alg": "none"}), json!({}), "alg is \"none\""),
         (json!({"kid": "x"}), json!({}), "unknown kid \"x\""),
-        (
-            json!({}),
-            json!({"iss": "x"}),
-            "iss is not the service account",
-        ),
-        (
-            json!({}),
-            json!({"sub": "x"}),
-            "sub is not the service account",
-        ),
-        (
-            json!({}),
-            json!({"exp": NOW + 3601}),
-            "exp is not iat + 3600",
-        ),
+        (json!({}), json!({"iss": "x"}), "iss is not the service account"),
+        (json!({}), json!({"sub": "x"}), "sub is not the service account"),
+        (json!({}), json!({"exp": NOW + 3601}), "exp is not iat + 3600"),
         (json!({}), json!({"scope": SCOPE}), "both aud and scope"),
         (json!({}), json!({"aud": null}), "neither aud nor scope"),
-        (
-            json!({}),
-            json!({"aud": null, "scope": "x"}),
-            "scope does not hold cloud-platform",
-        ),
+        (json!({}), json!({"aud": null, "scope": "x"}), "scope does not hold cloud-platform"),
     ];
     for (header, claims, expected) in cases {
-        assert_eq!(
-            reason(&checker, &token(header, claims), HOST, NOW),
-            expected
-        );
+        assert_eq!(reason(&checker, &token(header, claims), HOST, NOW), expected);
     }
-    let no_slash = token(
-        json!({}),
-        json!({"aud": "https://aiplatform.googleapis.com"}),
-    );
+    let no_slash = token(json!({}), json!({"aud": "https://aiplatform.googleapis.com"}));
     assert!(reason(&checker, &no_slash, HOST, NOW).starts_with("aud is"));
     let good = token(json!({}), json!({}));
     let (message, _) = good.rsplit_once('.').unwrap();
@@ -126,11 +98,9 @@ fn access_tokens_come_and_go() {
 #[test]
 fn credentials_must_be_one_bearer() {
     let checker = checker();
-    for authorization in [
-        Authorization::None,
-        Authorization::Many,
-        Authorization::One("Basic eDp5".to_owned()),
-    ] {
+    for authorization in
+        [Authorization::None, Authorization::Many, Authorization::One("Basic eDp5".to_owned())]
+    {
         let checked = checker.check(&authorization, HOST, NOW);
         assert!(!checked.valid);
         assert_eq!(checked.to_json()["kind"], "none");

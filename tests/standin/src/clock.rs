@@ -4,15 +4,12 @@ use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Microseconds since 1970.
 pub fn micros() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_micros() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
 }
 
 /// Seconds since 1970.
@@ -31,11 +28,7 @@ fn civil(days: i64) -> (i64, usize, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 {
-        march_month + 3
-    } else {
-        march_month - 9
-    };
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month as usize, day)
 }
@@ -72,9 +65,7 @@ fn imf_fixdate(seconds: i64) -> String {
 pub fn push_http_date(out: &mut Vec<u8>) {
     static CACHE: Mutex<(i64, String)> = Mutex::new((-1, String::new()));
     let now = seconds();
-    let mut cache = CACHE
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut cache = CACHE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if cache.0 != now {
         *cache = (now, imf_fixdate(now));
     }
@@ -87,10 +78,7 @@ mod tests {
 
     #[test]
     fn dates() {
-        assert_eq!(
-            rfc3339(1_767_323_045_000_006),
-            "2026-01-02T03:04:05.000006Z"
-        );
+        assert_eq!(rfc3339(1_767_323_045_000_006), "2026-01-02T03:04:05.000006Z");
         assert_eq!(rfc3339(951_782_400_000_000), "2000-02-29T00:00:00.000000Z");
         assert_eq!(imf_fixdate(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
     }

@@ -48,13 +48,7 @@ pub async fn serve<S: Wire>(app: Arc<App>, mut conn: Conn<S>) {
         };
         let text = value.to_string();
         let mut out = Vec::with_capacity(text.len() + 256);
-        framing::head(
-            &mut out,
-            status,
-            JSON_HEADERS,
-            Ending::Length(text.len()),
-            head.close,
-        );
+        framing::head(&mut out, status, JSON_HEADERS, Ending::Length(text.len()), head.close);
         out.extend_from_slice(text.as_bytes());
         if conn.send(&out).await.is_err() {
             return;
@@ -155,18 +149,12 @@ enum Side {
 
 /// An absent body is an empty object.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
-    let body = if body.trim_ascii().is_empty() {
-        b"{}"
-    } else {
-        body
-    };
+    let body = if body.trim_ascii().is_empty() { b"{}" } else { body };
     serde_json::from_slice(body).map_err(|e| Fault(400, e.to_string()))
 }
 
 fn issuer_of<'a>(app: &'a App, name: &str) -> Result<&'a crate::keystore::Issuer, Fault> {
-    app.issuers
-        .get(name)
-        .ok_or_else(|| Fault(404, format!("no issuer {name}")))
+    app.issuers.get(name).ok_or_else(|| Fault(404, format!("no issuer {name}")))
 }
 
 /// Signing and key generation would hold up the other connections of a worker thread.
@@ -185,10 +173,7 @@ async fn mint(app: &Arc<App>, order: Order) -> Answer {
         let url = idp::issuer_url(&order.issuer);
         let draft = tokens::draft(&order, issuer, &url, &app.store)?;
         let mut signed = draft.sign()?;
-        app.recorder
-            .counters
-            .tokens_minted
-            .fetch_add(signed.len() as u64, Relaxed);
+        app.recorder.counters.tokens_minted.fetch_add(signed.len() as u64, Relaxed);
         if order.count == 1 {
             let token = signed.pop().unwrap_or_default();
             return Ok(json!({"token": token, "header": draft.header, "claims": draft.claims}));
@@ -237,11 +222,7 @@ async fn down(app: &App, order: Down) -> Answer {
 fn requests(app: &App, query: &str) -> Answer {
     let (mut since, mut limit, mut google) = (0, 10_000, None);
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        let number = || {
-            value
-                .parse::<u64>()
-                .map_err(|_| Fault(400, format!("bad {name}")))
-        };
+        let number = || value.parse::<u64>().map_err(|_| Fault(400, format!("bad {name}")));
         match name {
             "since" => since = number()?,
             "limit" => limit = usize::try_from(number()?).unwrap_or(usize::MAX).max(1),

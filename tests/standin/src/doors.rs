@@ -35,22 +35,8 @@ impl Door {
         let number = listener.local_addr()?.port();
         let (wanted, wanted_now) = watch::channel(true);
         let (told, open) = watch::channel(true);
-        let run = Run {
-            port,
-            number,
-            listener: Some(listener),
-            wanted: wanted_now,
-            told,
-        };
-        Ok((
-            Self {
-                port,
-                number,
-                wanted,
-                open,
-            },
-            run,
-        ))
+        let run = Run { port, number, listener: Some(listener), wanted: wanted_now, told };
+        Ok((Self { port, number, wanted, open }, run))
     }
 
     /// Closes or opens; returns when the socket and all its connections are closed, or open.
@@ -139,10 +125,7 @@ async fn connection(app: Arc<App>, port: Port, stream: TcpStream) {
 
 async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<impl Wire + use<>> {
     let limit = Duration::from_secs(10);
-    tokio::time::timeout(limit, acceptor.accept(stream))
-        .await
-        .ok()?
-        .ok()
+    tokio::time::timeout(limit, acceptor.accept(stream)).await.ok()?.ok()
 }
 
 async fn serve<S: Wire>(app: Arc<App>, port: Port, conn: Conn<S>) {

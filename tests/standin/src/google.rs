@@ -88,23 +88,13 @@ async fn answer<S: Wire>(
     let counters = &app.recorder.counters;
     count(&counters.google_requests);
     let now = clock::micros();
-    let checked = app
-        .bearers
-        .check(&head.authorization, &head.host, (now / 1_000_000) as i64);
+    let checked = app.bearers.check(&head.authorization, &head.host, (now / 1_000_000) as i64);
     let valid = checked.valid;
-    count(if valid {
-        &counters.google_valid_bearers
-    } else {
-        &counters.google_invalid_bearers
-    });
+    count(if valid { &counters.google_valid_bearers } else { &counters.google_invalid_bearers });
     let outcome = app.recorder.add(port, now, head, body, Some(checked));
     let fate = Fate(Arc::clone(&outcome));
     let (path, query) = head.path_and_query();
-    let route = if head.method == "POST" {
-        Route::parse(path)
-    } else {
-        None
-    };
+    let route = if head.method == "POST" { Route::parse(path) } else { None };
     let behaviour = app.google_behaviour();
     let mut reply = Reply {
         app,
@@ -113,11 +103,7 @@ async fn answer<S: Wire>(
         outcome: &fate.0,
         behaviour: &behaviour,
         options: options(query),
-        ending: if head.http11 {
-            Ending::Chunked
-        } else {
-            Ending::Close
-        },
+        ending: if head.http11 { Ending::Chunked } else { Ending::Close },
     };
     let sent = match (valid, behaviour.status, &route) {
         (false, ..) => reply.error(401, route.as_ref(), path).await,
@@ -159,19 +145,11 @@ impl<S: Wire> Reply<'_, S> {
     }
 
     fn done(&self) -> Then {
-        if self.head.close {
-            Then::Close
-        } else {
-            Then::Keep
-        }
+        if self.head.close { Then::Close } else { Then::Keep }
     }
 
     fn last_chunk(&self) -> &'static [u8] {
-        if self.ending == Ending::Chunked {
-            LAST_CHUNK
-        } else {
-            b""
-        }
+        if self.ending == Ending::Chunked { LAST_CHUNK } else { b"" }
     }
 
     async fn error(
@@ -227,21 +205,10 @@ impl<S: Wire> Reply<'_, S> {
 
     async fn stream(&mut self, answer: &Answer) -> Result<Then, Gone> {
         let behaviour = self.behaviour;
-        let shape = if self.options.sse {
-            Stream::Sse
-        } else {
-            Stream::Array
-        };
+        let shape = if self.options.sse { Stream::Sse } else { Stream::Array };
         let turnstile = behaviour.gate.then(|| self.app.gate.enter());
         self.conn.pause(behaviour.delay_ms).await?;
-        let mut out = self.start(
-            200,
-            if self.options.sse {
-                SSE_HEADERS
-            } else {
-                JSON_HEADERS
-            },
-        );
+        let mut out = self.start(200, if self.options.sse { SSE_HEADERS } else { JSON_HEADERS });
         let chunks = behaviour.chunks.max(1);
         for index in 0..chunks {
             if behaviour.hangup_after_chunks == Some(index) {

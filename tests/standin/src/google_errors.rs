@@ -39,10 +39,7 @@ pub fn body(status: u16, route: Option<&Route<'_>>, path: &str) -> Value {
     let resource = route.map_or_else(|| path.to_owned(), Route::resource);
     let method = route.map_or_else(String::new, Route::rpc);
     let (message, details) = match status {
-        400 => (
-            "The stand-in was told to find an argument invalid.".to_owned(),
-            json!([]),
-        ),
+        400 => ("The stand-in was told to find an argument invalid.".to_owned(), json!([])),
         401 => (
             "Request had invalid authentication credentials. Expected OAuth 2 access token \
              or another valid credential (stand-in)."
@@ -59,28 +56,13 @@ pub fn body(status: u16, route: Option<&Route<'_>>, path: &str) -> Value {
                 json!({"permission": PERMISSION, "resource": resource}),
             ),
         ),
-        404 if route.is_some() => (
-            format!("Publisher Model `{resource}` not found."),
-            json!([]),
-        ),
+        404 if route.is_some() => (format!("Publisher Model `{resource}` not found."), json!([])),
         404 => (format!("The stand-in serves no {resource}"), json!([])),
         // Vertex sends neither details nor Retry-After with this one.
-        429 => (
-            "Resource exhausted. Please try again later (stand-in).".to_owned(),
-            Value::Null,
-        ),
-        503 => (
-            "The service is currently unavailable (stand-in).".to_owned(),
-            Value::Null,
-        ),
-        504 => (
-            "Deadline expired before operation could complete.".to_owned(),
-            Value::Null,
-        ),
-        _ => (
-            "Internal error encountered (stand-in).".to_owned(),
-            Value::Null,
-        ),
+        429 => ("Resource exhausted. Please try again later (stand-in).".to_owned(), Value::Null),
+        503 => ("The service is currently unavailable (stand-in).".to_owned(), Value::Null),
+        504 => ("Deadline expired before operation could complete.".to_owned(), Value::Null),
+        _ => ("Internal error encountered (stand-in).".to_owned(), Value::Null),
     };
     let mut error = json!({"code": status, "message": message, "status": status_name(status)});
     if !details.is_null() {

@@ -131,9 +131,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, ReadError> {
             }
             head.chunked = true;
         } else if name.eq_ignore_ascii_case("connection") {
-            head.close |= value
-                .split(',')
-                .any(|v| v.trim().eq_ignore_ascii_case("close"));
+            head.close |= value.split(',').any(|v| v.trim().eq_ignore_ascii_case("close"));
         } else if name.eq_ignore_ascii_case("expect") {
             head.expects_continue = value.eq_ignore_ascii_case("100-continue");
         }
@@ -201,12 +199,7 @@ struct Sink {
 
 impl Sink {
     fn new(keep: usize) -> Self {
-        Self {
-            hash: digest::Context::new(&digest::SHA256),
-            length: 0,
-            kept: Vec::new(),
-            keep,
-        }
+        Self { hash: digest::Context::new(&digest::SHA256), length: 0, kept: Vec::new(), keep }
     }
 
     async fn take<S: Wire>(&mut self, conn: &mut Conn<S>, mut left: u64) -> Result<(), ReadError> {
@@ -214,10 +207,7 @@ impl Sink {
             if conn.unread.is_empty() {
                 conn.fill().await?;
             }
-            let now = conn
-                .unread
-                .len()
-                .min(usize::try_from(left).unwrap_or(usize::MAX));
+            let now = conn.unread.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             let bytes = &conn.unread[..now];
             self.hash.update(bytes);
             let room = self.keep.saturating_sub(self.kept.len()).min(now);
@@ -232,11 +222,7 @@ impl Sink {
     fn finish(self) -> Body {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.hash.finish().as_ref());
-        Body {
-            length: self.length,
-            sha256,
-            kept: self.kept,
-        }
+        Body { length: self.length, sha256, kept: self.kept }
     }
 }
 

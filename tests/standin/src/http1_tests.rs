@@ -2,9 +2,7 @@ use super::*;
 
 async fn read(bytes: &[u8]) -> Result<(Head, Body), ReadError> {
     let (mut client, server) = tokio::io::duplex(1 << 20);
-    tokio::io::AsyncWriteExt::write_all(&mut client, bytes)
-        .await
-        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut client, bytes).await.unwrap();
     drop(client);
     let mut conn = Conn::new(server);
     let head = read_head(&mut conn).await?;
@@ -23,14 +21,8 @@ async fn chunked_body_with_trailers() {
     assert_eq!(head.path_and_query(), ("/a", "b=c"));
     assert_eq!(head.host, "x.example");
     assert_eq!(head.authorization, Authorization::One("Bearer t".into()));
-    assert_eq!(
-        (body.length, body.kept.as_slice()),
-        (8, b"abcdef".as_slice())
-    );
-    assert_eq!(
-        body.sha256.as_slice(),
-        digest::digest(&digest::SHA256, b"abcdefgh").as_ref()
-    );
+    assert_eq!((body.length, body.kept.as_slice()), (8, b"abcdef".as_slice()));
+    assert_eq!(body.sha256.as_slice(), digest::digest(&digest::SHA256, b"abcdefgh").as_ref());
 }
 
 #[tokio::test]
@@ -42,10 +34,7 @@ async fn ambiguous_requests_are_refused() {
         "Transfer-Encoding: gzip, chunked\r\n",
     ] {
         let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n1");
-        assert!(
-            matches!(read(request.as_bytes()).await, Err(ReadError::Bad(_))),
-            "{framing}"
-        );
+        assert!(matches!(read(request.as_bytes()).await, Err(ReadError::Bad(_))), "{framing}");
     }
 }
 

@@ -44,10 +44,7 @@ pub async fn serve<S: Wire>(app: Arc<App>, port: Port, mut conn: Conn<S>) {
 
 /// Which document of which issuer a path names; `followed` is where redirects lead.
 fn locate(path: &str) -> (&str, Option<Endpoint>, bool) {
-    let (issuer, rest) = path
-        .trim_start_matches('/')
-        .split_once('/')
-        .unwrap_or(("", ""));
+    let (issuer, rest) = path.trim_start_matches('/').split_once('/').unwrap_or(("", ""));
     let (rest, followed) = match rest.strip_prefix("followed/") {
         Some(rest) => (rest, true),
         None => (rest, false),
@@ -82,10 +79,7 @@ async fn answer<S: Wire>(
     }
     conn.pause(behaviour.delay_ms).await?;
     let mut headers = format!("Cache-Control: public, max-age={}\r\n", behaviour.max_age);
-    let issuer = app
-        .issuers
-        .get(name)
-        .filter(|_| matches!(head.method.as_str(), "GET" | "HEAD"));
+    let issuer = app.issuers.get(name).filter(|_| matches!(head.method.as_str(), "GET" | "HEAD"));
     let (status, body) = match (behaviour.mode, issuer, endpoint) {
         (Mode::Refuse, ..) => return Ok(false),
         (Mode::Hang, ..) => conn.wait(std::future::pending()).await?,
@@ -93,10 +87,7 @@ async fn answer<S: Wire>(
         (Mode::Endless, ..) => return trickle(conn, outcome, &[b' '; 16 * 1024], 0).await,
         (Mode::Status, ..) => {
             headers = "Cache-Control: no-store\r\n".to_owned();
-            (
-                behaviour.status,
-                json!({"error": "told to fail"}).to_string(),
-            )
+            (behaviour.status, json!({"error": "told to fail"}).to_string())
         }
         (Mode::NotJson, ..) => (200, "<html><body>Sign in</body></html>".to_owned()),
         (Mode::Redirect, ..) => {
@@ -112,13 +103,7 @@ async fn answer<S: Wire>(
     headers.push_str("Content-Type: application/json\r\n");
     outcome.status.store(status, Relaxed);
     let mut out = Vec::new();
-    framing::head(
-        &mut out,
-        status,
-        &headers,
-        Ending::Length(body.len()),
-        head.close,
-    );
+    framing::head(&mut out, status, &headers, Ending::Length(body.len()), head.close);
     if head.method != "HEAD" {
         out.extend_from_slice(body.as_bytes());
     }
@@ -129,10 +114,7 @@ async fn answer<S: Wire>(
 fn redirect(app: &App, behaviour: &Behaviour, path: &str) -> String {
     behaviour.location.clone().unwrap_or_else(|| {
         let port = app.port_of(Port::IdpHttp);
-        let (issuer, rest) = path
-            .trim_start_matches('/')
-            .split_once('/')
-            .unwrap_or(("", ""));
+        let (issuer, rest) = path.trim_start_matches('/').split_once('/').unwrap_or(("", ""));
         format!("http://127.0.0.1:{port}/{issuer}/followed/{rest}")
     })
 }
@@ -146,13 +128,7 @@ async fn trickle<S: Wire>(
 ) -> Result<bool, Gone> {
     outcome.status.store(200, Relaxed);
     let mut out = Vec::new();
-    framing::head(
-        &mut out,
-        200,
-        "Content-Type: application/json\r\n",
-        Ending::Chunked,
-        false,
-    );
+    framing::head(&mut out, 200, "Content-Type: application/json\r\n", Ending::Chunked, false);
     framing::piece(&mut out, b"{", Ending::Chunked);
     loop {
         conn.send(&out).await?;
@@ -200,15 +176,9 @@ mod tests {
     #[test]
     fn paths() {
         assert_eq!(locate("/corp/jwks"), ("corp", Some(Endpoint::Jwks), false));
-        assert_eq!(
-            locate("/c/followed/jwks"),
-            ("c", Some(Endpoint::Jwks), true)
-        );
+        assert_eq!(locate("/c/followed/jwks"), ("c", Some(Endpoint::Jwks), true));
         let discovery = "/corp/.well-known/openid-configuration";
-        assert_eq!(
-            locate(discovery),
-            ("corp", Some(Endpoint::Discovery), false)
-        );
+        assert_eq!(locate(discovery), ("corp", Some(Endpoint::Discovery), false));
         assert_eq!(locate("/"), ("", None, false));
     }
 }

@@ -77,12 +77,7 @@ impl Behaviours {
             Some(issuer) => {
                 set.by_issuer.insert(issuer, behaviour);
             }
-            None => {
-                *set = Set {
-                    all: behaviour,
-                    by_issuer: HashMap::new(),
-                }
-            }
+            None => *set = Set { all: behaviour, by_issuer: HashMap::new() },
         }
     }
 

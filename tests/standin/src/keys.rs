@@ -72,10 +72,7 @@ impl Key {
                 .map_err(failed)?
                 .as_ref()
                 .to_vec(),
-            Alg::EdDsa => Ed25519KeyPair::generate_pkcs8(&rng)
-                .map_err(failed)?
-                .as_ref()
-                .to_vec(),
+            Alg::EdDsa => Ed25519KeyPair::generate_pkcs8(&rng).map_err(failed)?.as_ref().to_vec(),
         };
         Self::load(b64(random::<15>()), alg, pkcs8)
     }
@@ -86,20 +83,11 @@ impl Key {
             Alg::Rs256 => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(&pkcs8).map_err(failed)?)),
             Alg::Es256 => {
                 let (kind, rng) = (&ECDSA_P256_SHA256_FIXED_SIGNING, SystemRandom::new());
-                Pair::Ec(Box::new(
-                    EcdsaKeyPair::from_pkcs8(kind, &pkcs8, &rng).map_err(failed)?,
-                ))
+                Pair::Ec(Box::new(EcdsaKeyPair::from_pkcs8(kind, &pkcs8, &rng).map_err(failed)?))
             }
-            Alg::EdDsa => Pair::Ed(Box::new(
-                Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(failed)?,
-            )),
+            Alg::EdDsa => Pair::Ed(Box::new(Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(failed)?)),
         };
-        Ok(Self {
-            kid,
-            alg,
-            pkcs8,
-            pair,
-        })
+        Ok(Self { kid, alg, pkcs8, pair })
     }
 
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, String> {
@@ -108,8 +96,7 @@ impl Key {
         match &self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public().modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &rng, message, &mut signature)
-                    .map_err(failed)?;
+                pair.sign(&RSA_PKCS1_SHA256, &rng, message, &mut signature).map_err(failed)?;
                 Ok(signature)
             }
             Pair::Ec(pair) => Ok(pair.sign(&rng, message).map_err(failed)?.as_ref().to_vec()),

@@ -56,11 +56,7 @@ fn read(path: &Path) -> Result<Option<Vec<Key>>, String> {
 
 fn write<'a>(path: &Path, keys: impl Iterator<Item = &'a Key>) -> Result<(), String> {
     let stored: Vec<Stored> = keys
-        .map(|k| Stored {
-            kid: k.kid.clone(),
-            alg: k.alg,
-            pem: pem::private_key(&k.pkcs8),
-        })
+        .map(|k| Stored { kid: k.kid.clone(), alg: k.alg, pem: pem::private_key(&k.pkcs8) })
         .collect();
     let text = serde_json::to_string_pretty(&stored).map_err(|e| e.to_string())?;
     pem::write_private(path, &text)
@@ -70,10 +66,7 @@ impl Keystore {
     pub fn open(dir: &Path) -> Result<Self, String> {
         let folder = dir.join("keys");
         std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        Ok(Self {
-            folder,
-            foreign: Mutex::default(),
-        })
+        Ok(Self { folder, foreign: Mutex::default() })
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -97,24 +90,15 @@ impl Keystore {
         let published = match read(&file)? {
             Some(keys) => keys,
             None => {
-                let keys = Alg::ALL
-                    .into_iter()
-                    .map(Key::generate)
-                    .collect::<Result<Vec<_>, _>>()?;
+                let keys =
+                    Alg::ALL.into_iter().map(Key::generate).collect::<Result<Vec<_>, _>>()?;
                 write(&file, keys.iter())?;
                 keys
             }
         };
         let published = published.into_iter().map(Arc::new).collect();
-        let keys = Mutex::new(Keys {
-            published,
-            retired: Vec::new(),
-        });
-        Ok(Issuer {
-            name: name.to_owned(),
-            file,
-            keys,
-        })
+        let keys = Mutex::new(Keys { published, retired: Vec::new() });
+        Ok(Issuer { name: name.to_owned(), file, keys })
     }
 
     /// A key that is in no JWKS. Made when first asked for: most runs never need it.
@@ -138,11 +122,7 @@ impl Issuer {
     pub fn signer(&self, alg: Alg, kid: Option<&str>) -> Result<Arc<Key>, String> {
         let keys = lock(&self.keys);
         let found = match kid {
-            Some(kid) => keys
-                .published
-                .iter()
-                .chain(&keys.retired)
-                .find(|k| k.kid == kid),
+            Some(kid) => keys.published.iter().chain(&keys.retired).find(|k| k.kid == kid),
             None => keys.published.iter().rev().find(|k| k.alg == alg),
         };
         found.cloned().ok_or_else(|| match kid {
@@ -174,9 +154,8 @@ impl Issuer {
 
 impl Keys {
     fn retire(&mut self, matches: impl Fn(&Key) -> bool) -> usize {
-        let (out, stay): (Vec<_>, Vec<_>) = std::mem::take(&mut self.published)
-            .into_iter()
-            .partition(|k| matches(k));
+        let (out, stay): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.published).into_iter().partition(|k| matches(k));
         let count = out.len();
         self.published = stay;
         self.retired.extend(out);

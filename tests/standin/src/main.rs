@@ -109,9 +109,7 @@ fn start(args: &Args) -> Result<(Arc<App>, Vec<doors::Run>), String> {
     let mut issuers = BTreeMap::new();
     for name in &args.issuers {
         // The name becomes part of a path and of a file name.
-        let plain = name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         if name.is_empty() || !plain {
             return Err(format!("issuer {name:?}: letters, digits, - and _ only"));
         }
@@ -146,11 +144,8 @@ fn start(args: &Args) -> Result<(Arc<App>, Vec<doors::Run>), String> {
 }
 
 fn write_ports(path: &Path, app: &App) -> Result<(), String> {
-    let issuers: BTreeMap<&String, String> = app
-        .issuers
-        .keys()
-        .map(|name| (name, idp::issuer_url(name)))
-        .collect();
+    let issuers: BTreeMap<&String, String> =
+        app.issuers.keys().map(|name| (name, idp::issuer_url(name))).collect();
     let text = json!({
         "control": app.port_of(Port::Control),
         "idp_https": app.port_of(Port::IdpHttps),

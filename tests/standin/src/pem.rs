@@ -63,10 +63,7 @@ mod tests {
     #[test]
     fn round_trip() {
         let der: Vec<u8> = (0..=255).collect();
-        assert_eq!(
-            super::parse_private_key(&super::private_key(&der)).unwrap(),
-            der
-        );
+        assert_eq!(super::parse_private_key(&super::private_key(&der)).unwrap(), der);
         assert!(super::parse_private_key("nonsense").is_err());
     }
 }

@@ -78,9 +78,7 @@ impl Outcome {
 
     /// The stand-in itself cut the answer off, unless something else is known.
     pub fn cut_if_open(&self) {
-        let _ = self
-            .state
-            .compare_exchange(0, 3, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.state.compare_exchange(0, 3, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -109,12 +107,7 @@ impl Record {
         let headers: Vec<[String; 2]> = request
             .headers
             .iter()
-            .map(|h| {
-                [
-                    h.name.to_owned(),
-                    String::from_utf8_lossy(h.value).into_owned(),
-                ]
-            })
+            .map(|h| [h.name.to_owned(), String::from_utf8_lossy(h.value).into_owned()])
             .collect();
         let state = self.outcome.state.load(Ordering::Relaxed);
         json!({

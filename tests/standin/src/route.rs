@@ -22,16 +22,8 @@ impl<'a> Route<'a> {
         let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
         let (resource, verb) = rest.rsplit_once(':')?;
         let parts: Vec<&str> = resource.split('/').collect();
-        let [
-            "projects",
-            project,
-            "locations",
-            location,
-            "publishers",
-            publisher,
-            "models",
-            model,
-        ] = parts[..]
+        let ["projects", project, "locations", location, "publishers", publisher, "models", model] =
+            parts[..]
         else {
             return None;
         };
@@ -41,9 +33,7 @@ impl<'a> Route<'a> {
             "countTokens" => Verb::CountTokens,
             _ => return None,
         };
-        let plain = [project, location, publisher, model]
-            .iter()
-            .all(|p| !p.is_empty());
+        let plain = [project, location, publisher, model].iter().all(|p| !p.is_empty());
         (plain && matches!(version, "v1" | "v1beta1")).then_some(Self {
             version,
             resource,
@@ -63,10 +53,7 @@ impl<'a> Route<'a> {
             Verb::Stream => ("PredictionService", "StreamGenerateContent"),
             Verb::CountTokens => ("LlmUtilityService", "CountTokens"),
         };
-        format!(
-            "google.cloud.aiplatform.{}.{service}.{method}",
-            self.version
-        )
+        format!("google.cloud.aiplatform.{}.{service}.{method}", self.version)
     }
 }
 
@@ -115,10 +102,7 @@ mod tests {
         let path = "/v1beta1/projects/p/locations/l/publishers/google/models/m@1:countTokens";
         let route = Route::parse(path).unwrap();
         assert_eq!((route.model, route.verb), ("m@1", Verb::CountTokens));
-        assert_eq!(
-            route.rpc(),
-            "google.cloud.aiplatform.v1beta1.LlmUtilityService.CountTokens"
-        );
+        assert_eq!(route.rpc(), "google.cloud.aiplatform.v1beta1.LlmUtilityService.CountTokens");
         for bad in [
             "/v2/projects/p/locations/l/publishers/g/models/m:generateContent",
             "/v1/projects//locations/l/publishers/g/models/m:generateContent",
@@ -136,17 +120,8 @@ mod tests {
     #[test]
     fn queries() {
         assert_eq!(options(""), Options::default());
-        assert_eq!(
-            options("x=1&alt=sse"),
-            Options {
-                sse: true,
-                int_enums: false
-            }
-        );
-        let int = Options {
-            sse: false,
-            int_enums: true,
-        };
+        assert_eq!(options("x=1&alt=sse"), Options { sse: true, int_enums: false });
+        let int = Options { sse: false, int_enums: true };
         assert_eq!(options("%24alt=json%3Benum-encoding%3Dint"), int);
         assert_eq!(options("$alt=json;enum-encoding=int&alt=sse%"), int);
     }

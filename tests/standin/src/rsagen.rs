@@ -20,9 +20,7 @@ pub fn pkcs8() -> Result<Vec<u8>, String> {
         let (p, q) = std::thread::scope(|scope| {
             let other = scope.spawn(|| prime(&rng));
             let p = prime(&rng);
-            let q = other
-                .join()
-                .unwrap_or_else(|_| Err("prime search panicked".into()));
+            let q = other.join().unwrap_or_else(|_| Err("prime search panicked".into()));
             (p, q)
         });
         let (mut p, mut q) = (p?, q?);
@@ -44,8 +42,7 @@ pub fn pkcs8() -> Result<Vec<u8>, String> {
 
 fn random(rng: &SystemRandom, bytes: usize) -> Result<Vec<u8>, String> {
     let mut buffer = vec![0u8; bytes];
-    rng.fill(&mut buffer)
-        .map_err(|_| "no randomness".to_owned())?;
+    rng.fill(&mut buffer).map_err(|_| "no randomness".to_owned())?;
     Ok(buffer)
 }
 
@@ -61,18 +58,10 @@ fn prime(rng: &SystemRandom) -> Result<BigUint, String> {
         // A sieve over the next odd numbers is much cheaper than a big division for each of them.
         let remainders: Vec<(u64, u64)> = small_primes()
             .iter()
-            .map(|&small| {
-                (
-                    small,
-                    (&start % small).iter_u64_digits().next().unwrap_or(0),
-                )
-            })
+            .map(|&small| (small, (&start % small).iter_u64_digits().next().unwrap_or(0)))
             .collect();
         for step in (0..4096u64).step_by(2) {
-            if remainders
-                .iter()
-                .any(|&(small, rest)| (rest + step) % small == 0)
-            {
+            if remainders.iter().any(|&(small, rest)| (rest + step) % small == 0) {
                 continue;
             }
             let candidate = &start + step;
@@ -88,11 +77,7 @@ fn small_primes() -> &'static [u64] {
     PRIMES.get_or_init(|| {
         let mut found: Vec<u64> = Vec::new();
         for n in (3..8000).step_by(2) {
-            if found
-                .iter()
-                .take_while(|p| **p * **p <= n)
-                .all(|p| n % p != 0)
-            {
+            if found.iter().take_while(|p| **p * **p <= n).all(|p| n % p != 0) {
                 found.push(n);
             }
         }
@@ -132,9 +117,8 @@ fn encode(numbers: &[&BigUint; 8]) -> Vec<u8> {
     }
     let key = tlv(0x30, &key);
     // AlgorithmIdentifier: rsaEncryption (1.2.840.113549.1.1.1) with NULL parameters.
-    const RSA: [u8; 13] = [
-        0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
-    ];
+    const RSA: [u8; 13] =
+        [0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
     let mut info = integer(&BigUint::from(0u8));
     info.extend(tlv(0x30, &RSA));
     info.extend(tlv(0x04, &key));
@@ -156,11 +140,7 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     if length < 0x80 {
         out.push(length as u8);
     } else {
-        let bytes: Vec<u8> = length
-            .to_be_bytes()
-            .into_iter()
-            .skip_while(|b| *b == 0)
-            .collect();
+        let bytes: Vec<u8> = length.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
         out.push(0x80 | bytes.len() as u8);
         out.extend(bytes);
     }

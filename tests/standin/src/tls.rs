@@ -28,9 +28,7 @@ pub struct Acceptors {
 fn ca_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "vertex-standin test CA");
+    params.distinguished_name.push(DnType::CommonName, "vertex-standin test CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = date_time_ymd(2024, 1, 1);
@@ -56,10 +54,7 @@ pub fn prepare(dir: &Path) -> Result<Acceptors, String> {
     };
     // Name and key are the same at every start, so ca.pem verifies what this issuer signs.
     let issuer = Issuer::from_params(&params, &key);
-    Ok(Acceptors {
-        idp: server(&issuer, &IDP_NAMES)?,
-        google: server(&issuer, &GOOGLE_NAMES)?,
-    })
+    Ok(Acceptors { idp: server(&issuer, &IDP_NAMES)?, google: server(&issuer, &GOOGLE_NAMES)? })
 }
 
 fn server(issuer: &Issuer<'_, &KeyPair>, names: &[&str]) -> Result<TlsAcceptor, String> {
@@ -68,9 +63,7 @@ fn server(issuer: &Issuer<'_, &KeyPair>, names: &[&str]) -> Result<TlsAcceptor, 
     let common_name = names.first().cloned().unwrap_or_default();
     let mut params = CertificateParams::new(names).map_err(failed)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;

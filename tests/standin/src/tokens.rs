@@ -105,21 +105,13 @@ pub fn draft(
     };
     // A null jti means: no jti at all, also in a series.
     let distinct_jti = order.count > 1 && order.claims.get("jti").is_none_or(|v| !v.is_null());
-    Ok(Draft {
-        header,
-        claims,
-        key,
-        count: order.count,
-        distinct_jti,
-    })
+    Ok(Draft { header, claims, key, count: order.count, distinct_jti })
 }
 
 impl Draft {
     /// Signs on all processors: an RS256 signature costs most of a millisecond.
     pub fn sign(&self) -> Result<Vec<String>, String> {
-        let workers = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(self.count);
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(self.count);
         let share = self.count.div_ceil(workers);
         std::thread::scope(|scope| {
             let parts: Vec<_> = (0..workers)
@@ -128,9 +120,8 @@ impl Draft {
                 .collect();
             let mut tokens = Vec::with_capacity(self.count);
             for part in parts {
-                let mut signed: Result<Vec<String>, String> = part
-                    .join()
-                    .unwrap_or_else(|_| Err("signing panicked".to_owned()));
+                let mut signed: Result<Vec<String>, String> =
+                    part.join().unwrap_or_else(|_| Err("signing panicked".to_owned()));
                 tokens.append(signed.as_mut().map_err(|e| e.clone())?);
             }
             Ok(tokens)
@@ -141,11 +132,7 @@ impl Draft {
         let to_text = |map: &Map<String, Value>| serde_json::to_vec(map).map_err(|e| e.to_string());
         let claims = if self.distinct_jti {
             let mut claims = self.claims.clone();
-            let stem = claims
-                .get("jti")
-                .and_then(Value::as_str)
-                .unwrap_or("jti")
-                .to_owned();
+            let stem = claims.get("jti").and_then(Value::as_str).unwrap_or("jti").to_owned();
             claims.insert("jti".to_owned(), json!(format!("{stem}-{number}")));
             to_text(&claims)?
         } else {

@@ -20,15 +20,10 @@ impl Fixture {
 
     fn mint(&self, order: Value) -> Vec<String> {
         let order: Order = serde_json::from_value(order).unwrap();
-        draft(
-            &order,
-            &self.issuer,
-            "https://idp.example/corp",
-            &self.store,
-        )
-        .unwrap()
-        .sign()
-        .unwrap()
+        draft(&order, &self.issuer, "https://idp.example/corp", &self.store)
+            .unwrap()
+            .sign()
+            .unwrap()
     }
 }
 
@@ -51,10 +46,7 @@ fn verifies(token: &str, key: &Key) -> bool {
         Alg::EdDsa => &ED25519,
     };
     UnparsedPublicKey::new(algorithm, key.public_bytes())
-        .verify(
-            message.as_bytes(),
-            &URL_SAFE_NO_PAD.decode(signature).unwrap(),
-        )
+        .verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap())
         .is_ok()
 }
 
@@ -65,17 +57,11 @@ fn every_algorithm_signs_and_merging_works() {
         let key = f.issuer.signer(alg, None).unwrap();
         let good = f.mint(json!({"alg": alg, "claims": {"sub": "bob", "email": null, "x": 1}}));
         assert!(verifies(&good[0], &key));
-        assert_eq!(
-            part(&good[0], 0),
-            json!({"alg": alg, "kid": key.kid, "typ": "JWT"})
-        );
+        assert_eq!(part(&good[0], 0), json!({"alg": alg, "kid": key.kid, "typ": "JWT"}));
         let claims = part(&good[0], 1);
         assert_eq!((&claims["sub"], &claims["x"]), (&json!("bob"), &json!(1)));
         assert!(claims.get("email").is_none());
-        assert_eq!(
-            claims["exp"].as_i64(),
-            claims["iat"].as_i64().map(|iat| iat + 3600)
-        );
+        assert_eq!(claims["exp"].as_i64(), claims["iat"].as_i64().map(|iat| iat + 3600));
         let bad = f.mint(json!({"alg": alg, "sign_with": "other"}));
         assert_eq!(part(&bad[0], 0)["kid"], json!(key.kid));
         assert!(!verifies(&bad[0], &key));
@@ -89,14 +75,8 @@ fn every_algorithm_signs_and_merging_works() {
 fn a_series_has_distinct_jti() {
     let f = Fixture::new("series");
     let tokens = f.mint(json!({"alg": "EdDSA", "count": 7, "claims": {"jti": "t"}}));
-    let jti: Vec<String> = tokens
-        .iter()
-        .map(|t| part(t, 1)["jti"].to_string())
-        .collect();
-    assert_eq!(
-        jti,
-        (0..7).map(|n| format!("\"t-{n}\"")).collect::<Vec<_>>()
-    );
+    let jti: Vec<String> = tokens.iter().map(|t| part(t, 1)["jti"].to_string()).collect();
+    assert_eq!(jti, (0..7).map(|n| format!("\"t-{n}\"")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -111,12 +91,7 @@ fn rotation_and_a_second_start() {
     // A removed key still signs when it is named.
     assert!(verifies(&f.mint(json!({"kid": old.kid}))[0], &old));
     let third = f.issuer.rotate(Alg::Es256, false).unwrap();
-    let kids = |i: &Issuer| {
-        i.published()
-            .iter()
-            .map(|k| k.kid.clone())
-            .collect::<Vec<_>>()
-    };
+    let kids = |i: &Issuer| i.published().iter().map(|k| k.kid.clone()).collect::<Vec<_>>();
     assert_eq!(kids(&f.issuer).len(), 3);
     assert!(kids(&f.issuer).contains(&third.kid));
     assert_eq!(kids(&f.store.issuer("corp").unwrap()), kids(&f.issuer));

@@ -23,10 +23,7 @@ const READ_AHEAD: usize = 64 * 1024;
 
 impl<S: Wire> Conn<S> {
     pub fn new(io: S) -> Self {
-        Self {
-            io,
-            unread: BytesMut::with_capacity(8 * 1024),
-        }
+        Self { io, unread: BytesMut::with_capacity(8 * 1024) }
     }
 
     /// Reads some more bytes behind those unread.
@@ -67,8 +64,7 @@ impl<S: Wire> Conn<S> {
         if millis == 0 {
             return Ok(());
         }
-        self.wait(tokio::time::sleep(Duration::from_millis(millis)))
-            .await
+        self.wait(tokio::time::sleep(Duration::from_millis(millis))).await
     }
 
     pub async fn close(mut self) {
