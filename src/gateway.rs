@@ -224,11 +224,8 @@ impl Gateway {
             Outcome::Refuse(reason) => Err(Verdict::Deny(reason)),
             Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
             Outcome::Valid(verified) => {
-                let issuer = self
-                    .verifier
-                    .issuers()
-                    .get(verified.issuer)
-                    .ok_or(Verdict::Deny(Reason::Internal))?;
+                let issuer = self.verifier.issuers().get(verified.issuer);
+                let issuer = issuer.ok_or(Verdict::Deny(Reason::Internal))?;
                 let session = Arc::new(Session::new(verified, &issuer.config.name, &self.policy));
                 self.sessions.insert(digest, Arc::clone(&session));
                 Ok(session)

@@ -189,8 +189,7 @@ impl KeySet {
                 .and_then(|keys| keys.iter_mut().find(|new| new.same_as(old)))
                 .filter(|_| old.is_current());
             match kept {
-                Some(new) if old.is_current() => *new = Arc::clone(old),
-                Some(_) => {}
+                Some(new) => *new = Arc::clone(old),
                 None => old.retire(),
             }
         }

@@ -1,0 +1,151 @@
+//! A gateway in process, requests as HAProxy hands them over, verdicts taken apart.
+
+use haproxy_vertex::gateway::Gateway;
+use serde_json::{Value, json};
+
+use super::keys::SigningKey;
+use super::settings::{Files, haproxy, minimal};
+use super::{at, script};
+
+/// What most tests ask for.
+pub const URL: &str = "/v1/projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash:generateContent";
+
+/// The backends that the locations of [`minimal`] need.
+pub const BACKENDS: &[&str] = &["vertex_us-central1", "vertex_global"];
+
+/// Sets a configuration to work at the beginning of time.
+pub fn open(key: &SigningKey, settings: &Value, backends: &[&str]) -> Gateway {
+    let config = Files::new(key).load(&settings.to_string()).unwrap_or_else(|e| panic!("{e}"));
+    Gateway::open(config, &haproxy(backends), at(0)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The gateway of [`minimal`].
+pub fn open_minimal(key: &SigningKey) -> Gateway {
+    open(key, &minimal(), BACKENDS)
+}
+
+/// [`minimal`] with keys that are fetched.
+pub fn fetching() -> Value {
+    let mut settings = minimal();
+    settings["issuers"][0].as_object_mut().unwrap().remove("jwks_file");
+    settings
+}
+
+/// The backends of [`fetching`].
+pub const FETCHING_BACKENDS: &[&str] =
+    &["vertex_us-central1", "vertex_global", "vertex_fetch_idp.example"];
+
+/// Claims of somebody in the group of [`minimal`]'s role.
+pub fn member() -> Value {
+    let mut claims = script::claims();
+    claims["groups"] = json!(["ml"]);
+    claims["email"] = json!("alice@corp.example");
+    claims
+}
+
+/// A request.
+#[derive(Clone)]
+pub struct Ask {
+    pub version: String,
+    pub method: String,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+}
+
+impl Ask {
+    /// A POST of [`URL`] with this token.
+    pub fn with(token: &str) -> Self {
+        Self::anonymous().header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// A POST of [`URL`] without a token.
+    pub fn anonymous() -> Self {
+        let (version, method) = ("1.1".to_owned(), "POST".to_owned());
+        Self { version, method, url: URL.to_owned(), headers: Vec::new() }
+            .header("host", "gateway.example")
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn url(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
+    }
+
+    pub fn method(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// The lines that `vertex.cfg` builds: of each credential header the last, `-` without one.
+    pub fn bytes(&self) -> Vec<u8> {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        let names = names.join(",");
+        let value = |wanted: &str| {
+            let found = self.headers.iter().rev().find(|(name, _)| name == wanted);
+            found.map_or("-", |(_, value)| value.as_str())
+        };
+        let fields = [
+            &self.version,
+            &self.method,
+            &self.url,
+            &names,
+            value("authorization"),
+            value("x-goog-api-key"),
+            value("x-api-key"),
+        ];
+        fields.join("\n").into_bytes()
+    }
+}
+
+/// A verdict, taken apart as HAProxy's `field(n,|)` does.
+#[derive(Debug)]
+pub struct Said(Vec<String>);
+
+impl Said {
+    pub fn new(verdict: &str) -> Self {
+        Self(verdict.split('|').map(str::to_owned).collect())
+    }
+
+    /// Field `n`, counted from 1.
+    pub fn field(&self, n: usize) -> &str {
+        self.0.get(n - 1).map_or("", String::as_str)
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn decision(&self) -> &str {
+        self.field(1)
+    }
+
+    /// The reason's code; `ok` for an allow.
+    pub fn reason(&self) -> &str {
+        if self.decision() == "allow" { "ok" } else { self.field(3) }
+    }
+
+    /// The handle of an allow.
+    pub fn handle(&self) -> &str {
+        assert_eq!(self.decision(), "allow", "{self:?}");
+        self.field(5)
+    }
+
+    pub fn tail(&self) -> &str {
+        self.field(6)
+    }
+
+    /// A value of the log tail.
+    pub fn logged(&self, name: &str) -> &str {
+        let inside = self.tail().split_once("vertex{").map_or("", |(_, inside)| inside);
+        let value = inside.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        value.unwrap_or_else(|| panic!("no {name} in {}", self.tail()))
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.field(7)).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}

@@ -1,0 +1,366 @@
+//! The whole decision, in process: every reason, the verdict's line, what hostile callers can
+//! write into it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::sync::LazyLock;
+
+use common::gateway::{
+    Ask, BACKENDS, FETCHING_BACKENDS, Said, URL, fetching, member, open, open_minimal,
+};
+use common::keys::SigningKey;
+use common::settings::minimal;
+use common::{START, at, now};
+use haproxy_vertex::error::Reason;
+use haproxy_vertex::gateway::Gateway;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// Said by the rules of HAProxy alone: `undecided` where no rule ran, the others for what Google
+/// answered. Tests with a real HAProxy produce them.
+const NOT_RUSTS: &[Reason] =
+    &[Reason::Undecided, Reason::GoogleCredentialRefused, Reason::GoogleDenied];
+
+fn decide(gateway: &Gateway, ask: &Ask) -> Said {
+    Said::new(&gateway.decide(&ask.bytes(), at(1)))
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = member();
+    claims[name] = value;
+    claims
+}
+
+/// At least one request for every reason that a decision can have.
+fn refusals() -> Vec<(Reason, &'static str, Said)> {
+    let (key, stranger) = (SigningKey::ed(), SigningKey::ed());
+    let mut settings = minimal();
+    settings["roles"][0]["may"]["locations"] = json!(["*"]);
+    let gateway = open(&key, &settings, BACKENDS);
+    let good = || Ask::with(&key.token("k1", &member()));
+    let claims = |name: &str, value: Value| Ask::with(&key.token("k1", &with(name, value)));
+    let url = |from: &str, to: &str| good().url(&URL.replace(from, to));
+    let without_iss = || {
+        let mut claims = member();
+        claims.as_object_mut().unwrap().remove("iss");
+        Ask::with(&key.token("k1", &claims))
+    };
+    let hs256 = key.compact(r#"{"alg":"HS256","kid":"k1"}"#, &member().to_string());
+    let api_key = || Ask::anonymous().header("x-goog-api-key", "AIzaSyExample");
+    let requests = [
+        (Reason::TokenMissing, "no credential", Ask::anonymous()),
+        (Reason::TokenMissing, "another header", Ask::anonymous().header("cookie", "a=b")),
+        (Reason::TokenDuplicate, "twice in one", good().header("authorization", "Bearer x")),
+        (Reason::TokenDuplicate, "in two", good().header("x-api-key", "x")),
+        (Reason::TokenDuplicate, "the same in all", good().header("x-goog-api-key", "-")),
+        (Reason::TokenMalformed, "no JWT", Ask::with("opaque")),
+        (Reason::TokenMalformed, "Basic", Ask::anonymous().header("authorization", "Basic eDp5")),
+        (Reason::TokenMalformed, "no scheme", Ask::anonymous().header("authorization", "a.b.c")),
+        (Reason::TokenMalformed, "empty", Ask::anonymous().header("authorization", "-")),
+        (Reason::TokenTooLong, "16,385 bytes", Ask::with(&"x".repeat(16_385))),
+        (Reason::GoogleTokenNotAccepted, "an access token", Ask::with("ya29.a0AfH6S")),
+        (Reason::GoogleTokenNotAccepted, "an API key", api_key()),
+        (Reason::AlgNotAllowed, "HS256", Ask::with(&hs256)),
+        (Reason::KeyUnknown, "kid", Ask::with(&key.token("k2", &member()))),
+        (Reason::BadSignature, "key", Ask::with(&stranger.token("k1", &member()))),
+        (Reason::IssuerUnknown, "iss", claims("iss", json!("https://idp.example/"))),
+        (Reason::AudienceWrong, "aud", claims("aud", json!("other"))),
+        (Reason::TokenExpired, "exp", claims("exp", json!(START - 29))),
+        (Reason::TokenNotYetValid, "nbf", claims("nbf", json!(START + 32))),
+        (Reason::LifetimeTooLong, "exp", claims("exp", json!(START + 86_401))),
+        (Reason::ClaimMissing, "iss", without_iss()),
+        (Reason::ClaimMissing, "sub", claims("sub", json!(""))),
+        (Reason::UrlNotCanonical, "encoded", url("google", "%67oogle")),
+        (Reason::UrlNotCanonical, "absolute", good().url(&format!("https://x.example{URL}"))),
+        (Reason::RouteUnknown, "path", url("/v1/", "/v2/")),
+        (Reason::RouteUnknown, "method", good().method("GET")),
+        (Reason::QueryNotAllowed, "key", good().url(&format!("{URL}?key=x"))),
+        (Reason::HeaderNotAllowed, "override", good().header("x-http-method-override", "GET")),
+        (Reason::HeaderNotAllowed, "gzip", good().header("content-encoding", "gzip")),
+        (Reason::HeaderNotAllowed, "upgrade", good().header("upgrade", "websocket")),
+        (Reason::RoleNone, "group", claims("groups", json!(["ops"]))),
+        (Reason::RoleNone, "model", url("gemini-2.5", "gemini-3")),
+        (Reason::RoleNone, "project", url("acme-ml", "acme-hr")),
+        (Reason::RoleNone, "method", url("generateContent", "streamGenerateContent")),
+        (Reason::LocationWithoutBackend, "location", url("us-central1", "europe-west4")),
+    ];
+    let mut said: Vec<_> = requests
+        .into_iter()
+        .map(|(reason, name, ask)| (reason, name, decide(&gateway, &ask)))
+        .collect();
+    assert_eq!(decide(&gateway, &good()).decision(), "allow", "the twin of all of them");
+    for (name, bytes) in [
+        ("six fields", &b"1.1\nPOST\n/\n\n-\n-"[..]),
+        ("eight fields", b"1.1\nPOST\n/\n\n-\n-\n-\n-"),
+        ("nothing", b""),
+    ] {
+        said.push((Reason::Internal, name, Said::new(&gateway.decide(bytes, at(1)))));
+    }
+    let late = |gateway: &Gateway, ask: &Ask, ticket: u64, wall: i64| {
+        Said::new(&gateway.resume(&ask.bytes(), ticket, now(wall, 6000)).unwrap())
+    };
+    let keyless = open(&key, &fetching(), FETCHING_BACKENDS);
+    let ticket = keyless.start_waiting(at(1));
+    said.push((Reason::KeysUnavailable, "no fetch", late(&keyless, &good(), ticket, 6)));
+    said.push((Reason::Busy, "no ticket", late(&keyless, &good(), 0, 6)));
+    let ticket = gateway.start_waiting(at(1));
+    let early = claims("iat", json!(START - 900));
+    let unsigned = late(&gateway, &early, ticket, -600);
+    said.push((Reason::CredentialUnavailable, "clock set back", unsigned));
+    said
+}
+
+#[test]
+fn every_reason_is_produced_and_said_as_the_list_says_it() {
+    let refusals = refusals();
+    for (reason, name, said) in &refusals {
+        let name = format!("{} ({name}): {said:?}", reason.code());
+        let status = reason.status();
+        assert_eq!(said.decision(), "deny", "{name}");
+        assert_eq!((said.count(), said.reason()), (7, reason.code()), "{name}");
+        assert_eq!(said.field(2), status.code.to_string(), "{name}");
+        let authenticate = match (status.code, reason.bearer_error()) {
+            (401, None) => r#"Bearer realm="vertex""#.to_owned(),
+            (401, Some(error)) => format!(
+                r#"Bearer realm="vertex", error="{error}", error_description="{}""#,
+                reason.text()
+            ),
+            _ => "-".to_owned(),
+        };
+        assert_eq!(said.field(4), authenticate, "{name}");
+        assert_eq!(said.field(5), if status.code == 503 { "5" } else { "-" }, "{name}");
+        assert_eq!((said.logged("decision"), said.logged("reason")), ("deny", reason.code()));
+        let error = &said.json()["error"];
+        assert_eq!(error["code"], status.code, "{name}");
+        assert_eq!(error["status"], status.name, "{name}");
+        assert!(error["message"].as_str().unwrap().starts_with(reason.text()), "{name}");
+        assert_eq!(error["details"][0]["reason"], reason.code(), "{name}");
+        assert_eq!(error["details"][0]["domain"], "haproxy-vertex", "{name}");
+    }
+    for reason in Reason::ALL {
+        let produced = refusals.iter().any(|(produced, _, _)| produced == reason);
+        let listed = NOT_RUSTS.contains(reason);
+        assert!(produced != listed, "{}: produced {produced}, listed {listed}", reason.code());
+    }
+}
+
+#[test]
+fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
+    let key = SigningKey::rsa();
+    let gateway = open_minimal(&key);
+    let said = decide(&gateway, &Ask::with(&key.token("k1", &member())));
+    assert_eq!((said.count(), said.decision(), said.field(2)), (6, "allow", "us-central1"));
+    assert_eq!(said.field(3), "us-central1-aiplatform.googleapis.com");
+    assert_eq!(said.field(4), URL);
+    let expected = format!(
+        "\"POST {URL} HTTP/1.1\" vertex{{decision=allow reason=ok principal=corp:alice \
+         role=ml-team credential=ml-prod \
+         google_identity=gateway@acme-ml.iam.gserviceaccount.com project=acme-ml \
+         location=us-central1 publisher=google model=gemini-2.5-flash method=generateContent \
+         display=alice@corp.example"
+    );
+    assert_eq!(said.tail(), expected);
+}
+
+#[test]
+fn what_is_not_known_when_a_request_is_refused_is_a_dash_in_the_log() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let said = decide(&gateway, &Ask::anonymous());
+    for name in ["principal", "role", "credential", "google_identity", "model", "display"] {
+        assert_eq!(said.logged(name), "-", "{name}");
+    }
+    let unverified = decide(&gateway, &Ask::with(&SigningKey::ed().token("k1", &member())));
+    assert_eq!(unverified.logged("principal"), "-", "a claim is nobody's before its signature");
+    let crooked = Ask::with(&key.token("k1", &member())).url(&format!("{URL}/?access_token=x"));
+    let said = decide(&gateway, &crooked);
+    assert_eq!((said.logged("principal"), said.logged("model")), ("corp:alice", "-"));
+    assert!(!said.tail().contains("access_token"), "no query in the log");
+    let said = Said::new(&gateway.decide(b"", at(1)));
+    assert!(said.tail().starts_with("\"-\" vertex{decision=deny reason=internal"));
+}
+
+#[test]
+fn who_brings_the_wrong_token_is_told_which_one_is_wanted() {
+    let key = SigningKey::ed();
+    let mut settings = minimal();
+    settings["issuers"][0]["audiences"] = json!(["a|b", "second"]);
+    let gateway = open(&key, &settings, BACKENDS);
+    for ask in [
+        Ask::with("ya29.x"),
+        Ask::with(&key.token("k1", &with("iss", json!("https://x.example")))),
+        Ask::with(&key.token("k1", &with("aud", json!("other")))),
+    ] {
+        let said = decide(&gateway, &ask);
+        let message = said.json()["error"]["message"].to_string();
+        assert!(
+            message.contains("issuer https://idp.example, audience a|b or second"),
+            "{message}"
+        );
+        assert_eq!(said.count(), 7, "the separator is written as an escape");
+    }
+    assert!(!decide(&gateway, &Ask::anonymous()).field(7).contains("idp.example"));
+}
+
+#[test]
+fn the_token_is_taken_from_exactly_one_of_three_headers() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let token = &key.token("k1", &member());
+    let ask = |name: &str, value: &str| Ask::anonymous().header(name, value);
+    for ask in [
+        ask("authorization", &format!("Bearer {token}")),
+        ask("authorization", &format!("bearer {token}")),
+        ask("authorization", &format!("BEARER   {token}")),
+        ask("x-goog-api-key", token),
+        ask("x-api-key", token),
+    ] {
+        assert_eq!(decide(&gateway, &ask).decision(), "allow", "{:?}", ask.headers);
+    }
+    for ask in [
+        ask("authorization", token),
+        ask("authorization", &format!("Bearer{token}")),
+        ask("authorization", &format!("Bearer\t{token}")),
+        ask("authorization", &format!("Bearer {token} ")),
+        ask("authorization", &format!("Bearer {token}, Bearer {token}")),
+        ask("authorization", &format!("Token {token}")),
+        ask("x-goog-api-key", &format!("Bearer {token}")),
+        ask("x-api-key", ""),
+    ] {
+        assert_eq!(decide(&gateway, &ask).reason(), "token_malformed", "{:?}", ask.headers);
+    }
+    for name in ["x-authorization", "proxy-authorization", "cookie", "authorization2"] {
+        assert_eq!(decide(&gateway, &ask(name, token)).reason(), "token_missing", "{name}");
+    }
+}
+
+#[test]
+fn over_http_2_the_url_comes_with_scheme_and_authority_and_over_http_1_it_must_not() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let reason = |version: &str, url: &str| {
+        let mut ask = Ask::with(&key.token("k1", &member())).url(url);
+        version.clone_into(&mut ask.version);
+        decide(&gateway, &ask).reason().to_owned()
+    };
+    let absolute = format!("https://gateway.example{URL}");
+    for version in ["2.0", "3.0"] {
+        assert_eq!(reason(version, &absolute), "ok");
+        assert_eq!(reason(version, &absolute.replace("https", "http")), "ok");
+        assert_eq!(reason(version, URL), "ok");
+        assert_eq!(reason(version, &absolute.replace("https", "ftp")), "url_not_canonical");
+        assert_eq!(reason(version, "https://gateway.example"), "url_not_canonical");
+    }
+    for version in ["1.1", "1.0", "2", "-", ""] {
+        assert_eq!(reason(version, URL), "ok");
+        assert_eq!(reason(version, &absolute), "url_not_canonical", "{version}");
+    }
+}
+
+static PLACE: LazyLock<(SigningKey, Gateway)> = LazyLock::new(|| {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    (key, gateway)
+});
+
+const LOGGED: [&str; 12] = [
+    "decision",
+    "reason",
+    "principal",
+    "role",
+    "credential",
+    "google_identity",
+    "project",
+    "location",
+    "publisher",
+    "model",
+    "method",
+    "display",
+];
+
+/// Nothing a caller sent has left its field.
+fn is_in_order(verdict: &str) -> Result<Said, TestCaseError> {
+    let said = Said::new(verdict);
+    let fields = match said.decision() {
+        "allow" => 6,
+        "deny" | "wait" => 7,
+        other => return Err(TestCaseError::fail(format!("decision {other}"))),
+    };
+    prop_assert_eq!(said.count(), fields, "{}", verdict);
+    prop_assert!(!verdict.contains(|c: char| c.is_control() || !c.is_ascii()), "{}", verdict);
+    let (line, inside) = said.tail().split_once(" vertex{").unwrap();
+    if line != "\"-\"" {
+        let line = line.strip_prefix('"').and_then(|l| l.strip_suffix('"')).unwrap();
+        prop_assert_eq!(line.split(' ').count(), 3, "{}", verdict);
+        prop_assert!(!line.contains('"') && line.len() < 360, "{}", verdict);
+    }
+    let pairs: Vec<_> = inside.split(' ').map(|pair| pair.split_once('=').unwrap()).collect();
+    prop_assert_eq!(pairs.iter().map(|(name, _)| *name).collect::<Vec<_>>(), LOGGED);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:@/%~".contains(c);
+    for (name, value) in pairs {
+        prop_assert!(!value.is_empty() && value.chars().all(plain), "{}: {}", name, value);
+        prop_assert!(value.len() <= if name == "principal" { 280 } else { 140 }, "{}", value);
+    }
+    if fields == 7 {
+        prop_assert_eq!(&said.json()["error"]["details"][0]["reason"], said.reason());
+    }
+    Ok(said)
+}
+
+proptest! {
+    #[test]
+    fn hostile_claims_stay_in_their_fields(sub in ".*", email in "(?s).{0,300}", group in ".*") {
+        let (key, gateway) = &*PLACE;
+        let mut claims = member();
+        claims["sub"] = json!(sub);
+        claims["email"] = json!(email);
+        claims["groups"] = json!([group, "ml"]);
+        let verdict = gateway.decide(&Ask::with(&key.token("k1", &claims)).bytes(), at(1));
+        let said = is_in_order(&verdict)?;
+        prop_assert_eq!(said.reason(), if sub.is_empty() { "claim_missing" } else { "ok" });
+    }
+
+    #[test]
+    fn two_subjects_are_two_principals_in_the_log(one in ".{1,200}", other in ".{1,200}") {
+        let (key, gateway) = &*PLACE;
+        let principal = |sub: &str| {
+            let token = key.token("k1", &with("sub", json!(sub)));
+            decide(gateway, &Ask::with(&token)).logged("principal").to_owned()
+        };
+        prop_assert_eq!(principal(&one) == principal(&other), one == other);
+    }
+
+    #[test]
+    fn hostile_requests_stay_in_their_fields(
+        version in "[^\n]{0,12}", method in "[^\n]{0,40}", url in "[^\n]{0,400}",
+        names in "[^\n]{0,40}", values in prop::array::uniform3("[^\n]{0,40}"), good in any::<bool>(),
+    ) {
+        let (key, gateway) = &*PLACE;
+        let [first, second, third] = values;
+        let token = format!("Bearer {}", key.token("k1", &member()));
+        let (names, first) =
+            if good { ("authorization".to_owned(), token) } else { (names, first) };
+        let fields = [version, method, url, names, first, second, third];
+        let said = is_in_order(&gateway.decide(fields.join("\n").as_bytes(), at(1)))?;
+        prop_assert_eq!(said.decision(), "deny");
+        prop_assert_eq!(said.logged("principal"), if good { "corp:alice" } else { "-" });
+    }
+
+    #[test]
+    fn hostile_models_stay_in_their_fields(model in "[^\n]{0,200}") {
+        let (key, gateway) = &*PLACE;
+        let url = URL.replace("gemini-2.5-flash", &model);
+        let ask = Ask::with(&key.token("k1", &member())).url(&url);
+        let said = is_in_order(&gateway.decide(&ask.bytes(), at(1)))?;
+        prop_assert_eq!(said.decision() == "allow", model.starts_with("gemini-2.5-")
+            && model.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._@".contains(&b))
+            && model.len() <= 128);
+    }
+
+    #[test]
+    fn any_bytes_get_a_refusal(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let said = is_in_order(&PLACE.1.decide(&bytes, at(1)))?;
+        prop_assert_eq!(said.decision(), "deny");
+    }
+}

@@ -1,0 +1,194 @@
+//! The closed grammar of URLs, and the hosts behind it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::gateway::URL;
+use common::vectors::{expect, run};
+use haproxy_vertex::error::Reason;
+use haproxy_vertex::vertex::{Method, Query, Target, host_of};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    comment: String,
+    http_method: String,
+    url: String,
+    expect: String,
+    /// What is sent to Google; empty for a refusal.
+    renders: String,
+}
+named!(Case);
+
+#[test]
+fn each_name_has_one_spelling_and_every_other_is_refused() {
+    run::<Case>(include_str!("vectors/urls.json"), |case| {
+        let parsed = Target::parse(&case.http_method, &case.url);
+        let rendered = parsed.map_or_else(|_| String::new(), |target| target.to_string());
+        expect(parsed, &case.expect)?;
+        match rendered == case.renders {
+            true => Ok(()),
+            false => Err(format!("renders as {rendered}")),
+        }
+    });
+}
+
+#[test]
+fn a_target_has_the_parts_of_its_url() {
+    let target = Target::parse("POST", URL).unwrap();
+    let Target { version, project, location, publisher, model, method, query } = target;
+    assert_eq!((version, project, location), ("v1", "acme-ml", "us-central1"));
+    assert_eq!((publisher, model), ("google", "gemini-2.5-flash"));
+    assert_eq!((method, query), (Method::GenerateContent, Query::None));
+    assert_eq!(host_of(target.location), "us-central1-aiplatform.googleapis.com");
+}
+
+#[test]
+fn each_location_has_its_host() {
+    for (location, host) in [
+        ("global", "aiplatform.googleapis.com"),
+        ("us", "aiplatform.us.rep.googleapis.com"),
+        ("eu", "aiplatform.eu.rep.googleapis.com"),
+        ("us-central1", "us-central1-aiplatform.googleapis.com"),
+        ("europe-west4", "europe-west4-aiplatform.googleapis.com"),
+        ("me-central2", "me-central2-aiplatform.googleapis.com"),
+        ("us-east5", "us-east5-aiplatform.googleapis.com"),
+        // A location that Google does not have leads nowhere, and surely not elsewhere.
+        ("evil", "evil-aiplatform.googleapis.com"),
+    ] {
+        assert_eq!(host_of(location), host);
+        let url = URL.replace("us-central1", location);
+        assert_eq!(Target::parse("POST", &url).unwrap().location, location);
+    }
+}
+
+#[test]
+fn methods_are_named_once_and_as_google_names_them() {
+    let names: Vec<&str> = Method::ALL.iter().map(|method| method.name()).collect();
+    assert_eq!(names, ["generateContent", "streamGenerateContent", "countTokens"]);
+}
+
+/// Pieces that URLs are made of, right ones and crooked ones.
+fn piece() -> impl Strategy<Value = String> {
+    let plain = [
+        "/",
+        "v1",
+        "v1beta1",
+        "projects",
+        "acme-ml",
+        "locations",
+        "us-central1",
+        "global",
+        "publishers",
+        "google",
+        "models",
+        "gemini-2.5-flash",
+        ":",
+        "generateContent",
+        "streamGenerateContent",
+        "?",
+        "alt=sse",
+        "$alt=json",
+        "%24alt=json",
+        "..",
+        ".",
+        "%2F",
+        ";",
+        "#",
+        "@",
+        "\\",
+        "//",
+    ];
+    prop_oneof![prop::sample::select(plain.map(str::to_owned).to_vec()), ".{0,3}"]
+}
+
+/// URLs of the right shape with names of any text, mostly acceptable ones.
+fn shaped() -> impl Strategy<Value = String> {
+    let version = prop::sample::select(vec!["v1", "v1beta1"]);
+    let verb = prop::sample::select(Method::ALL.to_vec());
+    let query = prop::sample::select(vec![
+        "",
+        "",
+        "?alt=sse",
+        "?alt=json",
+        "?$alt=sse",
+        "?%24alt=json%3Benum-encoding%3Dint",
+    ]);
+    let name = || "[a-z0-9-]{1,20}";
+    (version, name(), name(), name(), "[A-Za-z0-9._@-]{1,30}", verb, query).prop_map(
+        |(version, project, location, publisher, model, verb, query)| {
+            let verb = verb.name();
+            format!(
+                "/{version}/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:{verb}{query}"
+            )
+        },
+    )
+}
+
+/// Whatever is accepted means the same after it was written anew, and a second time nothing
+/// changes at all.
+fn renders_to_itself(url: &str) -> Result<(), TestCaseError> {
+    let Ok(target) = Target::parse("POST", url) else {
+        return Ok(());
+    };
+    let rendered = target.to_string();
+    let again = Target::parse("POST", &rendered);
+    prop_assert_eq!(again, Ok(target));
+    prop_assert_eq!(again.map(|target| target.to_string()), Ok(rendered.clone()));
+    let (path, query) = rendered.split_once('?').unwrap_or((&rendered, ""));
+    prop_assert_eq!(Some(path), url.split('?').next());
+    prop_assert!(["", "alt=sse", "alt=json", "$alt=json;enum-encoding=int"].contains(&query));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic_and_renders_to_itself(url in "\\PC*") {
+        renders_to_itself(&url)?;
+    }
+
+    #[test]
+    fn any_row_of_pieces_renders_to_itself(pieces in prop::collection::vec(piece(), 0..24)) {
+        renders_to_itself(&pieces.concat())?;
+    }
+
+    #[test]
+    fn an_accepted_url_renders_to_itself(url in shaped()) {
+        renders_to_itself(&url)?;
+    }
+
+    #[test]
+    fn a_byte_changed_in_an_accepted_url_still_renders_to_itself(
+        url in shaped(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<char>(),
+    ) {
+        let mut changed: Vec<char> = url.chars().collect();
+        let at = at.index(changed.len());
+        changed[at] = byte;
+        renders_to_itself(&changed.into_iter().collect::<String>())?;
+    }
+
+    #[test]
+    fn only_post_is_routed(method in "[A-Za-z]{0,8}") {
+        let outcome = Target::parse(&method, URL);
+        prop_assert_eq!(outcome.is_ok(), method == "POST");
+        prop_assert!(outcome.is_ok() || outcome == Err(Reason::RouteUnknown));
+    }
+}
+
+#[test]
+fn enough_of_the_shaped_urls_are_accepted() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let accepted = (0..200)
+        .filter(|_| {
+            let url = shaped().new_tree(&mut runner).unwrap().current();
+            Target::parse("POST", &url).is_ok()
+        })
+        .count();
+    assert!(accepted > 100, "{accepted} of 200");
+}
