@@ -65,7 +65,7 @@ impl Config {
     fn load_from(path: &Path, files: &Files<'_>) -> Result<Self, ConfigError> {
         let name = path.file_name().map(Path::new).unwrap_or(path);
         let text = files.read(name).map_err(|why| ConfigError::at("", why))?;
-        let raw: raw::Config = parse(&text)?;
+        let raw::Object(raw): raw::Object<raw::Config> = parse(&text)?;
         let stored_keys = match &raw.state_file {
             Some(state_file) => stored_keys(state_file, files),
             None => Vec::new(),
@@ -113,7 +113,8 @@ fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, ConfigError> {
 fn stored_keys(state_file: &Path, files: &Files<'_>) -> Vec<StoredKeys> {
     let read = || -> Result<Vec<StoredKeys>, String> {
         let text = files.read(state_file)?;
-        let state: raw::State = parse(&text).map_err(|error| error.to_string())?;
+        let raw::Object(state): raw::Object<raw::State> =
+            parse(&text).map_err(|error| error.to_string())?;
         Ok(state.issuers)
     };
     read().unwrap_or_else(|why| {

@@ -2,41 +2,27 @@
 //! here does I/O or reads a clock; the host says what time it is and fetches what `step` names.
 
 mod audit;
+mod load;
 mod request;
 mod session;
 mod verdict;
 mod waiting;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::Config;
-use crate::error::{ConfigError, Reason};
+use crate::error::Reason;
 use crate::google::Bearers;
-use crate::haproxy::Haproxy;
 use crate::jose;
 use crate::oidc::{Issuer, MAX_UNANSWERED, Outcome, Reply, StoredKeys, Verifier};
 use crate::policy::{Ask, Policy};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Target, host_of};
+use crate::vertex::Target;
 use audit::Facts;
 use request::Request;
 use session::{Session, Sessions};
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
-
-/// Backends of HAProxy's are called so, and then the location.
-const LOCATION_BACKEND: &str = "vertex_";
-
-/// Backends that lead to an issuer's host are called so, and then its authority.
-const FETCH_BACKEND: &str = "vertex_fetch_";
-
-/// Where HAProxy sends a request whose location has no backend; it is no location itself.
-const UNROUTED_BACKEND: &str = "vertex_unrouted";
-
-/// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
-const REWRITE_RESERVE_BYTES: usize = 1024;
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,73 +50,6 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Sets a checked configuration to work: tokens for Google are signed before this returns.
-    ///
-    /// # Errors
-    /// A backend that is missing, buffers that are too small.
-    pub fn open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
-        let file = config.file.clone();
-        Self::try_open(config, haproxy, now).map_err(|error| ConfigError { file, ..error })
-    }
-
-    fn try_open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
-        let locations: Vec<(String, String)> = haproxy
-            .backends
-            .iter()
-            .filter(|name| !name.starts_with(FETCH_BACKEND) && name.as_str() != UNROUTED_BACKEND)
-            .filter_map(|name| name.strip_prefix(LOCATION_BACKEND))
-            .map(|location| (location.to_owned(), host_of(location)))
-            .collect();
-        config.check_backends(&haproxy.backends, LOCATION_BACKEND, FETCH_BACKEND)?;
-        let seal = jose::random_hex()
-            .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
-        let accepted = config.issuers.iter().fold(String::new(), |mut text, issuer| {
-            let separator = if text.is_empty() { "" } else { "; or " };
-            let audiences = issuer.audiences.join(" or ");
-            let _ = write!(text, "{separator}issuer {}, audience {audiences}", issuer.issuer);
-            text
-        });
-        let issuers: Vec<_> =
-            config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
-        for stored in &config.stored_keys {
-            for issuer in issuers.iter().filter(|i| i.config.issuer == stored.issuer) {
-                if let Err(why) = issuer.restore(stored, now) {
-                    log::warn!("issuer {}: keys of the state file: {why}", issuer.config.name);
-                }
-            }
-        }
-        let gateway = Self {
-            verifier: Verifier::new(issuers),
-            sessions: Sessions::default(),
-            policy: Policy::new(config.roles),
-            bearers: Bearers::new(config.credentials, locations, &seal, now),
-            waiting: Waiting::default(),
-            learnt: AtomicU64::new(0),
-            accepted,
-        };
-        gateway.check_buffers(haproxy)?;
-        Ok(gateway)
-    }
-
-    fn check_buffers(&self, haproxy: &Haproxy) -> Result<(), ConfigError> {
-        let longest = self.bearers.longest_header();
-        let wanted = longest.saturating_add(REWRITE_RESERVE_BYTES);
-        if haproxy.maxrewrite >= wanted && haproxy.bufsize >= haproxy.maxrewrite.saturating_mul(2) {
-            return Ok(());
-        }
-        let maxrewrite = wanted.next_power_of_two().max(4096);
-        let bufsize = maxrewrite.saturating_mul(4).max(65_536);
-        Err(ConfigError::at(
-            "/credentials",
-            format!(
-                "an Authorization header of {longest} bytes does not fit tune.maxrewrite {} in \
-                 tune.bufsize {}: write `setenv VERTEX_MAXREWRITE {maxrewrite}` and `setenv \
-                 VERTEX_BUFSIZE {bufsize}` in `global` before vertex.cfg is read",
-                haproxy.maxrewrite, haproxy.bufsize
-            ),
-        ))
-    }
-
     /// The verdict on a request that has just come, as one line of text (see `verdict`).
     #[must_use]
     pub fn decide(&self, request: &[u8], now: Now) -> String {
@@ -162,7 +81,8 @@ impl Gateway {
         now: Now,
         (since, patience): (Monotonic, Patience),
     ) -> String {
-        let Ok(request) = Request::parse(request) else {
+        let text = String::from_utf8_lossy(request);
+        let Ok(request) = Request::parse(&text) else {
             return Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
         };
         let mut facts = Facts { request: Some(&request), ..Facts::default() };
@@ -270,8 +190,7 @@ impl Gateway {
     /// How many tasks of HAProxy's fetches can hold at once.
     #[must_use]
     pub fn fetchers(&self) -> usize {
-        let unanswered = usize::try_from(MAX_UNANSWERED).unwrap_or(1);
-        self.verifier.issuers().len().saturating_mul(unanswered)
+        self.verifier.issuers().len().saturating_mul(MAX_UNANSWERED)
     }
 
     /// The keys of every issuer, as `state_file` reads them back.

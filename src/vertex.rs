@@ -76,6 +76,9 @@ impl<'u> Target<'u> {
             Some((path, query)) => (path, Some(query)),
             None => (url, None),
         };
+        if path == "/" {
+            return Err(Reason::RouteUnknown);
+        }
         check_canonical(path)?;
         let (version, rest) =
             path.strip_prefix('/').and_then(|p| p.split_once('/')).ok_or(Reason::RouteUnknown)?;

@@ -42,36 +42,29 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
         None => Algorithm::ALL.to_vec(),
         Some(names) => algorithms(&format!("{at}/algorithms"), &names)?,
     };
+    let places = [raw.jwks_file.is_some(), raw.jwks_uri.is_some(), !raw.jwks_hosts.is_empty()];
+    if places.iter().filter(|given| **given).count() > 1 {
+        let problem = "only one of jwks_file, jwks_uri and jwks_hosts is wanted: keys come from \
+                       one place, and hosts are for the place that discovery names";
+        return Err(ConfigError::at(at, problem));
+    }
     let source = match (raw.jwks_file, raw.jwks_uri) {
-        (Some(_), Some(_)) => {
-            return Err(ConfigError::at(
-                format!("{at}/jwks_uri"),
-                "jwks_file is there too: keys come from one place",
-            ));
-        }
-        (Some(file), None) => {
+        (Some(file), _) => {
             let keys = files
                 .read(&file)
                 .and_then(|bytes| KeySet::parse(&bytes, &algorithms).map_err(|why| why.to_string()))
                 .map_err(|why| ConfigError::at(format!("{at}/jwks_file"), why))?;
             KeySource::File(keys)
         }
-        (None, uri) => {
-            let jwks = uri.map(|uri| Endpoint::parse(&uri)).transpose();
-            let jwks = jwks.map_err(|why| ConfigError::at(format!("{at}/jwks_uri"), why))?;
+        (None, Some(uri)) => {
+            let jwks = Endpoint::parse(&uri)
+                .map_err(|why| ConfigError::at(format!("{at}/jwks_uri"), why))?;
+            KeySource::Fetched { discovery, hosts: vec![jwks.authority.clone()], jwks: Some(jwks) }
+        }
+        (None, None) => {
             let mut hosts = vec![discovery.authority.clone()];
-            hosts.extend(jwks.iter().map(|jwks| jwks.authority.clone()));
-            for (index, host) in raw.jwks_hosts.iter().enumerate() {
-                let endpoint = Endpoint::parse(&format!("https://{host}/"));
-                let endpoint = endpoint.ok().filter(|endpoint| endpoint.path == "/");
-                let endpoint = endpoint.ok_or_else(|| {
-                    let problem =
-                        format!("{host}: a host name is wanted, without https:// and path");
-                    ConfigError::at(format!("{at}/jwks_hosts/{index}"), problem)
-                })?;
-                hosts.push(endpoint.authority);
-            }
-            KeySource::Fetched { discovery, jwks, hosts }
+            hosts.extend(jwks_hosts(&format!("{at}/jwks_hosts"), &raw.jwks_hosts)?);
+            KeySource::Fetched { discovery, jwks: None, hosts }
         }
     };
     let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {
@@ -91,6 +84,17 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
         },
         source,
     })
+}
+
+fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
+    let authority = |(index, host): (usize, &String)| {
+        let endpoint = Endpoint::parse(&format!("https://{host}/")).ok();
+        endpoint.filter(|endpoint| endpoint.path == "/").map(|e| e.authority).ok_or_else(|| {
+            let problem = format!("{host}: a host name is wanted, without https:// and path");
+            ConfigError::at(format!("{at}/{index}"), problem)
+        })
+    };
+    hosts.iter().enumerate().map(authority).collect()
 }
 
 fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {

@@ -1,13 +1,11 @@
-//! What HAProxy hands over of a request: a fixed number of fields, each on a line of its own. No
-//! field can hold a line feed: HAProxy refuses such a header or URL.
+//! What HAProxy hands over of a request: HTTP version, method and URL, each on a line of its own, then
+//! the headers as they came, up to and with the empty line. No field can hold a line feed: HAProxy
+//! refuses such a header or URL.
 
 use std::fmt;
 
 use crate::error::Reason;
 use crate::vertex::Target;
-
-/// Between the fields.
-pub(super) const SEPARATOR: u8 = b'\n';
 
 /// The headers that can carry the caller's token.
 const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
@@ -25,7 +23,7 @@ const FORBIDDEN_HEADERS: [&str; 6] = [
 /// What Google's own tokens and API keys begin with.
 const GOOGLE_TOKENS: [&str; 2] = ["ya29.", "AIza"];
 
-/// The fields, in their order on the wire.
+/// A request, read once.
 #[derive(Clone, Copy)]
 pub(super) struct Request<'r> {
     /// `req.ver`: `1.1`, `2.0`.
@@ -34,39 +32,58 @@ pub(super) struct Request<'r> {
     pub(super) method: &'r str,
     /// `url`: in origin form, over HTTP/2 with scheme and authority before it.
     pub(super) url: &'r str,
-    /// `req.hdr_names`: lower-case names, each as often as it came, with commas between.
-    header_names: &'r str,
-    /// The values of the credential headers; `-` where there is none.
-    credentials: [&'r str; 3],
+    credential: Credential<'r>,
+    has_forbidden_header: bool,
 }
 
-/// Not the fields that `decide` takes.
+#[derive(Clone, Copy)]
+enum Credential<'r> {
+    None,
+    One { header: &'r str, value: &'r str },
+    Several,
+}
+
+/// Not what `decide` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
 impl<'r> Request<'r> {
-    /// Takes the fields apart. One that is not UTF-8 is read as a character that no URL and no
-    /// token can hold.
+    /// Takes the text apart.
     ///
     /// # Errors
-    /// Any other number of fields.
-    pub(super) fn parse(bytes: &'r [u8]) -> Result<Self, Malformed> {
-        let mut fields = bytes.split(|byte| *byte == SEPARATOR);
-        let mut next = || {
-            let field = fields.next().ok_or(Malformed)?;
-            Ok(str::from_utf8(field).unwrap_or("\u{fffd}"))
+    /// A line that is missing, or headers without their end: HAProxy 2.6 lets a NUL into a header
+    /// and cuts the text there.
+    pub(super) fn parse(text: &'r str) -> Result<Self, Malformed> {
+        let (version, rest) = text.split_once('\n').ok_or(Malformed)?;
+        let (method, rest) = rest.split_once('\n').ok_or(Malformed)?;
+        let (url, headers) = rest.split_once('\n').ok_or(Malformed)?;
+        let mut request = Self {
+            version,
+            method,
+            url,
+            credential: Credential::None,
+            has_forbidden_header: false,
         };
-        let request = Self {
-            version: next()?,
-            method: next()?,
-            url: next()?,
-            header_names: next()?,
-            credentials: [next()?, next()?, next()?],
-        };
-        match fields.next() {
-            None => Ok(request),
-            Some(_) => Err(Malformed),
+        let mut lines = headers.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(':').ok_or(Malformed)?;
+            request.read_header(name, value.trim_start_matches(' '));
         }
+        // Behind the empty line nothing follows; a text that was cut ends without it.
+        match (headers.ends_with("\r\n\r\n") || headers == "\r\n", lines.next(), lines.next()) {
+            (true, Some(""), None) => Ok(request),
+            _ => Err(Malformed),
+        }
+    }
+
+    fn read_header(&mut self, name: &'r str, value: &'r str) {
+        if CREDENTIAL_HEADERS.contains(&name) {
+            self.credential = match self.credential {
+                Credential::None => Credential::One { header: name, value },
+                _ => Credential::Several,
+            };
+        }
+        self.has_forbidden_header |= FORBIDDEN_HEADERS.contains(&name);
     }
 
     /// The caller's token, from the one header that carries it.
@@ -74,20 +91,13 @@ impl<'r> Request<'r> {
     /// # Errors
     /// `token_missing`, `token_duplicate`, `token_malformed`, `google_token_not_accepted`.
     pub(super) fn token(&self) -> Result<&'r str, Reason> {
-        let mut found: Option<usize> = None;
-        for name in self.header_names.split(',') {
-            let Some(index) = CREDENTIAL_HEADERS.iter().position(|header| *header == name) else {
-                continue;
-            };
-            if found.replace(index).is_some() {
-                return Err(Reason::TokenDuplicate);
+        let token = match self.credential {
+            Credential::None => return Err(Reason::TokenMissing),
+            Credential::Several => return Err(Reason::TokenDuplicate),
+            Credential::One { header: "authorization", value } => {
+                bearer(value).ok_or(Reason::TokenMalformed)?
             }
-        }
-        let index = found.ok_or(Reason::TokenMissing)?;
-        let value = self.credentials.get(index).copied().ok_or(Reason::Internal)?;
-        let token = match index {
-            0 => bearer(value).ok_or(Reason::TokenMalformed)?,
-            _ => value,
+            Credential::One { value, .. } => value,
         };
         if GOOGLE_TOKENS.iter().any(|prefix| token.starts_with(prefix)) {
             return Err(Reason::GoogleTokenNotAccepted);
@@ -104,19 +114,14 @@ impl<'r> Request<'r> {
     }
 
     /// The path for the log: what stands before the query.
-    #[must_use]
     pub(super) fn path(&self) -> &'r str {
         let url = self.origin_form().unwrap_or(self.url);
         url.split(['?', '#']).next().unwrap_or(url)
     }
 
     /// The reason to refuse the request for one of its headers.
-    #[must_use]
     pub(super) fn forbidden_header(&self) -> Option<Reason> {
-        self.header_names
-            .split(',')
-            .any(|name| FORBIDDEN_HEADERS.contains(&name))
-            .then_some(Reason::HeaderNotAllowed)
+        self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
     }
 
     /// HAProxy shows a request over HTTP/2 or 3 with scheme and authority; over HTTP/1 only a

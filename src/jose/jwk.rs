@@ -82,7 +82,8 @@ impl Key {
                 if leading >= 8 || !(2048..=8192).contains(&bits) {
                     return Err("an RSA modulus of 2048 to 8192 bits is wanted");
                 }
-                let e = number("e").ok_or("no exponent")?;
+                let e = number("e").filter(|e| e.first().is_some_and(|byte| *byte > 0));
+                let e = e.ok_or("no exponent, or one with leading zeros")?;
                 (PublicKey::Rsa { n, e }, Algorithm::Rs256)
             }
             (Some("EC"), Some("P-256")) => {

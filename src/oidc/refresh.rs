@@ -16,7 +16,7 @@ const FETCH_SECS: i64 = 30;
 
 /// Fetches of one issuer that may be given up and still hold a task of HAProxy's: an issuer can
 /// exhaust its own tasks and nobody else's.
-pub(crate) const MAX_UNANSWERED: u32 = 2;
+pub(crate) const MAX_UNANSWERED: usize = 2;
 
 /// How long keys are fresh where the answer does not say, and the bounds of what it may say.
 const FRESH_SECS: i64 = 900;
@@ -78,7 +78,7 @@ pub(super) struct Refresh {
     jwks: Option<(Endpoint, Option<Monotonic>)>,
     hosts: Vec<String>,
     under_way: Option<UnderWay>,
-    unanswered: u32,
+    unanswered: Vec<u32>,
     number: u32,
     next_at: Monotonic,
     failures: u32,
@@ -102,7 +102,7 @@ impl Refresh {
             jwks: jwks.map(|endpoint| (endpoint, None)),
             hosts,
             under_way: None,
-            unanswered: 0,
+            unanswered: Vec::new(),
             number: 0,
             next_at: now,
             failures: 0,
@@ -147,7 +147,7 @@ impl Refresh {
             }
             self.fail("no answer in time", now);
         }
-        if self.unanswered >= MAX_UNANSWERED {
+        if self.unanswered.len() >= MAX_UNANSWERED {
             return None;
         }
         let due = now >= self.next_at;
@@ -167,7 +167,7 @@ impl Refresh {
             None => (Document::Discovery, self.discovery.clone()),
         };
         self.number = self.number.wrapping_add(1);
-        self.unanswered = self.unanswered.saturating_add(1);
+        self.unanswered.push(self.number);
         let given_up_at = now.plus_secs(FETCH_SECS);
         self.under_way = Some(UnderWay { number: self.number, document, given_up_at });
         Some((self.number, endpoint))
@@ -181,7 +181,7 @@ impl Refresh {
         allowed: &[Algorithm],
         now: Monotonic,
     ) -> Option<KeySet> {
-        self.unanswered = self.unanswered.saturating_sub(1);
+        self.unanswered.retain(|unanswered| *unanswered != number);
         let under_way = self.under_way.take_if(|under_way| under_way.number == number)?;
         let outcome = match (reply, under_way.document) {
             (Reply::Failure(why), _) => Err(why.clone()),
@@ -251,15 +251,22 @@ impl Refresh {
 
 /// Seconds until an answer is stale (RFC 9111 section 4.2: max-age less Age), within bounds.
 fn freshness(cache_control: &str, age: &str) -> i64 {
+    let (least, most) = FRESH_RANGE_SECS;
     let directives = || cache_control.split(',').map(|d| d.trim().to_ascii_lowercase());
     if directives().any(|d| d == "no-store" || d == "no-cache") {
-        return FRESH_RANGE_SECS.0;
+        return least;
     }
-    let max_age = directives().find_map(|d| {
-        d.strip_prefix("max-age=").and_then(|secs| secs.trim_matches('"').parse().ok())
+    // A max-age that is no number makes an answer stale (section 4.2.1).
+    let max_age = directives().find_map(|directive| {
+        let value = directive.strip_prefix("max-age=")?;
+        Some(delta_seconds(value.trim_matches('"')).unwrap_or(0))
     });
-    let age: i64 = age.trim().parse().unwrap_or(0);
-    max_age
-        .map_or(FRESH_SECS, |secs: i64| secs.saturating_sub(age.max(0)))
-        .clamp(FRESH_RANGE_SECS.0, FRESH_RANGE_SECS.1)
+    let age = delta_seconds(age.trim()).unwrap_or(0);
+    max_age.map_or(FRESH_SECS, |secs| secs.saturating_sub(age)).clamp(least, most)
+}
+
+/// RFC 9111 section 1.2.2; more than fits is a very long time.
+fn delta_seconds(text: &str) -> Option<i64> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().unwrap_or(i64::MAX))
 }

@@ -80,24 +80,12 @@ impl Ask {
         self
     }
 
-    /// The lines that `vertex.cfg` builds: of each credential header the last, `-` without one.
+    /// The text that `vertex.cfg` builds.
     pub fn bytes(&self) -> Vec<u8> {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        let names = names.join(",");
-        let value = |wanted: &str| {
-            let found = self.headers.iter().rev().find(|(name, _)| name == wanted);
-            found.map_or("-", |(_, value)| value.as_str())
-        };
-        let fields = [
-            &self.version,
-            &self.method,
-            &self.url,
-            &names,
-            value("authorization"),
-            value("x-goog-api-key"),
-            value("x-api-key"),
-        ];
-        fields.join("\n").into_bytes()
+        let Self { version, method, url, headers } = self;
+        let headers: String =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        format!("{version}\n{method}\n{url}\n{headers}\r\n").into_bytes()
     }
 }
 

@@ -1,0 +1,108 @@
+//! From a checked configuration to a gateway at work: what it needs of HAProxy is there, keys that
+//! the former process kept are taken over, tokens for Google are signed.
+
+use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
+
+use crate::config::Config;
+use crate::error::ConfigError;
+use crate::gateway::Gateway;
+use crate::gateway::session::Sessions;
+use crate::gateway::waiting::Waiting;
+use crate::google::Bearers;
+use crate::haproxy::Haproxy;
+use crate::jose;
+use crate::oidc::{Issuer, IssuerConfig, StoredKeys, Verifier};
+use crate::policy::Policy;
+use crate::time::Now;
+use crate::vertex::host_of;
+
+/// Backends of HAProxy's are called so, and then the location.
+const LOCATION_BACKEND: &str = "vertex_";
+
+/// Backends that lead to an issuer's host are called so, and then its authority.
+const FETCH_BACKEND: &str = "vertex_fetch_";
+
+/// Where HAProxy sends a request whose location has no backend; it is no location itself.
+const UNROUTED_BACKEND: &str = "vertex_unrouted";
+
+/// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
+const REWRITE_RESERVE_BYTES: usize = 1024;
+
+impl Gateway {
+    /// Sets a checked configuration to work: tokens for Google are signed before this returns.
+    ///
+    /// # Errors
+    /// A backend that is missing, buffers that are too small.
+    pub fn open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
+        let file = config.file.clone();
+        Self::try_open(config, haproxy, now).map_err(|error| ConfigError { file, ..error })
+    }
+
+    fn try_open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
+        let locations: Vec<(String, String)> = haproxy
+            .backends
+            .iter()
+            .filter(|name| !name.starts_with(FETCH_BACKEND) && name.as_str() != UNROUTED_BACKEND)
+            .filter_map(|name| name.strip_prefix(LOCATION_BACKEND))
+            .map(|location| (location.to_owned(), host_of(location)))
+            .collect();
+        config.check_backends(&haproxy.backends, LOCATION_BACKEND, FETCH_BACKEND)?;
+        let seal = jose::random_hex()
+            .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
+        let accepted = accepted(&config.issuers);
+        let issuers: Vec<_> =
+            config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
+        restore(&issuers, &config.stored_keys, now);
+        let gateway = Self {
+            verifier: Verifier::new(issuers),
+            sessions: Sessions::default(),
+            policy: Policy::new(config.roles),
+            bearers: Bearers::new(config.credentials, locations, &seal, now),
+            waiting: Waiting::default(),
+            learnt: AtomicU64::new(0),
+            accepted,
+        };
+        gateway.check_buffers(haproxy)?;
+        Ok(gateway)
+    }
+
+    fn check_buffers(&self, haproxy: &Haproxy) -> Result<(), ConfigError> {
+        let longest = self.bearers.longest_header();
+        let wanted = longest.saturating_add(REWRITE_RESERVE_BYTES);
+        if haproxy.maxrewrite >= wanted && haproxy.bufsize >= haproxy.maxrewrite.saturating_mul(2) {
+            return Ok(());
+        }
+        let maxrewrite = wanted.next_power_of_two().max(4096);
+        let bufsize = maxrewrite.saturating_mul(4).max(65_536);
+        Err(ConfigError::at(
+            "/credentials",
+            format!(
+                "an Authorization header of {longest} bytes does not fit tune.maxrewrite {} in \
+                 tune.bufsize {}: write `setenv VERTEX_MAXREWRITE {maxrewrite}` and `setenv \
+                 VERTEX_BUFSIZE {bufsize}` in `global` before vertex.cfg is read",
+                haproxy.maxrewrite, haproxy.bufsize
+            ),
+        ))
+    }
+}
+
+/// Which tokens are taken here, for callers who bring another.
+fn accepted(issuers: &[IssuerConfig]) -> String {
+    issuers.iter().fold(String::new(), |mut text, issuer| {
+        let separator = if text.is_empty() { "" } else { "; or " };
+        let audiences = issuer.audiences.join(" or ");
+        let _ = write!(text, "{separator}issuer {}, audience {audiences}", issuer.issuer);
+        text
+    })
+}
+
+fn restore(issuers: &[Issuer], stored_keys: &[StoredKeys], now: Now) {
+    for stored in stored_keys {
+        for issuer in issuers.iter().filter(|issuer| issuer.config.issuer == stored.issuer) {
+            if let Err(why) = issuer.restore(stored, now) {
+                log::warn!("issuer {}: keys of the state file: {why}", issuer.config.name);
+            }
+        }
+    }
+}
