@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""What the gateway costs: CPU microseconds per request of HAProxy's worker, against HAProxy
+proxying plainly and against HAProxy's own `jwt_verify`, all in one interleaved run.
+
+Wants two cores, wrk, the stand-in (STANDIN_BIN names another than the release build in
+target/standin-build) and the module (`make build-5.3`). Exit status: 1 when a bar was missed,
+2 when the run says nothing.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "e2e"))
+os.environ.setdefault("STANDIN_BIN", str(ROOT / "target/standin-build/release/standin"))
+
+import report  # noqa: E402
+import stage  # noqa: E402
+from measure import Invalid  # noqa: E402
+from support.place import haproxy_binary  # noqa: E402
+
+ROUNDS = 20
+REQUESTS = 2000
+
+
+def options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="measured rounds, at least 8")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="per HAProxy and round")
+    parser.add_argument("--haproxy", default=None, help="the binary (HAPROXY_BIN)")
+    chosen = parser.parse_args()
+    if chosen.rounds < 8 or chosen.requests < 1000:
+        parser.error("fewer than 8 rounds or 1000 requests say nothing")
+    return chosen
+
+
+@contextlib.contextmanager
+def temporary_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="hv-bench-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measured_rounds(chosen: argparse.Namespace) -> report.Rounds:
+    rounds: report.Rounds = []
+    # The first round warms up and is thrown away.
+    count = chosen.rounds + 1
+    with temporary_folder() as folder, stage.Stage(folder, count, chosen.requests) as ready:
+        for number in range(count):
+            rounds.append(ready.round(number))
+            shown = " ".join(f"{name} {us:.1f}" for name, us in rounds[-1].items())
+            print(f"round {number}: {shown}", file=sys.stderr)
+    return rounds[1:]
+
+
+def main() -> int:
+    chosen = options()
+    if chosen.haproxy:
+        os.environ["HAPROXY_BIN"] = chosen.haproxy
+    try:
+        rounds = measured_rounds(chosen)
+    except Invalid as why:
+        print(f"invalid run: {why}", file=sys.stderr)
+        return 2
+    summary = report.summary(rounds, chosen.requests, haproxy_binary())
+    report.write(summary, ROOT / "target" / "bench" / "summary.json")
+    print(report.table(rounds, summary))
+    missed = report.missed(summary)
+    for line in missed:
+        print(f"bar missed: {line}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

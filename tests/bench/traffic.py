@@ -1,0 +1,83 @@
+"""What is sent and what comes back: one unary call with tokens of some 600 bytes."""
+
+import json
+import secrets
+import string
+from pathlib import Path
+
+from support.client import Response, once
+from support.standin import Standin
+
+TARGET = (
+    "/v1/projects/acme-ml/locations/us-central1/publishers/google/models"
+    "/gemini-2.5-flash:generateContent"
+)
+BODY_BYTES = 300
+CALLER_TOKEN_BYTES = 600
+GOOGLE_TOKEN_BYTES = 900
+KNOWN_TOKENS = 50
+
+_MINTED_AT_ONCE = 2000
+_ALPHABET = string.ascii_letters + string.digits + "-_"
+
+
+def body() -> bytes:
+    def prompt(text: str) -> bytes:
+        return json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]}]}).encode()
+
+    return prompt("x" * (BODY_BYTES - len(prompt(""))))
+
+
+def google_token() -> str:
+    rest = GOOGLE_TOKEN_BYTES - len("ya29.")
+    return "ya29." + "".join(secrets.choice(_ALPHABET) for _ in range(rest))
+
+
+class Callers:
+    """Mints callers' tokens, all of one length."""
+
+    def __init__(self, standin: Standin) -> None:
+        self._standin = standin
+        self._claims = {"groups": ["ml"], "email": "ada@corp.example", "nbf": None}
+        missing = CALLER_TOKEN_BYTES - len(self.one())
+        # Base64 makes 4 characters of 3 bytes.
+        padding = max(0, missing * 3 // 4 - len(',"pad":""'))
+        if padding:
+            self._claims["pad"] = "x" * padding
+
+    def one(self, **different: object) -> str:
+        claims = {**self._claims, **different.pop("claims", {})}
+        return self._standin.token(claims, header={"typ": None}, **different)
+
+    def many(self, count: int) -> list[str]:
+        tokens: list[str] = []
+        while len(tokens) < count:
+            portion = min(_MINTED_AT_ONCE, count - len(tokens))
+            # For two at least the answer is a list.
+            tokens += self._standin.tokens(
+                max(2, portion), self._claims, header={"typ": None}, lifetime=7200
+            )[:portion]
+        if len(set(tokens)) != count:
+            raise RuntimeError("a token was minted twice")
+        return tokens
+
+
+def send(port: int, token: str) -> Response:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    return once(port, "POST", TARGET, headers, body())
+
+
+class Files:
+    """The files that the load generator reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.target = folder / "target"
+        self.target.write_text(TARGET)
+        self.body = folder / "body"
+        self.body.write_bytes(body())
+
+    def tokens(self, name: str, tokens: list[str]) -> Path:
+        file = self._folder / f"tokens-{name}"
+        file.write_text("\n".join(tokens))
+        return file
