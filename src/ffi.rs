@@ -91,7 +91,8 @@ pub unsafe extern "C" fn hv_open(
         });
         let backends = names.collect::<Result<Vec<_>, _>>()?;
         // Buffers are HAProxy's business; this host has none to check.
-        let host = Haproxy { backends, bufsize: usize::MAX, maxrewrite: usize::MAX / 2 };
+        let host =
+            Haproxy { backends, bufsize: usize::MAX, maxrewrite: usize::MAX / 2, fetch_max: 0 };
         let opened = Config::load(config, &read_file)
             .and_then(|config| Gateway::open(config, &host, now.into()));
         match opened {

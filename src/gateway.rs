@@ -8,6 +8,7 @@ mod session;
 mod verdict;
 mod waiting;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -81,7 +82,11 @@ impl Gateway {
         now: Now,
         (since, patience): (Monotonic, Patience),
     ) -> String {
-        let text = String::from_utf8_lossy(request);
+        // What is not UTF-8 is read as a character that no URL and no token can hold.
+        let text = match str::from_utf8(request) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(request),
+        };
         let Ok(request) = Request::parse(&text) else {
             return Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
         };

@@ -9,6 +9,9 @@ use std::collections::HashMap;
 const DEFAULT_BUFSIZE: usize = 16_384;
 const DEFAULT_MAXREWRITE: usize = 1_024;
 
+/// The variable of the rule set that bounds what an issuer may send.
+const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
+
 /// HAProxy as far as a configuration depends on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Haproxy {
@@ -18,6 +21,8 @@ pub struct Haproxy {
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
     pub maxrewrite: usize,
+    /// The largest document that the rule set lets an issuer send, in bytes.
+    pub fetch_max: usize,
 }
 
 /// The files and folders that a command line of HAProxy's names with `-f` and after `--`.
@@ -37,8 +42,12 @@ pub fn configuration_files(arguments: impl Iterator<Item = String>) -> Vec<Strin
 impl Haproxy {
     /// Reads the text of the files, in their order; `environment` stands for `${NAME}`.
     pub fn read(texts: &[String], environment: &dyn Fn(&str) -> Option<String>) -> Self {
-        let mut haproxy =
-            Self { backends: Vec::new(), bufsize: DEFAULT_BUFSIZE, maxrewrite: DEFAULT_MAXREWRITE };
+        let mut haproxy = Self {
+            backends: Vec::new(),
+            bufsize: DEFAULT_BUFSIZE,
+            maxrewrite: DEFAULT_MAXREWRITE,
+            fetch_max: 0,
+        };
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
         for line in texts.iter().flat_map(|text| text.lines()) {
@@ -64,6 +73,8 @@ impl Haproxy {
                 _ => {}
             }
         }
+        let fetch_max = environment(FETCH_MAX).or_else(|| set.get(FETCH_MAX).cloned());
+        haproxy.fetch_max = fetch_max.and_then(|value| value.parse().ok()).unwrap_or(0);
         haproxy
     }
 }

@@ -114,17 +114,34 @@ impl<'u> Target<'u> {
         let query = query.map_or(Ok(Query::None), |query| Query::parse(query, target.method))?;
         Ok(Self { query, ..target })
     }
+
+    /// Writes the path and query that are sent to Google.
+    pub fn write_to(&self, out: &mut String) {
+        let parts = [
+            "/",
+            self.version,
+            "/projects/",
+            self.project,
+            "/locations/",
+            self.location,
+            "/publishers/",
+            self.publisher,
+            "/models/",
+            self.model,
+            ":",
+            self.method.name(),
+            self.query.text(),
+        ];
+        parts.iter().for_each(|part| out.push_str(part));
+    }
 }
 
 /// The path and query that are sent to Google.
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, project, location, publisher, model, method, query } = self;
-        let method = method.name();
-        write!(
-            f,
-            "/{version}/projects/{project}/locations/{location}/publishers/{publisher}/models/{model}:{method}{query}"
-        )
+        let mut out = String::new();
+        self.write_to(&mut out);
+        f.write_str(&out)
     }
 }
 

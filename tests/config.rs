@@ -275,25 +275,31 @@ fn buffers_too_small_for_the_longest_credential_are_told_with_the_lines_to_write
     let mut settings = minimal();
     settings["credentials"][0]["type"] = json!("access_token");
     settings["credentials"][0]["file"] = json!("token.txt");
-    let open = |bufsize: usize, maxrewrite: usize| {
-        let haproxy = Haproxy { bufsize, maxrewrite, ..haproxy(BACKENDS) };
+    let open = |bufsize: usize, maxrewrite: usize, fetch_max: usize| {
+        let haproxy = Haproxy { bufsize, maxrewrite, fetch_max, ..haproxy(BACKENDS) };
         Gateway::open(files.load(&settings.to_string()).unwrap(), &haproxy, at(0)).map(|_| ())
     };
     // `Bearer ` and the token, and 1024 bytes for what else grows.
     let wanted = 7 + 12_288 + 1024;
-    assert_eq!(open(65_536, 16_384), Ok(()));
-    assert_eq!(open(2 * wanted, wanted), Ok(()));
-    for (bufsize, maxrewrite) in
-        [(16_384, 1_024), (65_536, wanted - 1), (2 * wanted - 1, wanted), (0, 0)]
-    {
-        let error = open(bufsize, maxrewrite).unwrap_err();
+    assert_eq!(open(65_536, 16_384, 22_000), Ok(()));
+    assert_eq!(open(2 * wanted, wanted, 0), Ok(()));
+    // Documents, and 2048 bytes for their headers.
+    assert_eq!(open(wanted + 22_000 + 2048, wanted, 22_000), Ok(()));
+    for (bufsize, maxrewrite, fetch_max) in [
+        (16_384, 1_024, 22_000),
+        (65_536, wanted - 1, 22_000),
+        (2 * wanted - 1, wanted, 0),
+        (wanted + 22_000 + 2047, wanted, 22_000),
+        (0, 0, 0),
+    ] {
+        let error = open(bufsize, maxrewrite, fetch_max).unwrap_err();
         assert_eq!(error.pointer, "/credentials");
         for says in [
             "12295 bytes",
             &format!("tune.maxrewrite {maxrewrite}"),
             &format!("tune.bufsize {bufsize}"),
-            "setenv VERTEX_MAXREWRITE 16384",
-            "setenv VERTEX_BUFSIZE 65536",
+            "VERTEX_MAXREWRITE=16384",
+            "VERTEX_BUFSIZE=65536",
         ] {
             assert!(error.problem.contains(says), "{says}: {error}");
         }

@@ -154,8 +154,8 @@ fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
     let gateway = open_minimal(&key);
     let said = decide(&gateway, &Ask::with(&key.token("k1", &member())));
     assert_eq!((said.count(), said.decision(), said.field(2)), (6, "allow", "us-central1"));
-    assert_eq!(said.field(3), "us-central1-aiplatform.googleapis.com");
-    assert_eq!(said.field(4), URL);
+    assert_eq!(said.field(4), "us-central1-aiplatform.googleapis.com");
+    assert_eq!(said.field(5), URL);
     let expected = format!(
         "\"POST {URL} HTTP/1.1\" vertex{{decision=allow reason=ok principal=corp:alice \
          role=ml-team credential=ml-prod \
@@ -203,7 +203,7 @@ fn who_brings_the_wrong_token_is_told_which_one_is_wanted() {
         );
         assert_eq!(said.count(), 7, "the separator is written as an escape");
     }
-    assert!(!decide(&gateway, &Ask::anonymous()).field(7).contains("idp.example"));
+    assert!(!decide(&gateway, &Ask::anonymous()).field(6).contains("idp.example"));
 }
 
 #[test]

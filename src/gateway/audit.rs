@@ -66,26 +66,32 @@ pub(super) fn write_tail(
         None => out.push_str("\"-\""),
     }
     let session = facts.session;
-    let field = |out: &mut String, name: &str, value: Option<&str>| {
-        let _ = write!(out, " {name}=");
-        encode(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
-    };
-    let _ = write!(
-        out,
-        " vertex{{decision={} reason={} principal={}",
+    let target = facts.target;
+    for part in [
+        " vertex{decision=",
         decision.name(),
+        " reason=",
         reason.map_or("ok", Reason::code),
+        " principal=",
         session.map_or("-", |session| &session.principal),
-    );
-    field(out, "role", facts.role.map(|role| role.name.as_str()));
-    field(out, "credential", facts.credential.map(|credential| credential.name.as_str()));
-    field(out, "google_identity", facts.credential.and_then(Credential::google_identity));
-    field(out, "project", facts.target.map(|target| target.project));
-    field(out, "location", facts.target.map(|target| target.location));
-    field(out, "publisher", facts.target.map(|target| target.publisher));
-    field(out, "model", facts.target.map(|target| target.model));
-    field(out, "method", facts.target.map(|target| target.method.name()));
-    let _ = write!(out, " display={}", session.map_or("-", |session| &session.display));
+    ] {
+        out.push_str(part);
+    }
+    for (name, value) in [
+        (" role=", facts.role.map(|role| role.name.as_str())),
+        (" credential=", facts.credential.map(|credential| credential.name.as_str())),
+        (" google_identity=", facts.credential.and_then(Credential::google_identity)),
+        (" project=", target.map(|target| target.project)),
+        (" location=", target.map(|target| target.location)),
+        (" publisher=", target.map(|target| target.publisher)),
+        (" model=", target.map(|target| target.model)),
+        (" method=", target.map(|target| target.method.name())),
+    ] {
+        out.push_str(name);
+        encode(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
+    }
+    out.push_str(" display=");
+    out.push_str(session.map_or("-", |session| &session.display));
 }
 
 /// A principal as the log writes it: `issuer:subject`; an issuer's name holds no colon.

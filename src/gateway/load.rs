@@ -29,6 +29,9 @@ const UNROUTED_BACKEND: &str = "vertex_unrouted";
 /// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
 const REWRITE_RESERVE_BYTES: usize = 1024;
 
+/// Beside a document of an issuer, its headers are in the buffer.
+const FETCH_RESERVE_BYTES: usize = 2048;
+
 impl Gateway {
     /// Sets a checked configuration to work: tokens for Google are signed before this returns.
     ///
@@ -67,21 +70,28 @@ impl Gateway {
         Ok(gateway)
     }
 
+    /// HAProxy fails a request whose headers outgrow `tune.maxrewrite`, and cannot tell an endless
+    /// document from one that fills its buffer.
     fn check_buffers(&self, haproxy: &Haproxy) -> Result<(), ConfigError> {
         let longest = self.bearers.longest_header();
+        let Haproxy { bufsize, maxrewrite, fetch_max, .. } = *haproxy;
         let wanted = longest.saturating_add(REWRITE_RESERVE_BYTES);
-        if haproxy.maxrewrite >= wanted && haproxy.bufsize >= haproxy.maxrewrite.saturating_mul(2) {
+        let room = bufsize.saturating_sub(maxrewrite);
+        let fetch_room = fetch_max.saturating_add(FETCH_RESERVE_BYTES);
+        if maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room {
             return Ok(());
         }
-        let maxrewrite = wanted.next_power_of_two().max(4096);
-        let bufsize = maxrewrite.saturating_mul(4).max(65_536);
+        let maxrewrite_wanted = wanted.next_power_of_two().max(8192);
+        let bufsize_wanted = maxrewrite_wanted
+            .saturating_mul(4)
+            .max(maxrewrite_wanted.saturating_add(fetch_room).next_power_of_two());
         Err(ConfigError::at(
             "/credentials",
             format!(
-                "an Authorization header of {longest} bytes does not fit tune.maxrewrite {} in \
-                 tune.bufsize {}: write `setenv VERTEX_MAXREWRITE {maxrewrite}` and `setenv \
-                 VERTEX_BUFSIZE {bufsize}` in `global` before vertex.cfg is read",
-                haproxy.maxrewrite, haproxy.bufsize
+                "tune.bufsize {bufsize} with tune.maxrewrite {maxrewrite} is too small for an \
+                 Authorization header of {longest} bytes and documents of {fetch_max} bytes: set \
+                 VERTEX_MAXREWRITE={maxrewrite_wanted} and VERTEX_BUFSIZE={bufsize_wanted} in \
+                 HAProxy's environment"
             ),
         ))
     }

@@ -64,16 +64,20 @@ impl<'r> Request<'r> {
             credential: Credential::None,
             has_forbidden_header: false,
         };
-        let mut lines = headers.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
-        for line in lines.by_ref().take_while(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(':').ok_or(Malformed)?;
-            request.read_header(name, value.trim_start_matches(' '));
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', headers.as_bytes()) {
+            let line = headers.get(start..end).and_then(|line| line.strip_suffix('\r'));
+            start = end + 1;
+            match line.ok_or(Malformed)? {
+                // Behind the empty line nothing follows.
+                "" if start == headers.len() => return Ok(request),
+                line => {
+                    let (name, value) = line.split_once(':').ok_or(Malformed)?;
+                    request.read_header(name, value.trim_start_matches(' '));
+                }
+            }
         }
-        // Behind the empty line nothing follows; a text that was cut ends without it.
-        match (headers.ends_with("\r\n\r\n") || headers == "\r\n", lines.next(), lines.next()) {
-            (true, Some(""), None) => Ok(request),
-            _ => Err(Malformed),
-        }
+        Err(Malformed)
     }
 
     fn read_header(&mut self, name: &'r str, value: &'r str) {

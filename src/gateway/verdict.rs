@@ -1,16 +1,17 @@
-//! The verdict as one line of text, cut by HAProxy's `field(n,|)`. The decision stands first, and
-//! no field can hold the separator: names and hosts come from checked alphabets, the audit tail is
-//! percent-encoded, JSON writes it as an escape.
+//! The verdict as one line of text, cut by HAProxy's `field(n,|)`. The decision stands first, what a
+//! rule reads often comes early (HAProxy walks every byte it skips), the audit tail is last. No field
+//! can hold the separator: names and hosts come from checked alphabets, the tail is percent-encoded,
+//! JSON writes it as an escape.
 //!
 //! | field | allow | deny, wait |
 //! |---|---|---|
 //! | 1 | `allow` | `deny`, `wait` |
 //! | 2 | location | HTTP status |
-//! | 3 | Google's host | reason code |
-//! | 4 | path and query | `WWW-Authenticate`, or `-` |
-//! | 5 | handle of the bearer | seconds of `Retry-After`, or `-` |
-//! | 6 | audit tail | audit tail |
-//! | 7 | | error JSON |
+//! | 3 | handle of the bearer | reason code |
+//! | 4 | Google's host | `WWW-Authenticate`, or `-` |
+//! | 5 | path and query | seconds of `Retry-After`, or `-` |
+//! | 6 | audit tail | error JSON |
+//! | 7 | | audit tail |
 
 use std::fmt::Write as _;
 
@@ -53,7 +54,11 @@ impl Verdict<'_> {
         let mut out = String::with_capacity(1024);
         match self {
             Self::Allow { target, host, handle } => {
-                let _ = write!(out, "allow|{}|{host}|{target}|{handle}|", target.location);
+                for part in ["allow|", target.location, "|", handle, "|", host, "|"] {
+                    out.push_str(part);
+                }
+                target.write_to(&mut out);
+                out.push('|');
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
             }
             Self::Deny(reason) => refusal(&mut out, Decision::Deny, reason, facts, accepted),
@@ -87,8 +92,8 @@ fn refusal(
         503 => write!(out, "|{RETRY_AFTER_SECS}|"),
         _ => write!(out, "|-|"),
     };
+    let _ = write!(out, "{}|", error_json(reason, accepted));
     audit::write_tail(out, decision, Some(reason), facts);
-    let _ = write!(out, "|{}", error_json(reason, accepted));
 }
 
 /// Google's error JSON (google.rpc.Status in its HTTP mapping, AIP-193).

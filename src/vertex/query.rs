@@ -2,8 +2,6 @@
 //! `access_token`), hide usage (`fields`) or change the answer's type (`$ct`, `callback`).
 //! Source: Google's system parameters, docs.cloud.google.com/apis/docs/system-parameters.
 
-use std::fmt;
-
 use crate::error::Reason;
 use crate::vertex::Method;
 
@@ -35,15 +33,15 @@ impl Query {
             _ => Err(Reason::QueryNotAllowed),
         }
     }
-}
 
-impl fmt::Display for Query {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// The query that is sent to Google, with its `?`.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
             Self::None => "",
             Self::Sse => "?alt=sse",
             Self::Json => "?alt=json",
             Self::JsonIntegerEnums => "?$alt=json;enum-encoding=int",
-        })
+        }
     }
 }

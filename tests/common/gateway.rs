@@ -119,11 +119,11 @@ impl Said {
     /// The handle of an allow.
     pub fn handle(&self) -> &str {
         assert_eq!(self.decision(), "allow", "{self:?}");
-        self.field(5)
+        self.field(3)
     }
 
     pub fn tail(&self) -> &str {
-        self.field(6)
+        self.0.last().map_or("", String::as_str)
     }
 
     /// A value of the log tail.
@@ -134,6 +134,6 @@ impl Said {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(self.field(7)).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+        serde_json::from_str(self.field(6)).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 }
