@@ -10,8 +10,8 @@ mod refresh;
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
 pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Keys, StoredKeys};
-pub(crate) use refresh::MAX_UNANSWERED;
 pub use refresh::{Answer, Reply};
+pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
 
 use std::sync::Arc;
 

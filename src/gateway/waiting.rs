@@ -4,10 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::oidc::MAX_WAIT_MILLIS;
 use crate::time::Monotonic;
-
-/// How long a request waits for keys or a credential.
-const WAIT_MILLIS: i64 = 5_000;
 
 /// How long after that its ticket counts, should nobody give it back.
 const GRACE_MILLIS: i64 = 1_000;
@@ -47,7 +45,8 @@ impl Waiting {
     pub(super) fn start(&self, now: Monotonic) -> u64 {
         let mut room = self.room();
         if room.tickets.len() >= MAX_WAITING {
-            let counts = |place: &Place| now.millis_since(place.since) < WAIT_MILLIS + GRACE_MILLIS;
+            let counts =
+                |place: &Place| now.millis_since(place.since) < MAX_WAIT_MILLIS + GRACE_MILLIS;
             room.tickets.retain(|_, place| counts(place));
         }
         if room.tickets.len() >= MAX_WAITING {
@@ -71,7 +70,7 @@ impl Waiting {
         let Some(place) = room.tickets.get_mut(&ticket) else {
             return Some((now, Patience::NoRoom));
         };
-        if now.millis_since(place.since) >= WAIT_MILLIS {
+        if now.millis_since(place.since) >= MAX_WAIT_MILLIS {
             return Some((place.since, Patience::Spent));
         }
         let news = place.decided_at.replace(learnt) != Some(learnt);

@@ -25,6 +25,9 @@ const FRESH_RANGE_SECS: (i64, i64) = (60, 3600);
 /// Tokens with unknown keys cause one fetch in this time, however many they are.
 const DEMAND_SECS: i64 = 10;
 
+/// How long a request waits for keys.
+pub(crate) const MAX_WAIT_MILLIS: i64 = 5_000;
+
 /// The longest pause between failures: an issuer that is back is noticed soon.
 const MAX_PAUSE_SECS: i64 = 5;
 
@@ -123,7 +126,10 @@ impl Refresh {
             self.remember_unknown(kid, now);
             return Keys::Unknown(Reason::KeyUnknown);
         }
-        if self.failures == 0 && !self.wanted && self.granted_at.is_some_and(recent) {
+        // A made-up key may just have used up the grant: who can wait for the next one does.
+        let next_grant = self.granted_at.map_or(now, |at| at.plus_secs(DEMAND_SECS));
+        let too_late = next_grant.millis_since(since) > MAX_WAIT_MILLIS;
+        if self.failures == 0 && !self.wanted && too_late {
             return Keys::Unknown(Reason::KeyUnknown);
         }
         self.wanted = true;

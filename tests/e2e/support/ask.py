@@ -1,23 +1,20 @@
 """A caller's request to generate content, and what a refusal of it says."""
 
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
+from support.calls import BODY, GENERATE, STREAM, headers
 from support.client import Connection, Response, once
 from support.haproxy import Haproxy
 
-_MODEL = "/v1/projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash"
-GENERATE = f"{_MODEL}:generateContent"
-STREAM = f"{_MODEL}:streamGenerateContent?alt=sse"
-BODY = json.dumps({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}).encode()
-
-
-def headers(token: str, **more: str) -> dict[str, str]:
-    return {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **more}
+# Longer than any wait of the gateway's.
+_PATIENCE_SECS = 20.0
 
 
 def generate(haproxy: Haproxy, token: str) -> Response:
-    """A request on a connection of its own; longer than any wait of the gateway's."""
-    return once(haproxy.port, "POST", GENERATE, headers(token), BODY, timeout=20)
+    """A request on a connection of its own."""
+    return once(haproxy.port, "POST", GENERATE, headers(token), BODY, timeout=_PATIENCE_SECS)
 
 
 def begin_stream(connection: Connection, token: str) -> Response:
@@ -32,3 +29,9 @@ def outcome(response: Response) -> tuple[int, str]:
         return 200, "-"
     [detail] = json.loads(response.text)["error"]["details"]
     return response.status, detail["reason"]
+
+
+def outcomes(asked: Iterable[tuple[Haproxy, str]], at_once: int = 20) -> list[tuple[int, str]]:
+    """The outcomes of many requests at the same time, in their order."""
+    with ThreadPoolExecutor(at_once) as pool:
+        return list(pool.map(lambda pair: outcome(generate(*pair)), asked))

@@ -67,7 +67,7 @@ def _without_calls(arguments: str) -> str:
 
 def _name(kind: str, arguments: str) -> str:
     """The kind, and what tells it from others of its kind: a text, a list of texts, a function."""
-    first = re.match(r'\s*(\{[^}]*\}|"[^"]*"|[\w.]+)', arguments)
+    first = re.match(r'\s*(\{[^}]*\}|"[^"]*"|(?!function\b)[\w.]+)', arguments)
     words = _TEXT.findall(first[1]) or [first[1]] if first else []
     return " ".join([kind, *words])
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from support.place import ROOT, SHARE, lua_version
 
-# Each is the body of a Lua function that takes `...`; `real` is what it stands for.
+# Each is the body of a Lua function that takes `...`: `real` is what it stands for, `times` counts
+# its calls, `verdict` says a verdict as `real` would.
 FAULTS = {
     "none": "return real(...)",
     "raises": 'error("broken on purpose", 0)',
@@ -23,29 +24,39 @@ FAULTS = {
     "returns_an_empty_text": 'return ""',
     "returns_a_text": 'return "broken on purpose"',
     "returns_bearer": 'return "Bearer"',
-    "allows": 'return "allow", true',
-    "allows_a_location": 'return "allow|us-central1", true',
+    "allows": 'return verdict("allow")',
+    "allows_a_location": 'return verdict("allow|us-central1")',
+    "allows_in_capitals": 'return verdict("ALLOW|us-central1|h|/v1/x|0.deadbeef|x")',
     "allows_with_a_forged_handle": (
-        'return "allow|us-central1|us-central1-aiplatform.googleapis.com|/v1/x|0.deadbeef|x", true'
+        'return verdict("allow|us-central1|us-central1-aiplatform.googleapis.com|/v1/x|0.deadbeef|x")'
     ),
-    "allows_in_capitals": 'return "ALLOW|us-central1|h|/v1/x|0.deadbeef|x", true',
-    "denies_with_200": 'return "deny|200|x", true',
+    "denies_with_200": 'return verdict("deny|200|x")',
     "never_ends": "while true do end",
-    # For what is called again and again: right at first.
-    "raises_the_third_time": 'if times >= 3 then error("broken on purpose", 0) end return real(...)',
-    "panics_the_third_time": "if times >= 3 then return native.panic() end return real(...)",
-    "returns_nothing_the_third_time": "if times >= 3 then return end return real(...)",
-    "allows_the_third_time": 'if times >= 3 then return "allow", true end return real(...)',
+    # Right at first: for what is called again and again.
+    "raises_later": 'if times > 2 then error("broken on purpose", 0) end return real(...)',
+    "panics_later": "if times > 2 then return native.panic() end return real(...)",
+    "allows_later": 'if times > 2 then return verdict("allow") end return real(...)',
 }
 
 _SHIM = """\
 local native = assert(package.loadlib("{module}", "luaopen_haproxy_vertex"))()
-local real = assert(native.{function}, "no such function")
-local times = 0
-native.{function} = function(...)
-  times = times + 1
-  io.stderr:write("reached {function} {fault}\\n")
-  {body}
+local function break_one(name)
+  local real = assert(native[name], "no such function")
+  local times = 0
+  local function verdict(text)
+    if name == "resume" then
+      return text, true
+    end
+    return text
+  end
+  native[name] = function(...)
+    times = times + 1
+    io.stderr:write("reached " .. name .. " {fault}\\n")
+    {body}
+  end
+end
+for name in ("{functions}"):gmatch("%S+") do
+  break_one(name)
 end
 return native
 """
@@ -56,18 +67,20 @@ def reached(function: str, fault: str) -> str:
     return f"reached {function} {fault}\n"
 
 
-def broken_share(folder: Path, function: str, fault: str) -> Path:
-    """A copy of the Lua scripts that works with the broken module, for `VERTEX_SHARE`."""
+def broken_share(folder: Path, functions: str, fault: str) -> Path:
+    """A copy of the Lua scripts that works with the broken module, for `VERTEX_SHARE`. More than
+    one function is written with blanks between."""
     body = FAULTS[fault]
-    lua = lua_version()
-    module = module_with_panic() if "panic" in body else ROOT / "dist/lua" / lua / "haproxy_vertex.so"
-    share = folder / f"{function}-{fault}"
+    module = module_with_panic() if "panic" in body else shipped_module()
+    share = folder / f"{functions.replace(' ', '-')}-{fault}"
     shutil.copytree(SHARE, share)
-    shim = _SHIM.format(module=module, function=function, fault=fault, body=body)
+    shim = _SHIM.format(module=module, functions=functions, fault=fault, body=body)
     (share / "haproxy_vertex.lua").write_text(shim)
-    for path in (share, *share.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
     return share
+
+
+def shipped_module() -> Path:
+    return ROOT / "dist/lua" / lua_version() / "haproxy_vertex.so"
 
 
 @functools.cache

@@ -88,13 +88,15 @@ class H2:
         self._flush()
 
     def _receive(self) -> None:
-        data = self.socket.recv(65536)
+        try:
+            data = self.socket.recv(65536)
+            for event in self._h2.receive_data(data):
+                self._take(event)
+            self._flush()
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+            data = b""
         if not data:
             self.closed = True
-            return
-        for event in self._h2.receive_data(data):
-            self._take(event)
-        self._flush()
 
     def _take(self, event: h2.events.Event) -> None:
         match event:
