@@ -7,7 +7,7 @@ local M = {}
 
 ---@param txn TXN
 function M.run(txn)
-  local request = txn:get_var("txn.vertex.request")
+  local request = txn:get_var("txn.vertex.line") .. txn:get_var("txn.vertex.headers")
   local ticket = native.start_waiting()
   local verdict = native.resume(request, ticket)
   while not verdict do
