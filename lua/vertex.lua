@@ -33,5 +33,5 @@ end)
 
 -- Only a script's body runs under `haproxy -c`, and only here an error names the line that loads it.
 if core.thread <= 1 then
-  stop_at(native.check(file))
+  stop_at(native.check(file, os.getenv("VERTEX_RULES")))
 end

@@ -103,10 +103,22 @@ fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, ConfigError> {
             Segment::Enum { variant } => format!("{pointer}/{variant}"),
             Segment::Unknown => pointer,
         });
-        ConfigError::at(pointer, error.inner().to_string())
+        fault(pointer, &error.inner().to_string())
     })?;
     json.end().map_err(|error| ConfigError::at("", error.to_string()))?;
     Ok(value)
+}
+
+/// serde tells of a member that stands twice at the object that holds it.
+fn fault(pointer: String, problem: &str) -> ConfigError {
+    let twice = problem.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
+    match twice {
+        Some((member, at)) => ConfigError::at(
+            format!("{pointer}/{member}"),
+            format!("`{member}` stands twice{at}; leave one of them"),
+        ),
+        None => ConfigError::at(pointer, problem),
+    }
 }
 
 /// What a reload left behind saves a fetch; without it, or if it cannot be read, keys are fetched.

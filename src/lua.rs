@@ -66,7 +66,13 @@ fn exports(lua: &Lua) -> Result<Table> {
 
 /// Tells what is wrong with the configuration, while HAProxy still reads its own: all that
 /// `haproxy -c` runs. It is returned, as HAProxy cannot print an error that Rust raises.
-fn check(_: &Lua, file: String) -> Result<Option<String>> {
+fn check(_: &Lua, (file, rules): (String, Option<String>)) -> Result<Option<String>> {
+    let module = env!("CARGO_PKG_VERSION");
+    if let Some(rules) = rules.filter(|rules| rules != module) {
+        return Ok(Some(format!(
+            "vertex.cfg is of version {rules} and haproxy_vertex.so of {module}: install both of one"
+        )));
+    }
     let checked = load(&file, haproxy());
     Ok(checked.err().map(|error| error.to_string()))
 }

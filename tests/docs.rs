@@ -142,6 +142,12 @@ fn every_member_of_the_configuration_is_documented() {
 }
 
 #[test]
+fn the_rule_set_and_the_module_are_of_one_version() {
+    let rules = read("haproxy-conf/vertex.cfg");
+    assert!(rules.contains(&format!("setenv VERTEX_RULES {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
 fn every_runtime_command_is_documented() {
     let entry = read("lua/vertex.lua");
     let reference = read("docs/reference.md");

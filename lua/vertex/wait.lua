@@ -2,6 +2,8 @@
 local native = require("haproxy_vertex")
 
 local POLL_MILLISECONDS = 20
+-- The module settles it within 5 s; should it not, the verdict stays `wait`, which is a refusal.
+local POLLS = 300
 
 local M = {}
 
@@ -9,12 +11,14 @@ local M = {}
 function M.run(txn)
   local request = txn:get_var("txn.vertex.line") .. txn:get_var("txn.vertex.headers")
   local ticket = native.start_waiting()
-  local verdict = native.resume(request, ticket)
-  while not verdict do
+  for _ = 1, POLLS do
+    local verdict = native.resume(request, ticket)
+    if verdict then
+      txn:set_var("txn.vertex.verdict", verdict)
+      return
+    end
     core.msleep(POLL_MILLISECONDS)
-    verdict = native.resume(request, ticket)
   end
-  txn:set_var("txn.vertex.verdict", verdict)
 end
 
 return M

@@ -9,10 +9,6 @@ KEYS = (
     "location", "publisher", "model", "method", "display", "google",
 )  # fmt: skip
 
-# What a line can say of a request that never came before the module.
-SHORT = ("decision", "reason", "principal", "google")
-UNSEEN = ("undecided", "internal")
-
 _LINE = re.compile(
     r'(?P<before>[^"{}]*) "(?P<request>[!#-z|~]+(?: [!#-z|~]+ HTTP/[0-9.]+)?)"'
     r" vertex\{(?P<tail>[^{}]*)\}"
@@ -28,8 +24,7 @@ def read(line: str) -> dict[str, str]:
         raise ValueError(f"not one audit line: {line!r}")
     pairs = [part.partition("=") for part in whole["tail"].split(" ")]
     fields = {key: value for key, _, value in pairs}
-    keys = SHORT if len(pairs) < len(KEYS) and fields.get("reason") in UNSEEN else KEYS
-    if tuple(key for key, _, _ in pairs) != keys:
+    if tuple(key for key, _, _ in pairs) != KEYS:
         raise ValueError(f"other keys or another order: {line!r}")
     for key, value in fields.items():
         if not re.fullmatch(_VALUE, value):

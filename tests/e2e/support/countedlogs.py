@@ -28,12 +28,20 @@ class CountedLogServer(LogServer):
                 return int(words[-1])
         raise LookupError(f"no UDP socket on port {self.port}")
 
-    def exactly(self, count: int, settle: float = 0.3) -> list[dict[str, str]]:
-        """The tails of `count` audit lines, read strictly; there are no more of them."""
-        self.wait_for(count, within=5)
+    def exactly(
+        self, count: int, settle: float = 0.3, decided: bool = False
+    ) -> list[dict[str, str]]:
+        """The tails of `count` audit lines, read strictly; there are no more of them.
+        `decided`: without those of requests that HAProxy refused by itself."""
+
+        def counted(lines: list[str]) -> list[str]:
+            audits = [line for line in lines if "vertex{" in line]
+            return [line for line in audits if not (decided and "reason=undecided " in line)]
+
+        self.wait_until(lambda lines: len(counted(lines)) >= count, f"{count} audit lines", 5)
         time.sleep(settle)  # one too many would come by now
-        lines = self.wait_for(count)
+        lines = counted(self.lines)
         if self.dropped or len(lines) != count:
-            last = "\n".join(line.text for line in lines[-5:])
+            last = "\n".join(lines[-5:])
             raise AssertionError(f"{len(lines)} lines, not {count}; {self.dropped} lost:\n{last}")
-        return [audittail.read(line.text) for line in lines]
+        return [audittail.read(line) for line in lines]

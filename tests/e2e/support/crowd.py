@@ -108,25 +108,25 @@ class Crowd:
 
     def leaving_amid_a_stream(self, turns: int) -> Iterator[str]:
         for turn in range(turns):
-            connection = Connection(self._port)
-            connection.send_request("POST", STREAM, self._stream, BODY)
-            next(connection.parts(connection.read_head()))
-            connection.reset() if turn % 2 else connection.close()
+            with Connection(self._port) as connection:
+                connection.send_request("POST", STREAM, self._stream, BODY)
+                next(connection.parts(connection.read_head()))
+                if turn % 2:
+                    connection.reset()
             yield "ok"
 
     def taking_streams_back(self, turns: int) -> Iterator[str]:
         for turn in range(turns):
-            connection = H2(self._tls_port, self._ca)
-            streams = [connection.send("POST", STREAM, self._stream, BODY) for _ in range(3)]
-            for stream in streams:
-                connection.wait(stream, for_body=True)
-                yield "ok"
-            if turn % 2:
+            with H2(self._tls_port, self._ca) as connection:
+                streams = [connection.send("POST", STREAM, self._stream, BODY) for _ in range(3)]
                 for stream in streams:
-                    connection.reset_stream(stream)
-                connection.close()
-            else:
-                connection.reset()
+                    connection.wait(stream, for_body=True)
+                    yield "ok"
+                if turn % 2:
+                    for stream in streams:
+                        connection.reset_stream(stream)
+                else:
+                    connection.reset()
 
     def leaving_after_the_answer(self, turns: int) -> Iterator[str]:
         for kind in self._turns(turns):

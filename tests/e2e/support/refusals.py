@@ -109,7 +109,9 @@ CASES = {
     "an encoded letter": Case("url_not_canonical", _good(GENERATE.replace("gem", "g%65m")), FINE),
     "a dot segment": Case("url_not_canonical", _good("/v1/." + GENERATE[3:]), FINE),
     "another method of Google's": Case("route_unknown", _good(f"{MODEL}:predict"), FINE),
-    "another version": Case("route_unknown", _good("/v2" + GENERATE[3:]), _good("/v1beta1" + GENERATE[3:])),
+    "another version": Case(
+        "route_unknown", _good("/v2" + GENERATE[3:]), _good("/v1beta1" + GENERATE[3:])
+    ),
     "another path": Case("route_unknown", _good("/healthz"), FINE),
     "a key in the query": Case(
         "query_not_allowed", _good(f"{STREAM}&key=x"), _good(STREAM)

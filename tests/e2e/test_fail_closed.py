@@ -1,0 +1,302 @@
+"""Each callback that the Lua scripts register is broken in every way that comes to mind: what cannot
+be decided is refused, nothing reaches Google, and HAProxy lives on or does not start."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support.access import all_lines
+from support.ask import generate
+from support.callbacks import BODY, callbacks, natives
+from support.client import Response
+from support.configuration import Configuration
+from support.eventually import eventually
+from support.faults import broken_share, reached
+from support.haproxy import Haproxy, NotStarted
+from support.logserver import LogServer
+from support.place import SHARE, haproxy_version
+from support.standin import Standin
+
+BUSY, INTERNAL = "busy", "internal"
+NO_CREDENTIAL, NO_KEYS = "credential_unavailable", "keys_unavailable"
+NO_START = "HAProxy does not start"
+NO_HARM = "requests are served as ever"
+
+DECIDE, BEARER = "converters vertex_decide", "converters vertex_bearer"
+WAIT, TASK = "action vertex_wait", "task fetch.run"
+INIT, SHOW = "init", "cli vertex show keys json"
+
+
+def each(expected: str, *faults: str) -> dict[str, str]:
+    return dict.fromkeys(faults, expected)
+
+
+DIES = ("raises", "raises_a_table", "panics")
+NO_TEXT = ("returns_nothing", "returns_false", "returns_true", "returns_a_number", "returns_a_table")
+
+# Callback: native function: fault: what comes of it, as a refusal's reason if it is one.
+EXPECTED: dict[str, dict[str, dict[str, str]]] = {
+    DECIDE: {
+        "decide": {
+            **each(INTERNAL, *DIES, *NO_TEXT, "never_ends", "returns_an_empty_text"),
+            **each(INTERNAL, "returns_a_text", "allows", "allows_in_capitals", "denies_with_200"),
+            **each(NO_CREDENTIAL, "allows_a_location", "allows_with_a_forged_handle"),
+        }
+    },
+    BEARER: {
+        "bearer": {
+            **each(NO_CREDENTIAL, *DIES, *NO_TEXT, "never_ends", "returns_an_empty_text"),
+            **each(NO_CREDENTIAL, "returns_a_text", "returns_bearer"),
+        }
+    },
+    WAIT: {
+        "start_waiting": {
+            **each(NO_KEYS, *DIES, "never_ends", "returns_nothing", "returns_a_text"),
+            **each(BUSY, "returns_a_number"),
+        },
+        "resume": {
+            **each(NO_KEYS, *DIES, "never_ends", "returns_nothing", "raises_later", "panics_later"),
+            **each(INTERNAL, "allows", "allows_later", "denies_with_200"),
+            **each(NO_CREDENTIAL, "allows_a_location", "allows_with_a_forged_handle"),
+        },
+    },
+    TASK: {
+        "next_log": each(NO_KEYS, *DIES, "returns_a_text"),
+        "step": each(NO_KEYS, *DIES, "returns_nothing", "returns_a_table"),
+        "answer": each(NO_KEYS, *DIES, "returns_nothing"),
+        "fail": each(NO_KEYS, *DIES),
+    },
+    INIT: {
+        "refuse_shared": each(NO_START, *DIES, "returns_a_text", "returns_a_table"),
+        "open": {
+            **each(NO_START, *DIES, "returns_a_text", "returns_a_table"),
+            **each(INTERNAL, "returns_nothing"),
+        },
+        "fetchers": each(NO_START, *DIES, "returns_nothing", "returns_a_text"),
+    },
+    BODY: {"check": each(NO_START, *DIES, "returns_a_text", "returns_a_table")},
+    SHOW: {"keys_json": each(NO_HARM, *DIES, "never_ends", "returns_nothing", "returns_a_table")},
+}
+
+
+def cases(*of: str, where: Callable[[str], bool] = lambda expected: True) -> list[tuple[str, ...]]:
+    """(native function, fault, what comes of it). Only from 2.8 on does HAProxy end a loop that
+    never yields; before, its watchdog ends HAProxy."""
+    found = [
+        (function, fault, expected)
+        for callback in of
+        for function, faults in EXPECTED[callback].items()
+        for fault, expected in faults.items()
+        if where(expected)
+    ]
+    ends_loops = haproxy_version() >= (2, 8)
+    return [case for case in found if case[1] != "never_ends" or ends_loops]
+
+
+@pytest.fixture
+def broken(
+    configuration: Callable[..., Configuration], launch: Callable[..., Haproxy], tmp_path: Path
+) -> Callable[..., Haproxy]:
+    """One thread, so that there is one Lua that counts the calls."""
+
+    def one(function: str, fault: str, start: bool = True) -> Haproxy:
+        share = broken_share(tmp_path, function, fault)
+        return launch(configuration(share=share, nbthread=1), start=start)
+
+    tmp_path.chmod(0o755)
+    return one
+
+
+@pytest.fixture
+def token(standin: Standin) -> str:
+    return standin.token()
+
+
+def reason(response: Response) -> str:
+    """The reason of a 503 in Google's error JSON."""
+    assert response.status == 503, response
+    error = json.loads(response.text)["error"]
+    assert error["code"] == 503
+    [detail] = error["details"]
+    return detail["reason"]
+
+
+def assert_refused(haproxy: Haproxy, standin: Standin, logs: LogServer) -> None:
+    assert standin.requests(of="google") == []
+    [line] = all_lines(haproxy, logs)
+    assert line.status == 503
+
+
+def test_every_callback_and_every_native_function_has_its_fault_here() -> None:
+    broken_here = {callback: set(functions) for callback, functions in EXPECTED.items()}
+
+    assert callbacks(SHARE) == broken_here
+    assert natives(SHARE) == set.union(*broken_here.values())
+    assert all(faults for functions in EXPECTED.values() for faults in functions.values())
+
+
+def test_the_same_request_passes_when_nothing_is_broken(
+    broken: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str
+) -> None:
+    standin.idp("refuse")
+    functions = natives(SHARE)
+    haproxy = broken(" ".join(sorted(functions)), "none")
+    eventually(lambda: reached("fail", "none") in haproxy.stderr, "the first attempt has failed")
+    standin.idp()
+
+    assert generate(haproxy, token).status == 200
+
+    assert '"issuers"' in haproxy.ask("vertex show keys json")
+    assert {name for name in functions if reached(name, "none") in haproxy.stderr} == functions
+    [seen] = standin.requests(of="google")
+    assert seen["bearer"]["valid"]
+    [line] = all_lines(haproxy, logs)
+    assert (line.status, line["decision"]) == (200, "allow")
+
+
+@pytest.mark.parametrize(("function", "fault", "expected"), cases(DECIDE, BEARER))
+def test_a_broken_converter_is_a_refusal(
+    broken: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    token: str,
+    function: str,
+    fault: str,
+    expected: str,
+) -> None:
+    haproxy = broken(function, fault)
+
+    assert reason(generate(haproxy, token)) == expected
+
+    assert reached(function, fault) in haproxy.stderr
+    assert_refused(haproxy, standin, logs)
+
+
+@pytest.mark.parametrize(("function", "fault", "expected"), cases(WAIT))
+def test_a_broken_wait_is_a_refusal(
+    broken: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    token: str,
+    function: str,
+    fault: str,
+    expected: str,
+) -> None:
+    standin.idp("status")
+    haproxy = broken(function, fault)
+
+    assert reason(generate(haproxy, token)) == expected
+
+    assert reached(function, fault) in haproxy.stderr
+    assert_refused(haproxy, standin, logs)
+
+
+@pytest.mark.parametrize(
+    ("function", "fault"), [("bearer", "raises"), ("decide", "allows_a_location"), ("resume", "allows")]
+)
+def test_the_log_line_of_a_late_refusal_says_what_the_caller_was_told(
+    broken: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    token: str,
+    function: str,
+    fault: str,
+) -> None:
+    if function == "resume":
+        standin.idp("status")
+    haproxy = broken(function, fault)
+
+    told = reason(generate(haproxy, token))
+
+    [line] = all_lines(haproxy, logs)
+    assert (line["decision"], line["reason"]) == ("deny", told)
+
+
+@pytest.mark.parametrize("function", EXPECTED[TASK])
+def test_without_its_task_no_request_gets_further_than_a_wait(
+    broken: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str, function: str
+) -> None:
+    if function == "fail":
+        standin.idp("refuse")
+    faults = EXPECTED[TASK][function]
+    haproxies = {fault: broken(function, fault) for fault in faults}
+    for fault, haproxy in haproxies.items():
+        eventually(lambda: reached(function, fault) in haproxy.stderr, f"{function} {fault}")
+    standin.idp()
+
+    with ThreadPoolExecutor(len(haproxies)) as pool:
+        answers = pool.map(lambda haproxy: reason(generate(haproxy, token)), haproxies.values())
+
+    assert dict(zip(haproxies, answers, strict=True)) == faults
+    assert standin.requests(of="google") == []
+    lines = all_lines(next(iter(haproxies.values())), logs, len(faults))
+    assert [line.status for line in lines] == [503] * len(faults)
+
+
+@pytest.mark.parametrize(("function", "fault", "expected"), cases(INIT, BODY))
+def test_a_start_without_one_of_its_steps_is_refused_or_serves_nobody(
+    broken: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    token: str,
+    function: str,
+    fault: str,
+    expected: str,
+) -> None:
+    haproxy = broken(function, fault, start=False)
+    if expected == NO_START:
+        with pytest.raises(NotStarted) as refusal:
+            haproxy.start()
+        if fault == "raises":
+            assert "broken on purpose" in str(refusal.value)
+    else:
+        assert reason(generate(haproxy.start(), token)) == expected
+        assert_refused(haproxy, standin, logs)
+    assert reached(function, fault) in haproxy.stderr
+
+
+@pytest.mark.parametrize("fault", EXPECTED[BODY]["check"])
+def test_a_configuration_check_without_its_check_fails(
+    broken: Callable[..., Haproxy], fault: str
+) -> None:
+    assert broken("check", fault, start=False).check().status == 1
+    assert broken("check", "none", start=False).check().status == 0
+
+
+def test_without_the_module_haproxy_says_what_is_missing(
+    configuration: Callable[..., Configuration], launch: Callable[..., Haproxy]
+) -> None:
+    nowhere = dict.fromkeys(("LUA_CPATH", "LUA_CPATH_5_3", "LUA_CPATH_5_4"), "/nowhere/?.so")
+    haproxy = launch(configuration(environment=nowhere), start=False)
+
+    with pytest.raises(NotStarted, match="module 'haproxy_vertex' not found"):
+        haproxy.start()
+    assert haproxy.check().status == 1
+
+    haproxy.configuration.environment = {}
+    assert haproxy.check().status == 0
+    haproxy.start()
+
+
+@pytest.mark.parametrize(("function", "fault", "expected"), cases(SHOW))
+def test_a_broken_command_harms_no_request(
+    broken: Callable[..., Haproxy],
+    standin: Standin,
+    token: str,
+    function: str,
+    fault: str,
+    expected: str,
+) -> None:
+    haproxy = broken(function, fault)
+    worker = haproxy.worker
+
+    haproxy.ask("vertex show keys json")
+
+    assert reached(function, fault) in haproxy.stderr
+    assert generate(haproxy, token).status == 200, expected
+    assert generate(haproxy, standin.token(sign_with="other")).status == 401
+    assert len(standin.requests(of="google")) == 1
+    assert haproxy.worker == worker
