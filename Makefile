@@ -39,8 +39,9 @@ $(PYTHON): tests/e2e/requirements.txt
 test-setup:
 	@packaging/setup run test
 
-test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, on the installed HAProxy
+test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e
+	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest tests/e2e
 
 test-core:
 	$(CARGO) test --locked

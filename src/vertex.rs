@@ -148,11 +148,18 @@ impl fmt::Display for Target<'_> {
 /// One spelling a name: nothing encoded, no empty or dot segments, no path parameters. How
 /// Google's front end reads other spellings is not documented, so none is let through.
 fn check_canonical(path: &str) -> Result<(), Reason> {
-    let plain =
-        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'.' | b'_' | b':' | b'@');
-    let dots = path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | ".."));
-    match path.starts_with('/') && path.bytes().all(plain) && !dots {
-        true => Ok(()),
-        false => Err(Reason::UrlNotCanonical),
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'@');
+    let rest = path.strip_prefix('/').ok_or(Reason::UrlNotCanonical)?;
+    let (mut length, mut only_dots) = (0_usize, true);
+    for byte in rest.bytes().chain([b'/']) {
+        match byte {
+            b'/' if length == 0 || (only_dots && length <= 2) => {
+                return Err(Reason::UrlNotCanonical);
+            }
+            b'/' => (length, only_dots) = (0, true),
+            _ if plain(byte) => (length, only_dots) = (length + 1, only_dots && byte == b'.'),
+            _ => return Err(Reason::UrlNotCanonical),
+        }
     }
+    Ok(())
 }

@@ -58,7 +58,10 @@ pub(super) fn write_tail(
             out.push('"');
             encode(out, request.method, 32);
             out.push(' ');
-            encode(out, request.path(), MAX_PATH_BYTES);
+            match facts.target {
+                Some(_) => checked(out, request.path(), MAX_PATH_BYTES),
+                None => encode(out, request.path(), MAX_PATH_BYTES),
+            }
             out.push_str(" HTTP/");
             encode(out, request.version, 8);
             out.push('"');
@@ -88,7 +91,7 @@ pub(super) fn write_tail(
         (" method=", target.map(|target| target.method.name())),
     ] {
         out.push_str(name);
-        encode(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
+        checked(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
     }
     out.push_str(" display=");
     out.push_str(session.map_or("-", |session| &session.display));
@@ -108,6 +111,15 @@ pub(super) fn value(text: &str) -> String {
     let mut out = String::new();
     encode(&mut out, text, MAX_VALUE_BYTES);
     out
+}
+
+/// Writes a value whose alphabet was checked when it was parsed, and is within `plain`.
+fn checked(out: &mut String, text: &str, limit: usize) {
+    match text {
+        "" | "-" => encode(out, text, limit),
+        _ if text.len() > limit => encode(out, text, limit),
+        _ => out.push_str(text),
+    }
 }
 
 /// Percent-encodes all but a few harmless bytes. Nothing is written as `-`; what is longer than

@@ -72,7 +72,9 @@ impl<'r> Request<'r> {
                 // Behind the empty line nothing follows.
                 "" if start == headers.len() => return Ok(request),
                 line => {
-                    let (name, value) = line.split_once(':').ok_or(Malformed)?;
+                    let colon = memchr::memchr(b':', line.as_bytes()).ok_or(Malformed)?;
+                    let (name, value) = line.split_at_checked(colon).ok_or(Malformed)?;
+                    let value = value.strip_prefix(':').unwrap_or(value);
                     request.read_header(name, value.trim_start_matches(' '));
                 }
             }

@@ -85,6 +85,10 @@ impl ServiceAccount {
         if file.r#type != "service_account" {
             return Err("its `type` is not service_account".to_owned());
         }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
+        if file.client_email.is_empty() || !file.client_email.bytes().all(plain) {
+            return Err("its `client_email` is not the address of a service account".to_owned());
+        }
         let signer = RsaSigner::from_pkcs8_pem(&file.private_key)
             .map_err(|why| format!("private_key: {why}"))?;
         Ok(Self { client_email: file.client_email, key_id: file.private_key_id, signer })

@@ -1,5 +1,5 @@
-"""The gate stands in the Vertex backend: whichever way a request gets there, it leaves as its verdict
-says or not at all."""
+"""The gate stands in the Vertex backend: whichever way a request gets there, it leaves as its
+verdict says or not at all."""
 
 import json
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from support.configuration import Configuration, google_host, section, vertex_js
 from support.haproxy import Haproxy, NotStarted
 from support.logserver import LogServer
 from support.place import free_port
+from support.ruleset import elsewhere
 from support.standin import Standin
 
 HOST = google_host("us-central1")
@@ -34,12 +35,6 @@ def is_canonical(seen: dict[str, Any], target: str = GENERATE, host: str = HOST)
     bearers = [value for name, value in seen["headers"] if name == "authorization"]
     where = (seen["method"], seen["target"], hosts) == ("POST", target, [host])
     return where and len(bearers) == 1 and seen["bearer"]["valid"]
-
-
-def elsewhere(standin: Standin) -> str:
-    """A backend of the user's own, without our rules."""
-    server = f"server elsewhere 127.0.0.1:{standin.ports['google_http']}"
-    return section("backend elsewhere", ["mode http", "timeout server 10s", server])
 
 
 def second_frontend(port: int, *lines: str, parent: str = "") -> str:

@@ -28,7 +28,7 @@ FAULTS = {
     "allows_a_location": 'return verdict("allow|us-central1")',
     "allows_in_capitals": 'return verdict("ALLOW|us-central1|h|/v1/x|0.deadbeef|x")',
     "allows_with_a_forged_handle": (
-        'return verdict("allow|us-central1|us-central1-aiplatform.googleapis.com|/v1/x|0.deadbeef|x")'
+        'return verdict("allow|us-central1|us-central1-aiplatform.googleapis.com|/v1/x|0.dead|x")'
     ),
     "denies_with_200": 'return verdict("deny|200|x")',
     "never_ends": "while true do end",

@@ -1,10 +1,11 @@
-"""vertex.cfg with lines added to its named `defaults`, where a test cannot write them itself."""
+"""What a user may have around our rules: lines in the named `defaults`, backends of his own."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from support.configuration import Configuration
+from support.configuration import Configuration, section
 from support.place import CONFIGURATION
+from support.standin import Standin
 
 
 @dataclass
@@ -24,3 +25,10 @@ class Extended(Configuration):
         changed.write_text(text)
         arguments = super().file_arguments(own)
         return [str(changed) if part == str(CONFIGURATION) else part for part in arguments]
+
+
+def elsewhere(standin: Standin) -> str:
+    """A backend `elsewhere` without our rules; what gets there is recorded as Google's."""
+    server = f"server elsewhere 127.0.0.1:{standin.ports['google_http']}"
+    lines = ["mode http", "timeout connect 2s", "timeout server 10s", server]
+    return section("backend elsewhere", lines)
