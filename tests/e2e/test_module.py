@@ -1,0 +1,45 @@
+"""The built modules: what they export, that they stay mapped, that their Lua loads them."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from support.place import ROOT
+
+LUAS = ("5.3", "5.4")
+
+
+def module(lua: str) -> str:
+    return str(ROOT / "dist" / "lua" / lua / "haproxy_vertex.so")
+
+
+def output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize("lua", LUAS)
+def test_it_exports_its_two_faces_and_nothing_else(lua: str) -> None:
+    names = {line.split()[-1] for line in output("nm", "-D", "--defined-only", module(lua)).splitlines()}
+    assert "luaopen_haproxy_vertex" in names
+    header = (ROOT / "include" / "haproxy_vertex.h").read_text()
+    others = names - {"luaopen_haproxy_vertex"}
+    assert others == {"hv_answer", "hv_decide", "hv_free", "hv_open", "hv_step", "hv_version"}
+    assert all(f"{name}(" in header for name in others)
+
+
+@pytest.mark.parametrize("lua", LUAS)
+def test_it_stays_mapped_when_a_lua_state_closes(lua: str) -> None:
+    assert "NODELETE" in output("readelf", "-d", module(lua))
+
+
+@pytest.mark.parametrize("lua", LUAS)
+def test_its_own_lua_loads_it_and_the_other_does_not(lua: str) -> None:
+    for name in LUAS:
+        program = shutil.which(f"lua{name}")
+        assert program is not None, f"lua{name} is not installed"
+        script = f'package.cpath = "{module(lua)}" print(require("haproxy_vertex").version)'
+        loaded = subprocess.run([program, "-e", script], capture_output=True, text=True)
+        assert (loaded.returncode == 0) == (name == lua), loaded.stderr
+        if name == lua:
+            assert loaded.stdout.strip() in (ROOT / "Cargo.toml").read_text()
