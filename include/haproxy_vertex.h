@@ -67,8 +67,9 @@ enum hv_status hv_open(const char *config,
                        char *error,
                        size_t error_size);
 
-// Decides on one request: the fields of the rule set's first rule, with line feeds between. The
-// verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
+// Decides on one request, and decides only: HTTP version (`1.1`), method and URL, each with a line
+// feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an empty line
+// (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
 // `verdict_size` is too small for it. What does not begin with `allow|` is a refusal.
 //
 // # Safety

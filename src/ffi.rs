@@ -91,8 +91,12 @@ pub unsafe extern "C" fn hv_open(
         });
         let backends = names.collect::<Result<Vec<_>, _>>()?;
         // Buffers are HAProxy's business; this host has none to check.
-        let host =
-            Haproxy { backends, bufsize: usize::MAX, maxrewrite: usize::MAX / 2, fetch_max: 0 };
+        let host = Haproxy {
+            backends,
+            bufsize: usize::MAX,
+            maxrewrite: usize::MAX / 2,
+            ..Haproxy::default()
+        };
         let opened = Config::load(config, &read_file)
             .and_then(|config| Gateway::open(config, &host, now.into()));
         match opened {
@@ -111,8 +115,9 @@ pub unsafe extern "C" fn hv_open(
     })
 }
 
-/// Decides on one request: the fields of the rule set's first rule, with line feeds between. The
-/// verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
+/// Decides on one request, and decides only: HTTP version (`1.1`), method and URL, each with a line
+/// feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an empty line
+/// (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
 /// `verdict_size` is too small for it. What does not begin with `allow|` is a refusal.
 ///
 /// # Safety

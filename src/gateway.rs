@@ -192,10 +192,10 @@ impl Gateway {
         }
     }
 
-    /// How many tasks of HAProxy's fetches can hold at once.
+    /// How many tasks HAProxy needs: all that fetches can hold at once, and one that signs on.
     #[must_use]
     pub fn fetchers(&self) -> usize {
-        self.verifier.issuers().len().saturating_mul(MAX_UNANSWERED)
+        self.verifier.issuers().len().saturating_mul(MAX_UNANSWERED).saturating_add(1)
     }
 
     /// The keys of every issuer, as `state_file` reads them back.

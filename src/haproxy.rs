@@ -13,10 +13,12 @@ const DEFAULT_MAXREWRITE: usize = 1_024;
 const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 
 /// HAProxy as far as a configuration depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Haproxy {
     /// The names of its backends.
     pub backends: Vec<String>,
+    /// The `defaults` that each backend is `from`, as far as files say.
+    pub from: HashMap<String, String>,
     /// `tune.bufsize`, in bytes.
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
@@ -44,6 +46,7 @@ impl Haproxy {
     pub fn read(texts: &[String], environment: &dyn Fn(&str) -> Option<String>) -> Self {
         let mut haproxy = Self {
             backends: Vec::new(),
+            from: HashMap::new(),
             bufsize: DEFAULT_BUFSIZE,
             maxrewrite: DEFAULT_MAXREWRITE,
             fetch_max: 0,
@@ -61,7 +64,14 @@ impl Haproxy {
             };
             let size = || expanded.as_ref().and_then(|value| value.parse().ok());
             match keyword {
-                "backend" | "listen" => haproxy.backends.extend(expanded),
+                "backend" | "listen" => {
+                    let named = words.next() == Some("from");
+                    let defaults = words.next().filter(|_| named).unwrap_or_default();
+                    if let Some(backend) = expanded {
+                        haproxy.from.insert(backend.clone(), defaults.to_owned());
+                        haproxy.backends.push(backend);
+                    }
+                }
                 "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
                 "tune.maxrewrite" => haproxy.maxrewrite = size().unwrap_or(haproxy.maxrewrite),
                 "setenv" => {
@@ -95,6 +105,7 @@ mod tests {
         ];
         let haproxy = Haproxy::read(&texts, &|_| None);
         assert_eq!(haproxy.backends, ["vertex_global", "b"]);
+        assert_eq!((haproxy.from["vertex_global"].as_str(), haproxy.from["b"].as_str()), ("x", ""));
         assert_eq!((haproxy.bufsize, haproxy.maxrewrite), (65_536, 4_096));
         let set = |name: &str| (name == "SIZE").then(|| "32768".to_owned());
         assert_eq!(Haproxy::read(&texts, &set).bufsize, 32_768);

@@ -5,6 +5,10 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+/// More than tokens and key sets have; what a stranger's JSON costs is bounded before it is read.
+const MAX_MEMBERS: usize = 128;
+const MAX_ELEMENTS: usize = 2048;
+
 /// A JSON value whose objects hold each name once.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
@@ -120,6 +124,9 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element()? {
+            if elements.len() >= MAX_ELEMENTS {
+                return Err(A::Error::custom("an array is too long"));
+            }
             elements.push(element);
         }
         Ok(Json::Array(elements))
@@ -127,12 +134,14 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut members: Vec<(String, Json)> = Vec::new();
-        let mut names = std::collections::HashSet::new();
-        while let Some((name, value)) = map.next_entry::<String, Json>()? {
-            if !names.insert(name.clone()) {
+        while let Some(name) = map.next_key::<String>()? {
+            if members.len() >= MAX_MEMBERS {
+                return Err(A::Error::custom("an object has too many members"));
+            }
+            if members.iter().any(|(former, _)| *former == name) {
                 return Err(A::Error::custom("a member name stands twice"));
             }
-            members.push((name, value));
+            members.push((name, map.next_value()?));
         }
         Ok(Json::Object(members))
     }
@@ -147,6 +156,17 @@ mod tests {
         assert!(Json::parse(br#"{"a":1,"b":{"a":1}}"#).is_ok());
         assert!(Json::parse(br#"{"a":1,"a":2}"#).is_err());
         assert!(Json::parse(br#"[{"b":{"a":1,"\u0061":2}}]"#).is_err());
+    }
+
+    #[test]
+    fn bounds_what_a_strangers_json_costs() {
+        let object = |count: usize| {
+            let members: Vec<_> = (0..count).map(|index| format!("\"{index}\":0")).collect();
+            Json::parse(format!("{{{}}}", members.join(",")).as_bytes())
+        };
+        assert!(object(MAX_MEMBERS).is_ok() && object(MAX_MEMBERS + 1).is_err());
+        let array = |count: usize| Json::parse(format!("[{}0]", "0,".repeat(count - 1)).as_bytes());
+        assert!(array(MAX_ELEMENTS).is_ok() && array(MAX_ELEMENTS + 1).is_err());
     }
 
     #[test]

@@ -305,3 +305,29 @@ fn buffers_too_small_for_the_longest_credential_are_told_with_the_lines_to_write
         }
     }
 }
+
+#[test]
+fn a_backend_without_our_defaults_is_told() {
+    let files = Files::new(&SigningKey::ed());
+    let open = |backend: &str, defaults: Option<&str>| {
+        let mut haproxy = haproxy(BACKENDS);
+        let from = defaults.map(|defaults| (backend.to_owned(), defaults.to_owned()));
+        haproxy.from.extend(from);
+        haproxy.backends.push(backend.to_owned());
+        let config = files.load(&minimal().to_string()).unwrap();
+        Gateway::open(config, &haproxy, at(0)).map(|_| ()).map_err(|error| error.problem)
+    };
+    for (backend, wanted) in
+        [("vertex_asia-east1", "vertex-upstream"), ("vertex_fetch_a.example", "vertex-fetch")]
+    {
+        assert_eq!(open(backend, Some(wanted)), Ok(()));
+        // Under `register_init` nobody knows what it is from.
+        assert_eq!(open(backend, None), Ok(()));
+        for other in ["", "vertex", "mine"] {
+            let problem = open(backend, Some(other)).unwrap_err();
+            assert!(problem.contains(&format!("`backend {backend} from {wanted}`")), "{problem}");
+        }
+    }
+    assert_eq!(open("vertex_unrouted", Some("vertex-internal")), Ok(()));
+    assert_eq!(open("www", Some("")), Ok(()));
+}

@@ -132,7 +132,7 @@ fn one_issuers_key_verifies_no_token_of_another() {
 
 #[test]
 fn of_two_keys_with_one_kid_each_verifies_its_own_tokens() {
-    let keys = [SigningKey::ec(), SigningKey::ed(), SigningKey::ed()];
+    let keys = [SigningKey::ec(), SigningKey::ed()];
     let script = Script::new(from_file(&keys.each_ref().map(|key| key.jwk("k"))));
     for key in &keys {
         assert_eq!(script.verdict(&key.token("k", &claims())), "ok", "{}", key.alg());

@@ -3,6 +3,7 @@
 local native = require("haproxy_vertex")
 
 local PAUSE_MILLISECONDS = 50
+local FAULT_MILLISECONDS = 1000
 -- Longer than the time-outs of `defaults vertex-fetch`, so that httpclient never tries again.
 local TIMEOUT_MILLISECONDS = 20000
 
@@ -48,7 +49,11 @@ end
 
 function M.run()
   while true do
-    turn()
+    local ok, why = pcall(turn)
+    if not ok then
+      core.log(core.err, "vertex: " .. tostring(why):match("[^\n]*"))
+      core.msleep(FAULT_MILLISECONDS)
+    end
   end
 end
 

@@ -1,5 +1,7 @@
 //! From the file's shape to what the layers want. Each fault is told where it stands.
 
+use zeroize::Zeroizing;
+
 use crate::config::{Files, raw};
 use crate::error::ConfigError;
 use crate::google::{Credential, CredentialSource, ServiceAccount};
@@ -120,6 +122,7 @@ pub(super) fn credentials(
         name(&format!("{at}/name"), &raw.name)?;
         let file =
             files.read(&raw.file).map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
+        let file = Zeroizing::new(file);
         let source = match (raw.r#type, raw.form) {
             (raw::CredentialType::ServiceAccount, form) => {
                 ServiceAccount::parse(&file).map(|account| CredentialSource::ServiceAccount {

@@ -51,6 +51,7 @@ impl Gateway {
             .map(|location| (location.to_owned(), host_of(location)))
             .collect();
         config.check_backends(&haproxy.backends, LOCATION_BACKEND, FETCH_BACKEND)?;
+        check_origins(haproxy)?;
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
         let accepted = accepted(&config.issuers);
@@ -95,6 +96,28 @@ impl Gateway {
             ),
         ))
     }
+}
+
+/// A backend that is not `from` its defaults has no gate, and sends the caller's token on.
+fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
+    for backend in &haproxy.backends {
+        let wanted = match backend.as_str() {
+            UNROUTED_BACKEND => continue,
+            name if name.starts_with(FETCH_BACKEND) => "vertex-fetch",
+            name if name.starts_with(LOCATION_BACKEND) => "vertex-upstream",
+            _ => continue,
+        };
+        // Only the files tell; HAProxy's own list of backends does not.
+        if haproxy.from.get(backend).is_some_and(|defaults| defaults != wanted) {
+            return Err(ConfigError::at(
+                "",
+                format!(
+                    "HAProxy's backend {backend} lacks our rules: write `backend {backend} from {wanted}`"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Which tokens are taken here, for callers who bring another.

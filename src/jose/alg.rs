@@ -16,7 +16,7 @@ use crate::error::Reason;
 /// A signature algorithm of RFC 7518 section 3.1 or RFC 8037 section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 to 8192 bits.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, keys of 2048 to 4096 bits (`jwk` sees to that).
     Rs256,
     /// ECDSA on P-256 with SHA-256.
     Es256,

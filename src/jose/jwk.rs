@@ -15,6 +15,12 @@ use crate::json::Json;
 const MAX_JWKS_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 100;
 
+/// What one token may cost is bounded, whatever its issuer publishes: keys tried, and the size of
+/// each.
+const MAX_KEYS_OF_A_KID: usize = 2;
+const MAX_RSA_BITS: usize = 4096;
+const MAX_EXPONENT_BYTES: usize = 3;
+
 /// A JWK set that holds nothing to verify with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JwksError(pub String);
@@ -79,11 +85,12 @@ impl Key {
                 let bits = n.len().saturating_mul(8);
                 let leading = n.first().map_or(8, |byte| byte.leading_zeros());
                 let bits = bits.saturating_sub(usize::try_from(leading).unwrap_or(8));
-                if leading >= 8 || !(2048..=8192).contains(&bits) {
-                    return Err("an RSA modulus of 2048 to 8192 bits is wanted");
+                if leading >= 8 || !(2048..=MAX_RSA_BITS).contains(&bits) {
+                    return Err("an RSA modulus of 2048 to 4096 bits is wanted");
                 }
-                let e = number("e").filter(|e| e.first().is_some_and(|byte| *byte > 0));
-                let e = e.ok_or("no exponent, or one with leading zeros")?;
+                let e = number("e").filter(|e| e.len() <= MAX_EXPONENT_BYTES);
+                let e = e.filter(|e| e.first().is_some_and(|byte| *byte > 0));
+                let e = e.ok_or("an exponent of 1 to 3 bytes without leading zeros is wanted")?;
                 (PublicKey::Rsa { n, e }, Algorithm::Rs256)
             }
             (Some("EC"), Some("P-256")) => {
@@ -148,8 +155,10 @@ impl KeySet {
                 Ok(key) => {
                     let keys = set.0.entry(key.kid.clone()).or_default();
                     // One that stands twice counts once, so that its removal retires it whole.
-                    if !keys.iter().any(|known| known.same_as(&key)) {
-                        keys.push(Arc::new(key));
+                    match keys.iter().any(|known| known.same_as(&key)) {
+                        true => {}
+                        false if keys.len() < MAX_KEYS_OF_A_KID => keys.push(Arc::new(key)),
+                        false => passed_over.push(format!("keys[{index}]: its kid has two keys")),
                     }
                 }
                 Err(why) => passed_over.push(format!("keys[{index}]: {why}")),

@@ -141,7 +141,7 @@ impl Refresh {
             self.unknown_kids.retain(|_, at| now.millis_since(*at) < DEMAND_SECS * 1000);
         }
         if self.unknown_kids.len() < MAX_UNKNOWN_KIDS {
-            self.unknown_kids.entry(kid.to_owned()).or_insert(now);
+            self.unknown_kids.insert(kid.to_owned(), now);
         }
     }
 

@@ -63,5 +63,11 @@ pub fn minimal() -> Value {
 /// An HAProxy with these backends and the buffers of the packaged rule set.
 pub fn haproxy(backends: &[&str]) -> Haproxy {
     let backends = backends.iter().map(|name| (*name).to_owned()).collect();
-    Haproxy { backends, bufsize: 65_536, maxrewrite: 16_384, fetch_max: 22_000 }
+    Haproxy {
+        backends,
+        bufsize: 65_536,
+        maxrewrite: 16_384,
+        fetch_max: 22_000,
+        ..Haproxy::default()
+    }
 }

@@ -139,13 +139,13 @@ def test_a_request_from_another_frontend_is_refused(
 @pytest.mark.parametrize(
     ("verdict", "reason"),
     [
-        (f"allow|us-central1|{HOST}|/v1/x|0.deadbeef|x", "credential_unavailable"),
-        (f"allow|us-central1|{HOST}|/v1/x|0|x", "credential_unavailable"),
-        (f"allow|us-central1|{HOST}|/v1/x", "credential_unavailable"),
+        (f"allow|us-central1|0.deadbeef|{HOST}|/v1/x|x", "credential_unavailable"),
+        (f"allow|us-central1|0|{HOST}|/v1/x|x", "credential_unavailable"),
+        (f"allow|us-central1||{HOST}|/v1/x|x", "credential_unavailable"),
         ("allow|us-central1", "credential_unavailable"),
-        (f"allow|us-central|{HOST}|/v1/x|0.deadbeef|x", "internal"),
-        (f"allow|us-central1x|{HOST}|/v1/x|0.deadbeef|x", "internal"),
-        (f"xallow|us-central1|{HOST}|/v1/x|0.deadbeef|x", "internal"),
+        (f"allow|us-central|0.deadbeef|{HOST}|/v1/x|x", "internal"),
+        (f"allow|us-central1x|0.deadbeef|{HOST}|/v1/x|x", "internal"),
+        (f"xallow|us-central1|0.deadbeef|{HOST}|/v1/x|x", "internal"),
         ("allow", "internal"),
     ],
 )

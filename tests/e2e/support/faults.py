@@ -26,9 +26,9 @@ FAULTS = {
     "returns_bearer": 'return "Bearer"',
     "allows": 'return verdict("allow")',
     "allows_a_location": 'return verdict("allow|us-central1")',
-    "allows_in_capitals": 'return verdict("ALLOW|us-central1|h|/v1/x|0.deadbeef|x")',
+    "allows_in_capitals": 'return verdict("ALLOW|us-central1|0.dead|h|/v1/x|x")',
     "allows_with_a_forged_handle": (
-        'return verdict("allow|us-central1|us-central1-aiplatform.googleapis.com|/v1/x|0.dead|x")'
+        'return verdict("allow|us-central1|0.dead|us-central1-aiplatform.googleapis.com|/v1/x|x")'
     ),
     "denies_with_200": 'return verdict("deny|200|x")',
     "never_ends": "while true do end",
