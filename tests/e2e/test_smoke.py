@@ -109,3 +109,17 @@ def test_streamed(gateway: Callable[..., Haproxy], standin: Standin, token: str)
         for _ in parts:
             pass
     assert b"data:" in response.body
+
+
+def test_the_callers_token_is_in_no_variable_once_the_decision_is_made(
+    gateway: Callable[..., Haproxy], token: str
+) -> None:
+    names = ("line", "headers", "verdict", "location", "gate", "status", "google")
+    held = "|".join(f"%[var(txn.vertex.{name})]" for name in names)
+    haproxy = gateway(frontend_lines=f'http-response set-header x-held "{held}"')
+
+    response = post(haproxy, GENERATE, token)
+
+    assert response.status == 200
+    assert "allow|us-central1|" in (response.header("x-held") or "")
+    assert token not in str(response.headers) and "Bearer" not in str(response.headers)
