@@ -305,10 +305,10 @@ proptest! {
 
 #[test]
 fn of_one_kid_two_keys_are_kept_and_a_third_is_not() {
-    let keys: Vec<_> = (0..3).map(|_| common::keys::SigningKey::ed().jwk("same")).collect();
+    let keys: Vec<_> = (0..3).map(|_| SigningKey::ed().jwk("same")).collect();
     for (count, kept) in [(1, 1), (2, 2), (3, 2)] {
         let set = serde_json::json!({ "keys": keys[..count] }).to_string();
-        let set = haproxy_vertex::jose::KeySet::parse(set.as_bytes(), Algorithm::ALL).unwrap();
+        let set = KeySet::parse(set.as_bytes(), Algorithm::ALL).unwrap();
         assert_eq!((set.len(), set.get("same").len()), (kept, kept));
     }
 }
