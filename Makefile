@@ -45,6 +45,7 @@ test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, end
 
 test-core:
 	$(CARGO) test --locked
+	$(CARGO) test --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 
 test-c:
 	$(CARGO) build --locked

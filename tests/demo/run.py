@@ -108,7 +108,7 @@ Everything runs until Ctrl-C:
    stats socket       {self.haproxy.folder}/stats     (vertex show keys json)
    stand-in control   http://127.0.0.1:{self.standin.ports['control']}
 
-curl -N http://127.0.0.1:{self.haproxy.port}{STREAM} \\
+curl -N 'http://127.0.0.1:{self.haproxy.port}{STREAM}' \\
   -H 'Content-Type: application/json' -d '{BODY.decode()}' \\
   -H 'Authorization: Bearer {token}'
 """)
