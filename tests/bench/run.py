@@ -3,7 +3,7 @@
 proxying plainly and against HAProxy's own `jwt_verify`, all in one interleaved run.
 
 Wants two cores, wrk, the stand-in (STANDIN_BIN names another than the release build in
-target/standin-build) and the module (`make build-5.3`). Exit status: 1 when a bar was missed,
+target/standin) and the module (`make build-5.3`). Exit status: 1 when a bar was missed,
 2 when the run says nothing.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "e2e"))
-os.environ.setdefault("STANDIN_BIN", str(ROOT / "target/standin-build/release/standin"))
+os.environ.setdefault("STANDIN_BIN", str(ROOT / "target/standin/release/standin"))
 
 import report  # noqa: E402
 import stage  # noqa: E402
