@@ -14,6 +14,7 @@ end
 
 core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", native.bearer)
+core.register_converters("vertex_says", native.says)
 core.register_action("vertex_wait", { "http-req" }, wait.run, 0)
 core.register_cli({ "vertex", "show", "keys", "json" }, "vertex show keys json : print public keys", show.keys)
 

@@ -108,10 +108,10 @@ reasons! {
         "this gateway has no such method or path";
     /// A query key or value outside the list.
     QueryNotAllowed "query_not_allowed" 19 400 "INVALID_ARGUMENT"
-        "the query holds a parameter that is not allowed: alt=sse, alt=json and $alt=json;enum-encoding=int are";
+        "the query holds a parameter that is not allowed for this method";
     /// A header that would change what the request means.
     HeaderNotAllowed "header_not_allowed" 20 400 "INVALID_ARGUMENT"
-        "a header is not allowed: no method override, Upgrade or Content-Encoding";
+        "a header is not allowed: no method override, field mask, Upgrade or Content-Encoding";
     /// No role of this caller allows this target.
     RoleNone "role_none" 21 403 "PERMISSION_DENIED"
         "no role allows you this method on this model, project and location";
@@ -133,6 +133,21 @@ reasons! {
     /// Google answered 403 to the gateway's own identity.
     GoogleDenied "google_denied" 27 502 "PERMISSION_DENIED"
         "Google denied the identity of the gateway this call";
+    /// A body that had to be read is not strict JSON: a name twice, another charset, more behind it.
+    BodyNotJson "body_not_json" 28 400 "INVALID_ARGUMENT"
+        "the body is not strict JSON in UTF-8 with content type application/json and no name twice";
+    /// A body that had to be read is longer than HAProxy's buffer, or does not say how long it is.
+    BodyTooLargeToCheck "body_too_large_to_check" 29 413 "INVALID_ARGUMENT"
+        "the body is too large to be checked here, or does not declare its Content-Length";
+    /// The body names no model, or not in a form that is known.
+    ModelMissing "model_missing" 30 400 "INVALID_ARGUMENT"
+        "the body names no model, or not as publisher/model";
+    /// The body names another model than the path, or a resource of another project or location.
+    ModelMismatch "model_mismatch" 31 400 "INVALID_ARGUMENT"
+        "the body names another model, project or location than the path";
+    /// Roles would allow the target, but not what the body asks for.
+    BodyNotAllowed "body_not_allowed" 32 403 "PERMISSION_DENIED"
+        "no role allows you what the body asks for";
 }
 
 impl Reason {

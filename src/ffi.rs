@@ -115,10 +115,14 @@ pub unsafe extern "C" fn hv_open(
     })
 }
 
-/// Decides on one request, and decides only: HTTP version (`1.1`), method and URL, each with a line
-/// feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an empty line
-/// (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
-/// `verdict_size` is too small for it. What does not begin with `allow|` is a refusal.
+/// Decides on one request, and decides only: HTTP version (`1.1`), method, URL, peer and stage, each
+/// with a line feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an
+/// empty line (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to
+/// `*length`, also when `verdict_size` is too small for it. What does not begin with `allow|` is a
+/// refusal. At first the peer is `-` and the stage `head`. A verdict that begins with `peer|` asks
+/// for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
+/// hexadecimal, separated by blanks), one with `body|` for both and, with the stage `body`, for the
+/// body behind the empty line.
 ///
 /// # Safety
 /// `gateway` is of `hv_open`; `request` holds `request_length` bytes; `verdict` has room for

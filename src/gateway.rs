@@ -2,13 +2,14 @@
 //! here does I/O or reads a clock; the host says what time it is and fetches what `step` names.
 
 mod audit;
+mod dialect;
 mod load;
+mod peer;
 mod request;
 mod session;
 mod verdict;
 mod waiting;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,11 +17,13 @@ use crate::error::Reason;
 use crate::google::Bearers;
 use crate::jose;
 use crate::oidc::{Issuer, MAX_UNANSWERED, Outcome, Reply, StoredKeys, Verifier};
-use crate::policy::{Ask, Policy};
+use crate::policy::{self, Ask, Contents, Policy};
 use crate::time::{Monotonic, Now};
-use crate::vertex::Target;
+use crate::vertex::{Body, Target};
 use audit::Facts;
-use request::Request;
+use dialect::Dialect;
+use peer::PeerLine;
+use request::{Payload, Request};
 use session::{Session, Sessions};
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
@@ -69,10 +72,12 @@ impl Gateway {
         let learnt = self.learnt.load(Ordering::Acquire);
         let patience = self.waiting.news(ticket, learnt, now.mono)?;
         let verdict = self.decide_within(request, now, patience);
-        if verdict.starts_with(verdict::WAIT) {
-            return None;
+        match verdict.split('|').next() {
+            Some("wait") => return None,
+            // It comes back with what is missing.
+            Some("peer" | "body") => self.waiting.again(ticket),
+            _ => self.waiting.end(ticket),
         }
-        self.waiting.end(ticket);
         Some(verdict)
     }
 
@@ -82,13 +87,12 @@ impl Gateway {
         now: Now,
         (since, patience): (Monotonic, Patience),
     ) -> String {
-        // What is not UTF-8 is read as a character that no URL and no token can hold.
-        let text = match str::from_utf8(request) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(request),
+        let internal = || Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
+        let Ok((head, body)) = request::split(request) else {
+            return internal();
         };
-        let Ok(request) = Request::parse(&text) else {
-            return Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
+        let Ok(request) = Request::parse(&head, body) else {
+            return internal();
         };
         let mut facts = Facts { request: Some(&request), ..Facts::default() };
         let session = match self.session(&request, now, since) {
@@ -96,16 +100,65 @@ impl Gateway {
             Err(verdict) => return verdict.within(patience).render(&facts, &self.accepted),
         };
         facts.session = Some(&session);
-        let target = match request.target() {
+        let deny = |reason, facts: &Facts<'_>| Verdict::Deny(reason).render(facts, &self.accepted);
+        let url = match request.origin_url() {
+            Ok(url) => url,
+            Err(reason) => return deny(reason, &facts),
+        };
+        let target = match Target::parse(request.method, &url) {
             Ok(target) => target,
-            Err(reason) => return Verdict::Deny(reason).render(&facts, &self.accepted),
+            Err(reason) => return deny(reason, &facts),
         };
         facts.target = Some(&target);
-        let verdict = match request.forbidden_header() {
-            Some(reason) => Verdict::Deny(reason),
-            None => self.authorize(&session, &target, &mut facts, now),
+        if let Some(reason) = request.forbidden_header() {
+            return deny(reason, &facts);
+        }
+        let verdict = match Self::first_look(&request, &target) {
+            Ok(contents) => self.authorize(&session, &target, contents, &mut facts, now),
+            Err(verdict) => verdict,
         };
+        if !matches!(verdict, Verdict::NeedsBody) {
+            return verdict.within(patience).render(&facts, &self.accepted);
+        }
+        let body = match Self::read(&request) {
+            Ok(body) => body,
+            Err(verdict) => return verdict.render(&facts, &self.accepted),
+        };
+        let target = match target.clone().with_body(&body) {
+            Ok(target) => target,
+            Err(reason) => return deny(reason, &facts),
+        };
+        let mut facts = Facts { target: Some(&target), ..facts };
+        let contents = contents(&body, request.content_length());
+        let verdict = self.authorize(&session, &target, Some(contents), &mut facts, now);
         verdict.within(patience).render(&facts, &self.accepted)
+    }
+
+    /// What is known of the contents before any body is read.
+    fn first_look(
+        request: &Request<'_>,
+        target: &Target<'_>,
+    ) -> Result<Option<Contents<'static>>, Verdict<'static>> {
+        match request.payload() {
+            Payload::Empty if target.names_model_in_body() => {
+                Err(Verdict::Deny(Reason::ModelMissing))
+            }
+            Payload::Empty => Ok(Some(Contents::default())),
+            _ if !target.route.takes_body() => Err(Verdict::Deny(Reason::BodyNotAllowed)),
+            _ if target.names_model_in_body() => Err(Verdict::NeedsBody),
+            _ => Ok(None),
+        }
+    }
+
+    fn read(request: &Request<'_>) -> Result<Body, Verdict<'static>> {
+        match request.payload() {
+            Payload::Whole(_) if !request.is_json() => Err(Verdict::Deny(Reason::BodyNotJson)),
+            Payload::Whole(bytes) => Body::scan(bytes).map_err(Verdict::Deny),
+            Payload::Unread => Err(Verdict::NeedsBody),
+            Payload::Unreadable | Payload::Empty => {
+                Err(Verdict::Deny(Reason::BodyTooLargeToCheck))
+            }
+        }
     }
 
     /// The role that decides, and its credential's bearer.
@@ -113,11 +166,28 @@ impl Gateway {
         &'g self,
         session: &Session,
         target: &'g Target<'g>,
+        contents: Option<Contents<'_>>,
         facts: &mut Facts<'g>,
         now: Now,
     ) -> Verdict<'g> {
-        let Some(role) = self.policy.decide(&session.roles, ask(target)) else {
-            return Verdict::Deny(Reason::RoleNone);
+        let request = facts.request;
+        let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
+        let ask = Ask {
+            project: target.project,
+            location: target.location,
+            model: target.model.map(|model| (model.publisher, model.name)),
+            method: &target.route.method,
+            wall: now.wall,
+            peer: peer.as_ref(),
+            contents: contents.as_ref(),
+            size: request.and_then(Request::content_length),
+        };
+        let role = match self.policy.decide(&session.roles, &ask) {
+            policy::Decision::Allow(role) => role,
+            policy::Decision::RoleNone => return Verdict::Deny(Reason::RoleNone),
+            policy::Decision::BodyNotAllowed(condition) => return Verdict::DenyBody(condition),
+            policy::Decision::NeedPeer => return Verdict::NeedsPeer,
+            policy::Decision::NeedContents => return Verdict::NeedsBody,
         };
         facts.role = Some(role);
         facts.credential = self.bearers.credential(role.credential);
@@ -207,13 +277,21 @@ impl Gateway {
     }
 }
 
-fn ask<'t>(target: &Target<'t>) -> Ask<'t> {
-    Ask {
-        project: target.project,
-        location: target.location,
-        publisher: target.publisher,
-        model: target.model,
-        method: target.method.name(),
+/// A refusal as JSON, in the dialect that is spoken at the path in `text`.
+#[must_use]
+pub fn refusal(reason: Reason, text: &str) -> String {
+    Dialect::of(text).refusal(reason, reason.text())
+}
+
+fn contents(body: &Body, size: Option<u64>) -> Contents<'_> {
+    Contents {
+        size: size.unwrap_or(0),
+        tools: &body.tools,
+        file_uris: &body.file_uris,
+        cached_contents: &body.cached_contents,
+        output_uris: &body.output_uris,
+        model_armor_templates: &body.model_armor_templates,
+        max_output_tokens: body.max_output_tokens,
     }
 }
 

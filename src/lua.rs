@@ -8,8 +8,8 @@ use mlua::{Lua, LuaString, Result, Table};
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::config::Config;
-use crate::error::ConfigError;
-use crate::gateway::Gateway;
+use crate::error::{ConfigError, Reason};
+use crate::gateway::{self, Gateway};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::journal;
 use crate::oidc::{Answer, Reply};
@@ -48,6 +48,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
+    exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
     exports.set("fetchers", lua.create_function(fetchers)?)?;
     exports.set("step", lua.create_function(step)?)?;
@@ -141,6 +142,12 @@ fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaSt
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
     let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
     header.map(|header| lua.create_string(header.as_bytes())).transpose()
+}
+
+/// A refusal's JSON in the dialect that is spoken at the path in `text`.
+fn says(_: &Lua, (text, reason): (String, String)) -> Result<Option<String>> {
+    let reason = Reason::ALL.iter().find(|known| known.code() == reason);
+    Ok(reason.map(|reason| gateway::refusal(*reason, &text)))
 }
 
 fn fetchers(_: &Lua, (): ()) -> Result<usize> {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::error::Reason;
 use crate::jose::{Compact, Key};
+use crate::json::Json;
 use crate::time::{Monotonic, Now};
 
 /// What follows from a token and a key alone, whoever asks for whatever.
@@ -34,6 +35,8 @@ pub struct Verified {
     pub groups: Vec<String>,
     /// The issuer's display claim.
     pub display: Option<String>,
+    /// All claims.
+    pub claims: Json,
 }
 
 /// The end of a verification.
@@ -102,16 +105,17 @@ impl Verifier {
         for key in keys {
             match key.verify(&token) {
                 Ok(()) => {
+                    let display = config.claims.display.as_ref();
                     return Ok(Outcome::Valid(Verified {
                         issuer: index,
                         key,
                         validity,
                         subject: subject.to_owned(),
                         groups: claims.texts(&config.claims.groups)?,
-                        display: match &config.claims.display {
-                            Some(name) => claims.text(name)?.map(str::to_owned),
-                            None => None,
-                        },
+                        display: display
+                            .map_or(Ok(None), |name| claims.text(name))?
+                            .map(str::to_owned),
+                        claims: token.payload,
                     }));
                 }
                 // With two keys of one kid, the one whose algorithm fits says more.

@@ -14,22 +14,26 @@ pub struct Caller<'c> {
     pub subject: &'c str,
     /// The groups claim.
     pub groups: &'c [String],
+    pub claims: &'c crate::json::Json,
 }
 
-/// What is asked for, as roles see it.
+
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    /// The Google project.
-    pub project: &'a str,
-    /// The location.
-    pub location: &'a str,
-    /// The publisher of the model.
-    pub publisher: &'a str,
-    /// The model.
-    pub model: &'a str,
-    /// The method's name.
-    pub method: &'a str,
-}
+pub struct Certificate<'p> { pub subject: &'p str, pub sha256: &'p str }
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'p> { pub address: Option<std::net::IpAddr>, pub certificate: Option<Certificate<'p>> }
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Contents<'b> { pub size: u64, pub tools: &'b [String], pub file_uris: &'b [String], pub cached_contents: &'b [String],
+                          pub output_uris: &'b [String], pub model_armor_templates: &'b [String], pub max_output_tokens: Option<u64> }
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> { pub project: Option<&'a str>, pub location: &'a str, pub model: Option<(&'a str, &'a str)>,
+                     pub method: &'a str, pub wall: crate::time::UnixTime, pub peer: Option<&'a Peer<'a>>,
+                     pub contents: Option<&'a Contents<'a>> , pub size: Option<u64> }
+#[derive(Clone, Copy, Debug)]
+pub enum Decision<'p> { Allow(&'p Role), RoleNone, BodyNotAllowed(Condition), NeedPeer, NeedContents }
+#[derive(Clone, Copy, Debug)]
+pub enum Condition { Tools }
+impl Condition { pub fn name(self) -> &'static str { "tools" } }
 
 /// Whom a role is for.
 #[derive(Debug)]
@@ -94,12 +98,12 @@ impl Who {
 }
 
 impl May {
-    fn allows(&self, ask: Ask<'_>) -> bool {
+    fn allows(&self, ask: &Ask<'_>) -> bool {
         let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|p| p.matches(text));
         any(&self.methods, ask.method)
             && any(&self.locations, ask.location)
-            && any(&self.projects, ask.project)
-            && self.models.iter().any(|pattern| pattern.matches_pair(ask.publisher, ask.model))
+            && ask.project.is_none_or(|p| any(&self.projects, p))
+            && ask.model.is_none_or(|(a,b)| self.models.iter().any(|pattern| pattern.matches_pair(a,b)))
     }
 }
 
@@ -122,19 +126,18 @@ impl Policy {
         &self.roles
     }
 
-    /// The places of the roles that this caller can have, in order.
-    #[must_use]
-    pub fn roles_of(&self, caller: Caller<'_>) -> Box<[usize]> {
-        let matching = self.roles.iter().enumerate().filter(|(_, role)| role.who.matches(caller));
-        matching.map(|(index, _)| index).collect()
+    pub fn roles_of(&self, caller: &Caller<'_>) -> Box<[u32]> {
+        self.roles.iter().zip(0..).filter(|(role,_)| role.who.matches(*caller)).map(|(_,i)| i).collect()
     }
-
-    /// The first of `candidates` that allows what is asked.
-    #[must_use]
-    pub fn decide(&self, candidates: &[usize], ask: Ask<'_>) -> Option<&Role> {
-        candidates
-            .iter()
-            .filter_map(|index| self.roles.get(*index))
-            .find(|role| role.may.allows(ask))
+    pub fn decide(&self, candidates: &[u32], ask: &Ask<'_>) -> Decision<'_> {
+        for i in candidates {
+            let Some(role) = self.roles.get(usize::try_from(*i).unwrap_or(0)) else { continue };
+            if role.may.allows(ask) {
+               let Some(c) = ask.contents else { return Decision::NeedContents };
+               if !c.tools.is_empty() { return Decision::BodyNotAllowed(Condition::Tools) }
+               return Decision::Allow(role);
+            }
+        }
+        Decision::RoleNone
     }
 }

@@ -1,25 +1,54 @@
--- The slow path: a request whose verdict is `wait` asks again until there is one.
+-- The slow path: a request whose verdict is not the last word asks again until there is one.
 local native = require("haproxy_vertex")
+local request = require("vertex.request")
 
 -- Most waits are short; the long ones are an issuer's outage, and many.
 local QUICK_POLLS, QUICK_MILLISECONDS = 25, 20
 local SLOW_MILLISECONDS = 100
--- The module settles it within 5 s; should it not, the verdict stays `wait`, which is a refusal.
+-- The module settles it within 5 s; should it not, the verdict stays what it was: a refusal.
 local POLLS = 80
+-- As `wait-for-body` in vertex.cfg.
+local BODY_POLLS = 500
 
 local M = {}
 
 ---@param txn TXN
-function M.run(txn)
-  local request = txn:get_var("txn.vertex.line") .. txn:get_var("txn.vertex.headers")
-  local ticket = native.start_waiting()
-  for poll = 1, POLLS do
-    local verdict = native.resume(request, ticket)
-    if verdict then
-      txn:set_var("txn.vertex.verdict", verdict)
+local function await_body(txn)
+  for _ = 1, BODY_POLLS do
+    if txn.f:req_body_len() >= txn.f:req_body_size() then
       return
     end
-    core.msleep(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
+    core.msleep(QUICK_MILLISECONDS)
+  end
+end
+
+-- Calls `ask` with the request's text until it returns something else than a need for more.
+---@param txn TXN
+---@param ask fun(text: string, ticket: integer): string?
+function M.settle(txn, ask)
+  local ticket = native.start_waiting()
+  local stage = "head"
+  for poll = 1, POLLS do
+    local verdict = ask(request.text(txn, stage), ticket)
+    local need = verdict and verdict:match("^[^|]*")
+    if need == "body" then
+      await_body(txn)
+      stage = need
+    elseif need == "peer" then
+      stage = need
+    elseif need then
+      return verdict
+    else
+      core.msleep(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
+    end
+  end
+end
+
+---@param txn TXN
+function M.run(txn)
+  local verdict = M.settle(txn, native.resume)
+  if verdict then
+    txn:set_var("txn.vertex.verdict", verdict)
   end
 end
 

@@ -8,7 +8,7 @@ use crate::google::{Credential, CredentialSource, ServiceAccount};
 use crate::jose::{Algorithm, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
 use crate::policy::{May, Members, Pattern, Role, Who};
-use crate::vertex::Method;
+use crate::vertex::method_names;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -198,7 +198,7 @@ fn may(raw: &raw::May, at: &str) -> Checked<May> {
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
     let model =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
-    let methods = || Method::ALL.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
+    let methods = || method_names().collect::<Vec<_>>().join(", ");
     Ok(May {
         projects: patterns(&format!("{at}/projects"), &raw.projects, |text| {
             text.bytes()
@@ -217,7 +217,7 @@ fn may(raw: &raw::May, at: &str) -> Checked<May> {
         })?,
         methods: patterns(&format!("{at}/methods"), &raw.methods, |text| {
             let pattern = Pattern::new(text);
-            let fits = Method::ALL.iter().any(|method| pattern.matches(method.name()));
+            let fits = method_names().any(|method| pattern.matches(method));
             fits.then_some(()).ok_or_else(|| format!("one of {}, or *", methods()))
         })?,
     })

@@ -24,6 +24,8 @@ pub(super) enum Decision {
     Allow,
     Deny,
     Wait,
+    Peer,
+    Body,
 }
 
 impl Decision {
@@ -32,6 +34,8 @@ impl Decision {
             Self::Allow => "allow",
             Self::Deny => "deny",
             Self::Wait => "wait",
+            Self::Peer => "peer",
+            Self::Body => "body",
         }
     }
 }
@@ -84,11 +88,11 @@ pub(super) fn write_tail(
         (" role=", facts.role.map(|role| role.name.as_str())),
         (" credential=", facts.credential.map(|credential| credential.name.as_str())),
         (" google_identity=", facts.credential.and_then(Credential::google_identity)),
-        (" project=", target.map(|target| target.project)),
+        (" project=", target.and_then(|target| target.project)),
         (" location=", target.map(|target| target.location)),
-        (" publisher=", target.map(|target| target.publisher)),
-        (" model=", target.map(|target| target.model)),
-        (" method=", target.map(|target| target.method.name())),
+        (" publisher=", target.and_then(|target| target.model).map(|model| model.publisher)),
+        (" model=", target.and_then(|target| target.model).map(|model| model.name)),
+        (" method=", target.map(|target| target.route.method.as_str())),
     ] {
         out.push_str(name);
         checked(out, value.unwrap_or_default(), MAX_VALUE_BYTES);

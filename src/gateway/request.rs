@@ -1,30 +1,37 @@
-//! What HAProxy hands over of a request: HTTP version, method and URL, each on a line of its own, then
-//! the headers as they came, up to and with the empty line. No field can hold a line feed: HAProxy
-//! refuses such a header or URL.
+//! What HAProxy hands over of a request: HTTP version, method, URL, peer and stage, each on a line
+//! of its own, then the headers as they came, up to and with the empty line, then the body where it
+//! was asked for. No field can hold a line feed: HAProxy refuses such a header or URL.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::Reason;
-use crate::vertex::Target;
+use crate::gateway::dialect::Dialect;
+use crate::gateway::peer::PeerLine;
+use crate::vertex::respell;
 
 /// The headers that can carry the caller's token.
 const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
 
-/// Headers that change what a request means, behind the back of whoever decided on it.
-const FORBIDDEN_HEADERS: [&str; 6] = [
+/// Headers that change what a request or its answer means, behind the back of whoever decides.
+const FORBIDDEN_HEADERS: [&str; 7] = [
     "content-encoding",
+    "http2-settings",
     "upgrade",
+    "x-goog-fieldmask",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",
-    "http2-settings",
 ];
 
 /// What Google's own tokens and API keys begin with.
 const GOOGLE_TOKENS: [&str; 2] = ["ya29.", "AIza"];
 
+/// The end of the last field before the empty line, and that line.
+const END_OF_HEAD: &[u8] = b"\n\r\n";
+
 /// A request, read once.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Request<'r> {
     /// `req.ver`: `1.1`, `2.0`.
     pub(super) version: &'r str,
@@ -32,8 +39,15 @@ pub(super) struct Request<'r> {
     pub(super) method: &'r str,
     /// `url`: in origin form, over HTTP/2 with scheme and authority before it.
     pub(super) url: &'r str,
+    /// Who is at the other end of the connection, where HAProxy was asked for it.
+    pub(super) peer: Option<PeerLine>,
+    has_body: bool,
+    body: &'r [u8],
     credential: Credential<'r>,
     has_forbidden_header: bool,
+    content_type: Option<&'r str>,
+    content_length: Option<u64>,
+    is_chunked: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -43,33 +57,64 @@ enum Credential<'r> {
     Several,
 }
 
+/// What is known of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Payload<'r> {
+    /// There is none.
+    Empty,
+    /// There may be one that was not asked for yet.
+    Unread,
+    /// It is longer than HAProxy's buffer, or does not say how long it is.
+    Unreadable,
+    /// All of it.
+    Whole(&'r [u8]),
+}
+
 /// Not what `decide` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
+/// The head of a request as text, and its body.
+pub(super) fn split(request: &[u8]) -> Result<(Cow<'_, str>, &[u8]), Malformed> {
+    let end = memchr::memmem::find(request, END_OF_HEAD).ok_or(Malformed)?;
+    let (head, body) =
+        request.split_at_checked(end.saturating_add(END_OF_HEAD.len())).ok_or(Malformed)?;
+    // What is not UTF-8 is read as a character that no URL and no token can hold.
+    Ok((String::from_utf8_lossy(head), body))
+}
+
 impl<'r> Request<'r> {
-    /// Takes the text apart.
+    /// Takes the head apart.
     ///
     /// # Errors
     /// A line that is missing, or headers without their end: HAProxy 2.6 lets a NUL into a header
     /// and cuts the text there.
-    pub(super) fn parse(text: &'r str) -> Result<Self, Malformed> {
-        let (version, rest) = text.split_once('\n').ok_or(Malformed)?;
-        let (method, rest) = rest.split_once('\n').ok_or(Malformed)?;
-        let (url, headers) = rest.split_once('\n').ok_or(Malformed)?;
+    pub(super) fn parse(head: &'r str, body: &'r [u8]) -> Result<Self, Malformed> {
+        let mut rest = head;
+        let mut line = || {
+            let (line, behind) = rest.split_once('\n')?;
+            rest = behind;
+            Some(line)
+        };
         let mut request = Self {
-            version,
-            method,
-            url,
+            version: line().ok_or(Malformed)?,
+            method: line().ok_or(Malformed)?,
+            url: line().ok_or(Malformed)?,
+            peer: PeerLine::parse(line().ok_or(Malformed)?),
+            has_body: line().ok_or(Malformed)? == "body",
+            body,
             credential: Credential::None,
             has_forbidden_header: false,
+            content_type: None,
+            content_length: None,
+            is_chunked: false,
         };
+        let headers = rest;
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', headers.as_bytes()) {
             let line = headers.get(start..end).and_then(|line| line.strip_suffix('\r'));
             start = end + 1;
             match line.ok_or(Malformed)? {
-                // Behind the empty line nothing follows.
                 "" if start == headers.len() => return Ok(request),
                 line => {
                     let colon = memchr::memchr(b':', line.as_bytes()).ok_or(Malformed)?;
@@ -83,13 +128,25 @@ impl<'r> Request<'r> {
     }
 
     fn read_header(&mut self, name: &'r str, value: &'r str) {
-        if CREDENTIAL_HEADERS.contains(&name) {
-            self.credential = match self.credential {
-                Credential::None => Credential::One { header: name, value },
-                _ => Credential::Several,
-            };
+        match name {
+            _ if CREDENTIAL_HEADERS.contains(&name) => {
+                self.credential = match self.credential {
+                    Credential::None => Credential::One { header: name, value },
+                    _ => Credential::Several,
+                };
+            }
+            "content-type" => {
+                self.has_forbidden_header |= self.content_type.replace(value).is_some();
+            }
+            "content-length" => {
+                let length = value.parse().ok();
+                let twice = self.content_length.is_some() && self.content_length != length;
+                self.has_forbidden_header |= twice || length.is_none();
+                self.content_length = length;
+            }
+            "transfer-encoding" => self.is_chunked = true,
+            _ => self.has_forbidden_header |= FORBIDDEN_HEADERS.contains(&name),
         }
-        self.has_forbidden_header |= FORBIDDEN_HEADERS.contains(&name);
     }
 
     /// The caller's token, from the one header that carries it.
@@ -111,12 +168,12 @@ impl<'r> Request<'r> {
         Ok(token)
     }
 
-    /// What the request is for.
+    /// The URL in origin form, in the spelling that targets are read from.
     ///
     /// # Errors
-    /// Those of `Target::parse`; `url_not_canonical` for the absolute form over HTTP/1.
-    pub(super) fn target(&self) -> Result<Target<'r>, Reason> {
-        Target::parse(self.method, self.origin_form().ok_or(Reason::UrlNotCanonical)?)
+    /// `url_not_canonical` for the absolute form over HTTP/1.
+    pub(super) fn origin_url(&self) -> Result<Cow<'r, str>, Reason> {
+        self.origin_form().map(respell).ok_or(Reason::UrlNotCanonical)
     }
 
     /// The path for the log: what stands before the query.
@@ -125,9 +182,45 @@ impl<'r> Request<'r> {
         url.split(['?', '#']).next().unwrap_or(url)
     }
 
+    /// In which shape the caller's library reads a refusal.
+    pub(super) fn dialect(&self) -> Dialect {
+        Dialect::of(self.path())
+    }
+
     /// The reason to refuse the request for one of its headers.
     pub(super) fn forbidden_header(&self) -> Option<Reason> {
         self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
+    }
+
+    /// The declared length of the body.
+    pub(super) const fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// What is known of the body. Only HTTP/1 says by its headers alone that there is none.
+    pub(super) fn payload(&self) -> Payload<'r> {
+        let given = u64::try_from(self.body.len()).ok();
+        match self.content_length {
+            Some(0) => Payload::Empty,
+            None if self.method == "GET" && !self.is_chunked => Payload::Empty,
+            None if self.method == "DELETE" && !self.is_chunked => Payload::Empty,
+            None => Payload::Unreadable,
+            Some(_) if !self.has_body => Payload::Unread,
+            length if length == given && !self.is_chunked => Payload::Whole(self.body),
+            Some(_) => Payload::Unreadable,
+        }
+    }
+
+    /// Whether the body is declared as JSON in UTF-8 (RFC 8259 section 8.1).
+    pub(super) fn is_json(&self) -> bool {
+        let mut parts = self.content_type.unwrap_or_default().split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        media_type.eq_ignore_ascii_case("application/json")
+            && parts.all(|parameter| {
+                let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+                name.eq_ignore_ascii_case("charset")
+                    && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            })
     }
 
     /// HAProxy shows a request over HTTP/2 or 3 with scheme and authority; over HTTP/1 only a

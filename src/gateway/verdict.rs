@@ -3,9 +3,9 @@
 //! can hold the separator: names and hosts come from checked alphabets, the tail is percent-encoded,
 //! JSON writes it as an escape.
 //!
-//! | field | allow | deny, wait |
+//! | field | allow | deny, wait, peer, body |
 //! |---|---|---|
-//! | 1 | `allow` | `deny`, `wait` |
+//! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not the last word |
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
 //! | 4 | Google's host | `WWW-Authenticate`, or `-` |
@@ -18,10 +18,8 @@ use std::fmt::Write as _;
 use crate::error::Reason;
 use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::waiting::Patience;
+use crate::policy::Condition;
 use crate::vertex::Target;
-
-/// What the text of a verdict that is not the last word begins with.
-pub(super) const WAIT: &str = "wait|";
 
 /// When a caller may try again: the longest that keys or a credential are away as a rule.
 const RETRY_AFTER_SECS: u8 = 5;
@@ -35,8 +33,14 @@ pub(super) enum Verdict<'v> {
         handle: &'v str,
     },
     Deny(Reason),
+    /// Refused for what the body asks for: the member of `may` that no role has.
+    DenyBody(Condition),
     /// Undecided; the reason is what to say if it stays so.
     Wait(Reason),
+    /// Who is at the other end of the connection has to be known.
+    NeedsPeer,
+    /// The body has to be read.
+    NeedsBody,
 }
 
 impl Verdict<'_> {
@@ -52,7 +56,8 @@ impl Verdict<'_> {
     /// The line of text. `accepted` says which tokens are taken here.
     pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
-        match self {
+        let message = |reason: Reason| message(reason, accepted);
+        let (decision, reason, message) = match self {
             Self::Allow { target, host, handle } => {
                 for part in ["allow|", target.location, "|", handle, "|", host, "|"] {
                     out.push_str(part);
@@ -60,20 +65,28 @@ impl Verdict<'_> {
                 target.write_to(&mut out);
                 out.push('|');
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
+                return out;
             }
-            Self::Deny(reason) => refusal(&mut out, Decision::Deny, reason, facts, accepted),
-            Self::Wait(reason) => refusal(&mut out, Decision::Wait, reason, facts, accepted),
-        }
+            Self::Deny(reason) => (Decision::Deny, reason, message(reason)),
+            Self::DenyBody(condition) => {
+                let reason = Reason::BodyNotAllowed;
+                (Decision::Deny, reason, format!("{}: {}", reason.text(), condition.name()))
+            }
+            Self::Wait(reason) => (Decision::Wait, reason, message(reason)),
+            Self::NeedsPeer => (Decision::Peer, Reason::Internal, message(Reason::Internal)),
+            Self::NeedsBody => (Decision::Body, Reason::Internal, message(Reason::Internal)),
+        };
+        write_refusal(&mut out, decision, reason, &message, facts);
         out
     }
 }
 
-fn refusal(
+fn write_refusal(
     out: &mut String,
     decision: Decision,
     reason: Reason,
+    message: &str,
     facts: &Facts<'_>,
-    accepted: &str,
 ) {
     let status = reason.status();
     let _ = write!(out, "{}|{}|{}|", decision.name(), status.code, reason.code());
@@ -92,28 +105,17 @@ fn refusal(
         503 => write!(out, "|{RETRY_AFTER_SECS}|"),
         _ => write!(out, "|-|"),
     };
-    let _ = write!(out, "{}|", error_json(reason, accepted));
+    let dialect = facts.request.map(|request| request.dialect()).unwrap_or_default();
+    let json = dialect.refusal(reason, message);
+    let _ = write!(out, "{}|", json.replace('|', "\\u007c"));
     audit::write_tail(out, decision, Some(reason), facts);
 }
 
-/// Google's error JSON (google.rpc.Status in its HTTP mapping, AIP-193).
-fn error_json(reason: Reason, accepted: &str) -> String {
-    let status = reason.status();
-    let message = match reason {
+fn message(reason: Reason, accepted: &str) -> String {
+    match reason {
         Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
             format!("{}; this gateway wants a token of {accepted}", reason.text())
         }
         _ => reason.text().to_owned(),
-    };
-    let json = serde_json::json!({ "error": {
-        "code": status.code,
-        "message": message,
-        "status": status.name,
-        "details": [{
-            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": reason.code(),
-            "domain": "haproxy-vertex",
-        }],
-    }});
-    json.to_string().replace('|', "\\u007c")
+    }
 }

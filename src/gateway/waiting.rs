@@ -77,6 +77,13 @@ impl Waiting {
         news.then_some((place.since, Patience::Left))
     }
 
+    /// The request is decided on again at once: more of it is known.
+    pub(super) fn again(&self, ticket: u64) {
+        if let Some(place) = self.room().tickets.get_mut(&ticket) {
+            place.decided_at = None;
+        }
+    }
+
     pub(super) fn end(&self, ticket: u64) {
         self.room().tickets.remove(&ticket);
     }

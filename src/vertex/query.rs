@@ -3,13 +3,14 @@
 //! Source: Google's system parameters, docs.cloud.google.com/apis/docs/system-parameters.
 
 use crate::error::Reason;
-use crate::vertex::Method;
+use crate::vertex::Route;
 
-/// The one parameter a request may have.
+/// The longest value of a parameter.
+const MAX_VALUE_BYTES: usize = 1024;
+
+/// How the answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Query {
-    /// No query.
-    None,
+pub enum Alt {
     /// Server-sent events.
     Sse,
     /// JSON, which is the default.
@@ -18,30 +19,106 @@ pub enum Query {
     JsonIntegerEnums,
 }
 
-impl Query {
-    /// Reads what stands behind `?`. A client may percent-encode `$`, `;` and `=`.
-    pub(super) fn parse(query: &str, method: Method) -> Result<Self, Reason> {
-        match query {
-            "alt=sse" | "$alt=sse" | "%24alt=sse" if method == Method::StreamGenerateContent => {
-                Ok(Self::Sse)
+/// What stands behind `?`, each parameter once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query<'u> {
+    /// How the answer is written.
+    pub alt: Option<Alt>,
+    /// Parameters of lists and updates, in the request's order.
+    pub others: Vec<(&'static str, &'u str)>,
+}
+
+impl<'u> Query<'u> {
+    /// Reads a query. A client may percent-encode `$`, `;` and `=` in `$alt`.
+    pub(super) fn parse(query: &'u str, route: &Route) -> Result<Self, Reason> {
+        let mut parsed = Self::default();
+        for parameter in query.split('&') {
+            let (name, value) = parameter.split_once('=').ok_or(Reason::QueryNotAllowed)?;
+            match name {
+                "alt" | "$alt" | "%24alt" if parsed.alt.is_none() => {
+                    parsed.alt = Some(Alt::parse(name, value, route)?);
+                }
+                _ => {
+                    let known = parameters(route).iter().find(|known| **known == name);
+                    let known = *known.ok_or(Reason::QueryNotAllowed)?;
+                    if parsed.others.iter().any(|(name, _)| *name == known) || !is_plain(value) {
+                        return Err(Reason::QueryNotAllowed);
+                    }
+                    parsed.others.push((known, value));
+                }
             }
-            "alt=json" | "$alt=json" | "%24alt=json" => Ok(Self::Json),
-            "$alt=json;enum-encoding=int"
-            | "%24alt=json;enum-encoding=int"
-            | "%24alt=json%3Benum-encoding%3Dint"
-            | "%24alt=json%3benum-encoding%3dint" => Ok(Self::JsonIntegerEnums),
+        }
+        Ok(parsed)
+    }
+
+    /// Writes the query that is sent to Google, with its `?`.
+    pub(super) fn write_to(&self, out: &mut String) {
+        let mut separator = '?';
+        if let Some(alt) = self.alt {
+            out.push(separator);
+            out.push_str(alt.text());
+            separator = '&';
+        }
+        for (name, value) in &self.others {
+            out.push(separator);
+            out.push_str(name);
+            out.push('=');
+            out.push_str(value);
+            separator = '&';
+        }
+    }
+}
+
+impl Alt {
+    fn parse(name: &str, value: &str, route: &Route) -> Result<Self, Reason> {
+        match (name, value) {
+            (_, "sse") if route.is_streamed() => Ok(Self::Sse),
+            (_, "json") => Ok(Self::Json),
+            ("$alt", "json;enum-encoding=int")
+            | (
+                "%24alt",
+                "json;enum-encoding=int"
+                | "json%3Benum-encoding%3Dint"
+                | "json%3benum-encoding%3dint",
+            ) => Ok(Self::JsonIntegerEnums),
             _ => Err(Reason::QueryNotAllowed),
         }
     }
 
-    /// The query that is sent to Google, with its `?`.
-    #[must_use]
-    pub const fn text(self) -> &'static str {
+    const fn text(self) -> &'static str {
         match self {
-            Self::None => "",
-            Self::Sse => "?alt=sse",
-            Self::Json => "?alt=json",
-            Self::JsonIntegerEnums => "?$alt=json;enum-encoding=int",
+            Self::Sse => "alt=sse",
+            Self::Json => "alt=json",
+            Self::JsonIntegerEnums => "$alt=json;enum-encoding=int",
         }
     }
+}
+
+/// The parameters of a route beside `alt`.
+fn parameters(route: &Route) -> &'static [&'static str] {
+    match route.http_method {
+        "GET" => &["pageSize", "pageToken", "filter", "orderBy", "view"],
+        "PATCH" => &["updateMask"],
+        _ => &[],
+    }
+}
+
+/// Characters that mean nothing in a URL, and escapes of visible ones.
+fn is_plain(value: &str) -> bool {
+    let allowed = |b: u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'-' | b'.' | b'_' | b'~' | b'*' | b':' | b',' | b'=' | b'/')
+    };
+    let mut parts = value.split('%');
+    let first = parts.next().unwrap_or_default();
+    let escaped = |part: &str| {
+        let (digits, rest) = part.split_at_checked(2)?;
+        let byte = u8::from_str_radix(digits, 16).ok()?;
+        let hexadecimal = digits.bytes().all(|b| b.is_ascii_hexdigit());
+        let visible = byte.is_ascii_graphic() || byte == b' ';
+        (hexadecimal && visible && rest.bytes().all(allowed)).then_some(())
+    };
+    value.len() <= MAX_VALUE_BYTES
+        && first.bytes().all(allowed)
+        && parts.all(|part| escaped(part).is_some())
 }

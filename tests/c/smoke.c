@@ -18,7 +18,7 @@ int main(int argc, char **argv) {
     const hv_clock now = {1767323045, 1000};
     const char *anonymous =
         "1.1\nPOST\n/v1/projects/acme-ml/locations/us-central1/publishers/google/models/"
-        "gemini-2.5-flash:generateContent\nhost: x\r\n\r\n";
+        "gemini-2.5-flash:generateContent\n-\nhead\nhost: x\r\n\r\n";
     char error[512], verdict[4096], url[HV_URL_SIZE];
     hv_gateway *gateway = NULL;
     size_t length = 0;

@@ -49,8 +49,16 @@ pub struct Ask {
     pub version: String,
     pub method: String,
     pub url: String,
+    /// `-` before HAProxy is asked for it.
+    pub peer: String,
+    /// `head` or `body`.
+    pub stage: String,
     pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
+
+/// A body that asks for nothing.
+pub const BODY: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hello"}]}]}"#;
 
 impl Ask {
     /// A POST of [`URL`] with this token.
@@ -61,8 +69,37 @@ impl Ask {
     /// A POST of [`URL`] without a token.
     pub fn anonymous() -> Self {
         let (version, method) = ("1.1".to_owned(), "POST".to_owned());
-        Self { version, method, url: URL.to_owned(), headers: Vec::new() }
+        let (peer, stage) = ("192.0.2.1 /  ".to_owned(), "body".to_owned());
+        let (headers, body) = (Vec::new(), Vec::new());
+        Self { version, method, url: URL.to_owned(), peer, stage, headers, body }
             .header("host", "gateway.example")
+            .body(BODY)
+    }
+
+    /// With this JSON.
+    pub fn body(self, json: &str) -> Self {
+        let mut ask = self.bodiless();
+        ask.body = json.as_bytes().to_vec();
+        let length = ask.body.len().to_string();
+        ask.header("content-type", "application/json").header("content-length", &length)
+    }
+
+    /// Without a body, as a GET is.
+    pub fn bodiless(mut self) -> Self {
+        self.body.clear();
+        self.without("content-type").without("content-length")
+    }
+
+    pub fn without(mut self, header: &str) -> Self {
+        self.headers.retain(|(name, _)| name != header);
+        self
+    }
+
+    /// As HAProxy hands it over at first.
+    pub fn head(mut self) -> Self {
+        "-".clone_into(&mut self.peer);
+        "head".clone_into(&mut self.stage);
+        self
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -82,10 +119,12 @@ impl Ask {
 
     /// The text that `vertex.cfg` builds.
     pub fn bytes(&self) -> Vec<u8> {
-        let Self { version, method, url, headers } = self;
+        let Self { version, method, url, peer, stage, headers, body } = self;
         let headers: String =
             headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        format!("{version}\n{method}\n{url}\n{headers}\r\n").into_bytes()
+        let body = if stage == "body" { body.as_slice() } else { &[] };
+        let head = format!("{version}\n{method}\n{url}\n{peer}\n{stage}\n{headers}\r\n");
+        [head.as_bytes(), body].concat()
     }
 }
 

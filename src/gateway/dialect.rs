@@ -1,0 +1,82 @@
+//! The shape in which a caller's library reads a refusal, told by the path that it asks for.
+
+use serde_json::json;
+
+use crate::error::Reason;
+
+/// A family of client libraries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// google.rpc.Status in its HTTP mapping (AIP-193).
+    #[default]
+    Google,
+    /// platform.openai.com/docs/guides/error-codes.
+    OpenAi,
+    /// docs.claude.com/en/api/errors.
+    Anthropic,
+}
+
+impl Dialect {
+    /// The dialect that is spoken at a path, whether it is routed or not.
+    pub(super) fn of(path: &str) -> Self {
+        let openai = ["/endpoints/openapi/", "/chat/completions", "/v1/responses"];
+        match path {
+            _ if path.contains("/publishers/anthropic/") => Self::Anthropic,
+            _ if openai.iter().any(|part| path.contains(part)) => Self::OpenAi,
+            _ => Self::Google,
+        }
+    }
+
+    /// A refusal as JSON.
+    pub(super) fn refusal(self, reason: Reason, message: &str) -> String {
+        let status = reason.status();
+        let json = match self {
+            Self::Google => json!({ "error": {
+                "code": status.code,
+                "message": message,
+                "status": status.name,
+                "details": [{
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": reason.code(),
+                    "domain": "haproxy-vertex",
+                }],
+            }}),
+            Self::OpenAi => json!({ "error": {
+                "message": message,
+                "type": openai_type(status.code),
+                "param": null,
+                "code": reason.code(),
+            }}),
+            Self::Anthropic => json!({
+                "type": "error",
+                "error": {
+                    "type": anthropic_type(status.code),
+                    "message": format!("{message} ({})", reason.code()),
+                },
+            }),
+        };
+        json.to_string()
+    }
+}
+
+const fn openai_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+const fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    }
+}

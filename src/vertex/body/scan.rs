@@ -1,0 +1,164 @@
+//! The walk through a body. serde_json unescapes names, checks UTF-8, bounds the depth (128) and
+//! refuses what follows the value; names that stand twice are refused here.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::vertex::body::Body;
+use crate::vertex::body::place::{Place, folded};
+
+/// Reads `bytes` into `body`.
+pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    Walk { body, place: Place::Root }.deserialize(&mut json)?;
+    json.end()
+}
+
+struct Walk<'b> {
+    body: &'b mut Body,
+    place: Place,
+}
+
+/// What kind of value was walked through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Object,
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = Kind;
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Kind, D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = Kind;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value that fits its place")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Kind, E> {
+        match self.place {
+            Place::Root => Err(E::custom("an object is wanted")),
+            _ => Ok(Kind::Other),
+        }
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Kind, E> {
+        self.number(None)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Kind, E> {
+        self.number(None)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Kind, E> {
+        self.number(Some(number))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Kind, E> {
+        let whole = number >= 0.0 && number.fract() == 0.0;
+        self.number(whole.then(|| format!("{number:.0}").parse().ok()).flatten())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {
+        match self.place {
+            Place::Root => return Err(E::custom("an object is wanted")),
+            // A tool that the caller's own code carries out.
+            Place::ToolType if matches!(text, "function" | "custom") => {}
+            Place::ToolType => self.body.text(Place::Tool, text),
+            place => self.body.text(place, text),
+        }
+        Ok(Kind::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Kind, A::Error> {
+        self.check_nested(true)?;
+        let Walk { body, place } = self;
+        while seq.next_element_seed(Walk { body: &mut *body, place })?.is_some() {}
+        Ok(Kind::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
+        self.check_nested(false)?;
+        let Walk { body, place } = self;
+        let mut names = Names::default();
+        let (mut typed, mut tools) = (false, Vec::new());
+        while let Some(name) = map.next_key::<String>()? {
+            let member = match place {
+                Place::Free => Place::Free,
+                _ => {
+                    let folded = folded(&name);
+                    let member = place.member(&folded);
+                    if member.acts() && folded != name {
+                        names.add(folded).map_err(A::Error::custom)?;
+                    }
+                    member
+                }
+            };
+            typed |= member == Place::ToolType;
+            let inside = if member == Place::Tool { Place::Plain } else { member };
+            let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
+            if member == Place::Tool {
+                tools.push((name.clone(), kind));
+            }
+            names.add(name).map_err(A::Error::custom)?;
+        }
+        // Beside a type, what is no object is one of its settings.
+        let asked = tools.into_iter().filter(|(_, kind)| !typed || *kind == Kind::Object);
+        body.tools.extend(asked.map(|(name, _)| name));
+        Ok(Kind::Object)
+    }
+}
+
+impl Walk<'_> {
+    fn number<E: Error>(self, number: Option<u64>) -> Result<Kind, E> {
+        match self.place {
+            Place::OutputLimit => self.body.limit(number),
+            place if place.wants_text() => return Err(E::custom("a text is wanted")),
+            Place::Root => return Err(E::custom("an object is wanted")),
+            _ => {}
+        }
+        Ok(Kind::Other)
+    }
+
+    fn check_nested<E: Error>(&self, is_array: bool) -> Result<(), E> {
+        match self.place {
+            Place::Root if is_array => Err(E::custom("an object is wanted")),
+            Place::OutputLimit => Err(E::custom("a number is wanted")),
+            place if place.wants_text() => Err(E::custom("a text is wanted")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The names in one object. Folded and plain spellings share it, so that `fileUri` beside
+/// `file_uri` counts as the same name twice.
+#[derive(Default)]
+struct Names {
+    few: Vec<String>,
+    many: HashSet<String>,
+}
+
+impl Names {
+    /// Up to here a look at each former name is cheaper than a set of them.
+    const FEW: usize = 16;
+
+    fn add(&mut self, name: String) -> Result<(), &'static str> {
+        let known = self.few.contains(&name) || self.many.contains(&name);
+        match self.few.len() {
+            _ if known => return Err("a member stands twice"),
+            count if count < Self::FEW => self.few.push(name),
+            _ => {
+                self.many.insert(name);
+            }
+        }
+        Ok(())
+    }
+}

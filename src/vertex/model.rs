@@ -1,0 +1,99 @@
+//! A model's name, and the spellings of it that clients write into bodies.
+
+use crate::error::Reason;
+use crate::vertex::route::Variable;
+use crate::vertex::{Body, ModelPlace, Target};
+
+/// Who publishes what bears no publisher's name: Google's own models.
+const DEFAULT_PUBLISHER: &str = "google";
+
+/// A publisher's model, or a project's endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Model<'m> {
+    /// The publisher; `endpoints` or `models` for what is the project's own.
+    pub publisher: &'m str,
+    /// The name.
+    pub name: &'m str,
+}
+
+impl<'m> Model<'m> {
+    /// A deployed or tuned model.
+    #[must_use]
+    pub const fn endpoint(name: &'m str) -> Self {
+        Self { publisher: "endpoints", name }
+    }
+
+    /// Reads a name in a body: `google/gemini-2.5-flash`, `gemini-2.5-flash`, or a resource's name
+    /// in whole or from `publishers`, `endpoints` or `models` on.
+    fn parse(text: &'m str, target: &Target<'m>) -> Result<Self, Reason> {
+        let mut parts: Vec<&str> = text.splitn(9, '/').collect();
+        if let ["projects", project, "locations", location, ..] = *parts.as_slice() {
+            if Some(project) != target.project || location != target.location {
+                return Err(Reason::ModelMismatch);
+            }
+            parts.drain(..4);
+        }
+        let model = match *parts.as_slice() {
+            [name] => Self { publisher: target.publisher().unwrap_or(DEFAULT_PUBLISHER), name },
+            [publisher, name] => Self { publisher, name },
+            ["publishers", "endpoints" | "models", ..] => return Err(Reason::ModelMissing),
+            ["publishers", publisher, "models", name] => Self { publisher, name },
+            _ => return Err(Reason::ModelMissing),
+        };
+        let fits = Variable::Publisher.fits(model.publisher) && Variable::Model.fits(model.name);
+        fits.then_some(model).ok_or(Reason::ModelMissing)
+    }
+}
+
+impl<'u> Target<'u> {
+    /// Whether only the body says which model the request is for.
+    #[must_use]
+    pub const fn names_model_in_body(&self) -> bool {
+        matches!(self.route.model, ModelPlace::Body(_))
+    }
+
+    /// The target with the model that the body names, or as it is where the path names it.
+    ///
+    /// # Errors
+    /// `model_missing`; `model_mismatch` for a body that names another model, or an operation of
+    /// another model, project or location than the path.
+    pub fn with_body(mut self, body: &'u Body) -> Result<Self, Reason> {
+        if let ModelPlace::Body(member) = self.route.model {
+            let text = match member {
+                "model" => body.model.as_deref(),
+                "baseModel" => body.base_model.as_deref(),
+                _ => None,
+            };
+            let text = text.filter(|text| !text.is_empty()).ok_or(Reason::ModelMissing)?;
+            self.model = Some(Model::parse(text, &self)?);
+        } else if body.model.iter().chain(&body.batched_models).any(|text| !self.is_for(text)) {
+            return Err(Reason::ModelMismatch);
+        }
+        match &body.operation_name {
+            Some(operation) if !self.owns(operation) => Err(Reason::ModelMismatch),
+            _ => Ok(self),
+        }
+    }
+
+    /// Whether `text` names the model in the path, or none. A served model's container may be told
+    /// the endpoint's bare name.
+    fn is_for(&self, text: &str) -> bool {
+        match self.model {
+            _ if text.is_empty() => true,
+            Some(model) if model.publisher == "endpoints" && text == model.name => true,
+            Some(model) => Model::parse(text, self) == Ok(model),
+            None => false,
+        }
+    }
+
+    /// Whether an operation is one of the resource in the path.
+    fn owns(&self, operation: &str) -> bool {
+        let mut path = String::new();
+        self.write_to(&mut path);
+        let resource = path.split(['?', ':']).next().unwrap_or_default();
+        let resource = resource.strip_prefix('/').and_then(|path| path.split_once('/'));
+        resource
+            .and_then(|(_, resource)| operation.strip_prefix(resource)?.strip_prefix("/operations/"))
+            .is_some_and(|id| Variable::Id.fits(id))
+    }
+}

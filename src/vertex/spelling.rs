@@ -1,0 +1,34 @@
+//! One spelling a path. How Google's front end reads other spellings is not documented, so none
+//! is let through.
+
+use std::borrow::Cow;
+
+use crate::error::Reason;
+
+/// The path with `@` for `%40`, the one escape that client libraries write: in a model's version.
+#[must_use]
+pub fn respell(url: &str) -> Cow<'_, str> {
+    let (path, rest) = url.split_at(url.find('?').unwrap_or(url.len()));
+    match path.contains("%40") {
+        true => Cow::Owned(path.replace("%40", "@") + rest),
+        false => Cow::Borrowed(url),
+    }
+}
+
+/// Refuses what is encoded, empty or dot segments, path parameters.
+pub(super) fn check(path: &str) -> Result<(), Reason> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'@');
+    let rest = path.strip_prefix('/').ok_or(Reason::UrlNotCanonical)?;
+    let (mut length, mut only_dots) = (0_usize, true);
+    for byte in rest.bytes().chain([b'/']) {
+        match byte {
+            b'/' if length == 0 || (only_dots && length <= 2) => {
+                return Err(Reason::UrlNotCanonical);
+            }
+            b'/' => (length, only_dots) = (0, true),
+            _ if plain(byte) => (length, only_dots) = (length + 1, only_dots && byte == b'.'),
+            _ => return Err(Reason::UrlNotCanonical),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! What a body asks for, in every dialect and spelling; and what is no strict JSON.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use haproxy_vertex::error::Reason;
+use haproxy_vertex::vertex::{Body, Model, Target};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn scan(body: &Value) -> Body {
+    Body::scan(body.to_string().as_bytes()).unwrap_or_else(|e| panic!("{}: {body}", e.code()))
+}
+
+fn text(body: &str) -> Result<Body, Reason> {
+    Body::scan(body.as_bytes())
+}
+
+#[test]
+fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {
+    for body in [
+        json!({}),
+        json!({ "contents": [{ "role": "user", "parts": [{ "text": "see gs://b/x and https://x" }] }] }),
+        json!({ "contents": [], "tools": [{ "functionDeclarations": [{ "name": "f",
+            "parameters": { "type": "object", "properties": {
+                "url": { "type": "string" }, "tools": {}, "cachedContent": "x" } } }] }] }),
+        json!({ "contents": [{ "parts": [
+            { "functionCall": { "name": "f", "args": { "fileUri": "gs://b/x", "tools": [{}] } } },
+            { "functionResponse": { "name": "f", "response": { "uri": "https://x" } } } ] }] }),
+        json!({ "generationConfig": { "responseSchema": { "properties": { "uri": { "type": "string" } } },
+            "response_json_schema": { "tools": [1] } }, "labels": { "tools": "x" } }),
+        json!({ "messages": [], "tools": [{ "type": "function", "function": { "name": "f",
+            "description": "d", "parameters": { "url": "x" }, "strict": true } }] }),
+        json!({ "messages": [{ "role": "assistant", "content": [
+            { "type": "tool_use", "id": "1", "name": "f", "input": { "url": "https://x" } } ] }],
+            "tools": [{ "name": "f", "input_schema": { "url": "x" }, "cache_control": {} },
+                      { "type": "custom", "name": "g", "input_schema": {} }] }),
+        json!({ "messages": [{ "role": "user", "content": [
+            { "type": "image_url", "image_url": { "url": "data:image/png;base64,AA==" } } ] }] }),
+        json!({ "contents": [{ "parts": [{ "inlineData": { "mimeType": "image/png", "data": "AA==" } }] }] }),
+        json!({ "cachedContent": null, "model": null, "tools": null }),
+    ] {
+        assert_eq!(scan(&body), Body::default(), "{body}");
+    }
+}
+
+#[test]
+fn tools_are_named_whatever_the_dialect() {
+    for (body, tools) in [
+        (json!({ "tools": [{ "googleSearch": {} }] }), vec!["googleSearch"]),
+        (json!({ "tools": [{ "google_search": {} }, { "codeExecution": {} }] }),
+            vec!["google_search", "codeExecution"]),
+        (json!({ "tools": [{ "functionDeclarations": [], "urlContext": {} }] }), vec!["urlContext"]),
+        (json!({ "tools": [{ "neverHeardOf": { "x": 1 } }] }), vec!["neverHeardOf"]),
+        (json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search", "max_uses": 5 }] }),
+            vec!["web_search_20250305"]),
+        (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googleSearch"]),
+        (json!({ "tools": [{ "type": "web_search", "googleSearch": {} }] }),
+            vec!["web_search", "googleSearch"]),
+        (json!({ "web_search_options": {} }), vec!["web_search_options"]),
+        (json!({ "mcp_servers": [{ "name": "m" }] }), vec!["mcp_servers"]),
+        (json!({ "extra_body": { "google": { "tools": [{ "googleSearch": {} }] } } }),
+            vec!["googleSearch"]),
+        (json!({ "serviceAccount": "x@y" }), vec!["serviceAccount"]),
+    ] {
+        assert_eq!(scan(&body).tools, tools, "{body}");
+    }
+    let nested = json!({ "tools": [{ "retrieval": { "vertexAiSearch": { "engine": "gs" },
+        "x": { "dataUri": "gs://b/x" } } }] });
+    assert_eq!(scan(&nested).file_uris, ["gs://b/x"]);
+}
+
+#[test]
+fn what_google_reads_and_writes_is_found() {
+    for (body, reads) in [
+        (json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": "gs://b/x" } }] }] }), "gs://b/x"),
+        (json!({ "contents": [{ "parts": [{ "file_data": { "file_uri": "gs://b/x" } }] }] }), "gs://b/x"),
+        (json!({ "system_instruction": { "parts": [{ "fileData": { "fileUri": "gs://b/x" } }] } }), "gs://b/x"),
+        (json!({ "contents": [{ "parts": [{ "functionResponse": { "response": {}, "parts": [
+            { "fileData": { "fileUri": "https://h/x" } } ] } }] }] }), "https://h/x"),
+        (json!({ "messages": [{ "content": [{ "image_url": { "url": "gs://b/x" } }] }] }), "gs://b/x"),
+        (json!({ "input": [{ "content": [{ "type": "input_image", "image_url": "https://h/x" }] }] }), "https://h/x"),
+        (json!({ "messages": [{ "content": [{ "type": "image", "source": { "type": "url", "url": "https://h/x" } }] }] }), "https://h/x"),
+        (json!({ "messages": [{ "content": [{ "type": "tool_result", "content": [
+            { "type": "document", "source": { "type": "file", "file_id": "file_1" } } ] }] }] }), "file_1"),
+        (json!({ "instances": [{ "image": { "gcsUri": "gs://b/x" } }] }), "gs://b/x"),
+        (json!({ "inputConfig": { "gcsSource": { "uris": ["gs://b/x"] } } }), "gs://b/x"),
+        (json!({ "supervisedTuningSpec": { "trainingDatasetUri": "gs://b/x" } }), "gs://b/x"),
+    ] {
+        assert_eq!(scan(&body), Body { file_uris: vec![reads.to_owned()], ..Body::default() }, "{body}");
+    }
+    for body in [
+        json!({ "parameters": { "storageUri": "gs://b/x" } }),
+        json!({ "parameters": { "storage_uri": "gs://b/x" } }),
+        json!({ "outputConfig": { "gcsDestination": { "outputUriPrefix": "gs://b/x" } } }),
+        json!({ "outputConfig": { "bigqueryDestination": { "outputUri": "gs://b/x" } } }),
+        json!({ "output_config": { "x": { "uri": "gs://b/x" } } }),
+    ] {
+        let writes = Body { output_uris: vec!["gs://b/x".to_owned()], ..Body::default() };
+        assert_eq!(scan(&body), writes, "{body}");
+    }
+}
+
+#[test]
+fn stored_state_and_templates_are_found() {
+    for body in [
+        json!({ "cachedContent": "s" }),
+        json!({ "cached_content": "s" }),
+        json!({ "extra_body": { "google": { "cached_content": "s" } } }),
+        json!({ "previous_response_id": "s" }),
+        json!({ "conversation": { "id": "s" } }),
+        json!({ "container": { "skills": [{ "skill_id": "s" }] } }),
+    ] {
+        let named = Body { cached_contents: vec!["s".to_owned()], ..Body::default() };
+        assert_eq!(scan(&body), named, "{body}");
+    }
+    let armor = json!({ "modelArmorConfig": { "promptTemplateName": "p", "responseTemplateName": "r" } });
+    assert_eq!(scan(&armor).model_armor_templates, ["p", "r"]);
+}
+
+#[test]
+fn the_largest_limit_on_output_counts() {
+    for (body, limit) in [
+        (json!({ "generationConfig": { "maxOutputTokens": 100 } }), Some(100)),
+        (json!({ "generation_config": { "max_output_tokens": 100 } }), Some(100)),
+        (json!({ "generationConfig": { "maxOutputTokens": "100" } }), Some(100)),
+        (json!({ "generationConfig": { "maxOutputTokens": 100.0 } }), Some(100)),
+        (json!({ "generationConfig": { "maxOutputTokens": 100.5 } }), Some(u64::MAX)),
+        (json!({ "generationConfig": { "maxOutputTokens": -1 } }), Some(u64::MAX)),
+        (json!({ "generationConfig": { "maxOutputTokens": "1e9" } }), Some(u64::MAX)),
+        (json!({ "generationConfig": { "maxOutputTokens": true } }), Some(u64::MAX)),
+        (json!({ "generationConfig": { "maxOutputTokens": null } }), None),
+        (json!({ "max_tokens": 5, "max_completion_tokens": 7 }), Some(7)),
+        (json!({ "max_output_tokens": 7 }), Some(7)),
+        (json!({ "parameters": { "maxOutputTokens": 7 } }), Some(7)),
+        (json!({ "contents": [{ "maxOutputTokens": 7 }] }), None),
+    ] {
+        assert_eq!(scan(&body).max_output_tokens, limit, "{body}");
+    }
+}
+
+#[test]
+fn what_is_not_strict_json_is_refused_and_its_twin_is_read() {
+    assert!(text(r#" {"a":1,"b":{"a":1},"c":[{"a":1},{"a":1}]} "#).is_ok());
+    for crooked in [
+        "",
+        " ",
+        "null",
+        "[]",
+        "\"x\"",
+        "1",
+        "true",
+        r#"{"a":1,"a":1}"#,
+        r#"{"a":1,"\u0061":1}"#,
+        r#"{"x":{"args":{"a":1,"a":2}}}"#,
+        r#"{"fileUri":"a","file_uri":"b"}"#,
+        r#"{"model":"a","Model":"b"}"#,
+        r#"{"model":1}"#,
+        r#"{"model":["a"]}"#,
+        r#"{"model":{"a":1}}"#,
+        r#"{"generationConfig":{"maxOutputTokens":[1]}}"#,
+        "{\"a\":1} x",
+        "{\"a\":1}{}",
+        "{\"a\":1}\0",
+        "\u{feff}{\"a\":1}",
+        r#"{"a":1,}"#,
+        r#"{a:1}"#,
+        r#"{'a':1}"#,
+        r#"{"a":NaN}"#,
+        r#"{"a":01}"#,
+        r#"{"a":"\ud800"}"#,
+        "{\"a\":\"\n\"}",
+        "{\"a\":1 /* x */}",
+    ] {
+        assert_eq!(text(crooked), Err(Reason::BodyNotJson), "{crooked}");
+    }
+    assert_eq!(Body::scan(b"{\"a\":\"\xff\"}"), Err(Reason::BodyNotJson));
+    assert_eq!(Body::scan("{\"a\":1}".encode_utf16().map(|c| c as u8).collect::<Vec<_>>().as_slice()), Ok(Body::default()));
+    let deep = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
+    assert!(text(&deep(100)).is_ok());
+    assert_eq!(text(&deep(200)), Err(Reason::BodyNotJson));
+    let wide = |twice: bool| {
+        let names: Vec<_> = (0..5000).map(|index| format!("\"{index}\":0")).collect();
+        let again = if twice { ",\"4321\":0" } else { "" };
+        text(&format!("{{{}{again}}}", names.join(",")))
+    };
+    assert!(wide(false).is_ok());
+    assert_eq!(wide(true), Err(Reason::BodyNotJson));
+}
+
+const PLACE: &str = "/v1/projects/acme-ml/locations/us-central1";
+
+fn named(path: &str, body: &Value) -> Result<(String, String), Reason> {
+    let url = format!("{PLACE}{path}");
+    let body = scan(body);
+    let target = Target::parse("POST", &url).unwrap().with_body(&body)?;
+    let Model { publisher, name } = target.model.unwrap();
+    Ok((publisher.to_owned(), name.to_owned()))
+}
+
+#[test]
+fn the_model_in_a_body_is_read_in_every_form_that_clients_write() {
+    let chat = "/endpoints/openapi/chat/completions";
+    let count = "/publishers/anthropic/models/count-tokens:rawPredict";
+    let in_place = |rest: &str| format!("{}/{rest}", &PLACE[4..]);
+    for (path, model, expected) in [
+        (chat, "google/gemini-2.5-flash", Ok(("google", "gemini-2.5-flash"))),
+        (chat, "gemini-2.5-flash", Ok(("google", "gemini-2.5-flash"))),
+        (chat, "meta/llama-4@001", Ok(("meta", "llama-4@001"))),
+        (chat, "publishers/google/models/gemini-2.5-pro", Ok(("google", "gemini-2.5-pro"))),
+        (chat, &in_place("publishers/google/models/g"), Ok(("google", "g"))),
+        (chat, &in_place("endpoints/4711"), Ok(("endpoints", "4711"))),
+        (chat, "endpoints/4711", Ok(("endpoints", "4711"))),
+        (count, "claude-sonnet-4-5@20250929", Ok(("anthropic", "claude-sonnet-4-5@20250929"))),
+        (chat, "projects/other/locations/us-central1/publishers/google/models/g", Err(Reason::ModelMismatch)),
+        (chat, "projects/acme-ml/locations/global/publishers/google/models/g", Err(Reason::ModelMismatch)),
+        (chat, "", Err(Reason::ModelMissing)),
+        (chat, "a/b/c", Err(Reason::ModelMissing)),
+        (chat, "google/../x", Err(Reason::ModelMissing)),
+        (chat, "google/gemini%2d", Err(Reason::ModelMissing)),
+        (chat, "publishers/endpoints/models/4711", Err(Reason::ModelMissing)),
+        (chat, "Google/gemini", Err(Reason::ModelMissing)),
+        (chat, "google/gemini|x", Err(Reason::ModelMissing)),
+    ] {
+        let named = named(path, &json!({ "model": model }));
+        let expected = expected.map(|(publisher, name)| (publisher.to_owned(), name.to_owned()));
+        assert_eq!(named, expected, "{path} {model}");
+    }
+    assert_eq!(named(chat, &json!({})), Err(Reason::ModelMissing));
+    let tuning = json!({ "baseModel": "gemini-2.5-flash" });
+    assert_eq!(named("/tuningJobs", &tuning).unwrap().1, "gemini-2.5-flash");
+}
+
+#[test]
+fn a_body_that_names_another_model_than_the_path_is_refused() {
+    let path = "/publishers/google/models/gemini-2.5-flash:generateContent";
+    for (body, same) in [
+        (json!({}), true),
+        (json!({ "model": "gemini-2.5-flash" }), true),
+        (json!({ "model": "publishers/google/models/gemini-2.5-flash" }), true),
+        (json!({ "model": "google/gemini-2.5-flash" }), true),
+        (json!({ "model": "" }), true),
+        (json!({ "model": "gemini-2.5-pro" }), false),
+        (json!({ "model": "meta/gemini-2.5-flash" }), false),
+        (json!({ "mo\u{64}el": "gemini-2.5-pro" }), false),
+        (json!({ "Model": "gemini-2.5-pro" }), false),
+        (json!({ "requests": [{ "model": "gemini-2.5-flash" }] }), true),
+        (json!({ "requests": [{ "model": "gemini-2.5-flash" }, { "model": "x" }] }), false),
+    ] {
+        assert_eq!(named(path, &body).is_ok(), same, "{body}");
+    }
+    let served = "/endpoints/4711/chat/completions";
+    for (model, same) in [("", true), ("4711", true), ("endpoints/4711", true), ("4712", false), ("google/gemini", false)] {
+        assert_eq!(named(served, &json!({ "model": model })).is_ok(), same, "{model}");
+    }
+}
+
+#[test]
+fn an_operation_is_one_of_the_model_in_the_path() {
+    let path = "/publishers/google/models/veo-3:fetchPredictOperation";
+    let operation = format!("{}/publishers/google/models/veo-3/operations/77", &PLACE[4..]);
+    let ask = |name: &str| named(path, &json!({ "operationName": name }));
+    assert!(ask(&operation).is_ok());
+    for other in [
+        operation.replace("acme-ml", "acme-hr"),
+        operation.replace("us-central1", "global"),
+        operation.replace("veo-3", "veo-2"),
+        operation.replace("/77", "/77/x"),
+        operation.replace("/77", "/.."),
+        operation.replace("operations/77", "x"),
+        "77".to_owned(),
+        String::new(),
+    ] {
+        assert_eq!(ask(&other), Err(Reason::ModelMismatch), "{other}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Body::scan(&bytes);
+    }
+
+    #[test]
+    fn a_uri_is_found_wherever_it_stands_but_in_the_callers_own_data(
+        path in prop::collection::vec("[a-z]{1,6}|parts|contents|tools|messages|content", 0..6),
+        spelling in prop::sample::select(vec!["fileUri", "file_uri", "gcsUri", "url"]),
+    ) {
+        let free = path.iter().any(|name| name == "labels" || name == "metadata" || name.ends_with("schema"));
+        let body = path.iter().rev().fold(json!({ spelling: "gs://b/x" }), |inner, name| json!({ name: [inner] }));
+        let found = scan(&body);
+        let seen = found.file_uris.len() + found.tools.len() + found.output_uris.len() + found.cached_contents.len();
+        prop_assert!(free || seen > 0, "{}", body);
+    }
+}
