@@ -60,6 +60,11 @@ test-matrix: test-setup build-all standin $(PYTHON) ## The end-to-end tests on H
 header: $(TOOLS)/cbindgen ## Write include/haproxy_vertex.h anew
 	$(TOOLS)/cbindgen -q --config cbindgen.toml --output include/haproxy_vertex.h .
 
+routes: ## Write src/vertex/routes.txt anew from Google's current discovery documents
+	python3 -m venv target/discovery
+	target/discovery/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps google-api-python-client
+	packaging/routes target/discovery/lib/python3*/site-packages/googleapiclient/discovery_cache/documents
+
 lint: ## Format, lints, licences, header drift, Lua, shell
 	@packaging/setup run lint
 	packaging/lint
@@ -94,4 +99,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 standin demo test test-setup test-core test-c \
-	test-matrix header lint lint-tools bench install clean
+	test-matrix header routes lint lint-tools bench install clean

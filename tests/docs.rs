@@ -187,9 +187,13 @@ fn every_target_of_the_makefile_says_what_it_is_for() {
 
 #[test]
 fn every_link_of_the_documents_leads_somewhere() {
-    for document in
-        ["README.md", "docs/configuration.md", "docs/operations.md", "docs/reference.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/configuration.md",
+        "docs/operations.md",
+        "docs/reference.md",
+        "docs/routes.md",
+    ] {
         let folder = Path::new(document).parent().unwrap();
         for link in words_after(&read(document), "](", |c| c != ')') {
             let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
