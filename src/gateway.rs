@@ -7,6 +7,7 @@ mod load;
 mod peer;
 mod request;
 mod session;
+mod steps;
 mod verdict;
 mod waiting;
 
@@ -27,6 +28,8 @@ use request::{Payload, Request};
 use session::{Session, Sessions};
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
+
+pub use steps::{Passage, Step, Variables};
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,53 +88,70 @@ impl Gateway {
         &self,
         request: &[u8],
         now: Now,
-        (since, patience): (Monotonic, Patience),
+        within: (Monotonic, Patience),
     ) -> String {
-        let internal = || Verdict::Deny(Reason::Internal).render(&Facts::default(), &self.accepted);
+        let render =
+            |verdict: Verdict<'_>, facts: &Facts<'_>| verdict.render(facts, &self.accepted);
+        self.judge(request, None, now, within, render)
+    }
+
+    /// Comes to a verdict and hands it, with what it rests on, to `take`. A caller who is `known`
+    /// brings no token any more.
+    fn judge<T>(
+        &self,
+        request: &[u8],
+        known: Option<&Arc<Session>>,
+        now: Now,
+        (since, patience): (Monotonic, Patience),
+        take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
+    ) -> T {
         let Ok((head, body)) = request::split(request) else {
-            return internal();
+            return take(Verdict::Deny(Reason::Internal), &Facts::default());
         };
         let Ok(request) = Request::parse(&head, body) else {
-            return internal();
+            return take(Verdict::Deny(Reason::Internal), &Facts::default());
         };
         let mut facts = Facts { request: Some(&request), ..Facts::default() };
-        let session = match self.session(&request, now, since) {
+        let session = match known {
+            Some(session) => Ok(Arc::clone(session)),
+            None => self.session(&request, now, since),
+        };
+        let session = match session {
             Ok(session) => session,
-            Err(verdict) => return verdict.within(patience).render(&facts, &self.accepted),
+            Err(verdict) => return take(verdict.within(patience), &facts),
         };
         facts.session = Some(&session);
-        let deny = |reason, facts: &Facts<'_>| Verdict::Deny(reason).render(facts, &self.accepted);
         let url = match request.origin_url() {
             Ok(url) => url,
-            Err(reason) => return deny(reason, &facts),
+            Err(reason) => return take(Verdict::Deny(reason), &facts),
         };
         let target = match Target::parse(request.method, &url) {
             Ok(target) => target,
-            Err(reason) => return deny(reason, &facts),
+            Err(reason) => return take(Verdict::Deny(reason), &facts),
         };
         facts.target = Some(&target);
         if let Some(reason) = request.forbidden_header() {
-            return deny(reason, &facts);
+            return take(Verdict::Deny(reason), &facts);
         }
         let verdict = match Self::first_look(&request, &target) {
             Ok(contents) => self.authorize(&session, &target, contents, &mut facts, now),
             Err(verdict) => verdict,
         };
         if !matches!(verdict, Verdict::NeedsBody) {
-            return verdict.within(patience).render(&facts, &self.accepted);
+            return take(verdict.within(patience), &facts);
         }
         let body = match Self::read(&request) {
             Ok(body) => body,
-            Err(verdict) => return verdict.render(&facts, &self.accepted),
+            Err(verdict) => return take(verdict, &facts),
         };
         let target = match target.clone().with_body(&body) {
             Ok(target) => target,
-            Err(reason) => return deny(reason, &facts),
+            Err(reason) => return take(Verdict::Deny(reason), &facts),
         };
         let mut facts = Facts { target: Some(&target), ..facts };
         let contents = contents(&body, request.content_length());
         let verdict = self.authorize(&session, &target, Some(contents), &mut facts, now);
-        verdict.within(patience).render(&facts, &self.accepted)
+        take(verdict.within(patience), &facts)
     }
 
     /// What is known of the contents before any body is read.

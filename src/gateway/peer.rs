@@ -44,9 +44,11 @@ impl PeerLine {
 }
 
 fn text_of_hex(hex: &str) -> Option<String> {
-    let digits = hex.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> =
-        digits.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+    let byte = |pair: &[u8]| match pair {
+        [_, _] => u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok(),
+        _ => None,
+    };
+    let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
     String::from_utf8(bytes?).ok()
 }
 

@@ -1,0 +1,203 @@
+//! The decision in three steps, for rules that look at it in between: who asks (verify), whether
+//! that is allowed (authorize), and as whom it goes on (sign). What one step found, the next one
+//! takes from the passage, which no rule can reach.
+
+use std::sync::Arc;
+
+use crate::error::Reason;
+use crate::gateway::audit::Facts;
+use crate::gateway::request::{self, Request};
+use crate::gateway::session::Session;
+use crate::gateway::verdict::Verdict;
+use crate::gateway::{Gateway, Patience};
+use crate::time::{Monotonic, Now};
+
+/// What a step tells, by the names of the variables below `txn.vertex`.
+pub type Variables = Vec<(&'static str, String)>;
+
+/// How far one request has come.
+#[derive(Clone, Debug)]
+pub struct Passage {
+    session: Arc<Session>,
+    grant: Option<Grant>,
+}
+
+#[derive(Clone, Debug)]
+struct Grant {
+    handle: String,
+    host: String,
+    uri: String,
+    location: String,
+}
+
+/// What leaves in place of what came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The value of the `Authorization` header.
+    pub authorization: Arc<str>,
+    /// Google's host, and path and query; nothing for a credential that is used without a role.
+    pub target: Option<(String, String)>,
+}
+
+/// The end of a step.
+#[derive(Clone, Debug)]
+pub enum Step<T> {
+    /// It is to be asked again later.
+    Wait,
+    /// It is to be asked again with more of the request: `peer` or `body`.
+    Needs(&'static str),
+    /// No.
+    Refused(Variables),
+    /// Yes.
+    Done(T, Variables),
+}
+
+impl Gateway {
+    /// Who asks. A request that has to wait holds a ticket.
+    #[must_use]
+    pub fn verify(&self, request: &[u8], ticket: u64, now: Now) -> Step<Passage> {
+        self.step_within(ticket, now, |(since, patience)| {
+            let Ok((head, body)) = request::split(request) else {
+                return self.refused(Reason::Internal, &Facts::default());
+            };
+            let Ok(request) = Request::parse(&head, body) else {
+                return self.refused(Reason::Internal, &Facts::default());
+            };
+            match self.session(&request, now, since) {
+                Ok(session) => {
+                    let told = vec![
+                        ("issuer", issuer_and_subject(&session).0.to_owned()),
+                        ("subject", issuer_and_subject(&session).1.to_owned()),
+                        ("principal", session.principal.to_string()),
+                    ];
+                    Step::Done(Passage { session, grant: None }, told)
+                }
+                Err(verdict) => {
+                    let facts = Facts { request: Some(&request), ..Facts::default() };
+                    self.step(verdict.within(patience), &facts)
+                }
+            }
+        })
+    }
+
+    /// Whether a verified caller may do what the request asks for.
+    #[must_use]
+    pub fn permit(
+        &self,
+        passage: &Passage,
+        request: &[u8],
+        ticket: u64,
+        now: Now,
+    ) -> Step<Passage> {
+        self.step_within(ticket, now, |within| {
+            let known = Some(&passage.session);
+            self.judge(request, known, now, within, |verdict, facts| {
+                let Verdict::Allow { target, host, handle } = verdict else {
+                    return self.step(verdict, facts);
+                };
+                let grant = Grant {
+                    handle: handle.to_owned(),
+                    host: host.to_owned(),
+                    uri: target.to_string(),
+                    location: target.location.to_owned(),
+                };
+                let session = Arc::clone(&passage.session);
+                Step::Done(Passage { session, grant: Some(grant) }, granted(verdict, facts))
+            })
+        })
+    }
+
+    /// Google's credential for a request: that of its role, or the one called `name`. Without a
+    /// role only a credential that the configuration gives away so.
+    #[must_use]
+    pub fn sign(&self, passage: Option<&Passage>, name: &str, now: Now) -> Step<Signed> {
+        let grant = passage.and_then(|passage| passage.grant.as_ref());
+        let handle = match (name, grant) {
+            ("role", Some(grant)) => Some(grant.handle.as_str()),
+            (name, grant) => {
+                let location = grant.map(|grant| grant.location.as_str());
+                let slot = self.bearers.named(name, location);
+                slot.filter(|(credential, _)| grant.is_some() || credential.without_role)
+                    .map(|(_, slot)| slot.handle())
+            }
+        };
+        let Some(handle) = handle else {
+            return self.refused(Reason::RoleNone, &Facts::default());
+        };
+        match self.bearers.header(handle, now) {
+            Some(authorization) => {
+                let target = grant.map(|grant| (grant.host.clone(), grant.uri.clone()));
+                Step::Done(Signed { authorization, target }, Vec::new())
+            }
+            None => self.refused(Reason::CredentialUnavailable, &Facts::default()),
+        }
+    }
+
+    /// Runs a step for the request with this ticket, and takes the ticket back at its end.
+    fn step_within<T>(
+        &self,
+        ticket: u64,
+        now: Now,
+        step: impl FnOnce((Monotonic, Patience)) -> Step<T>,
+    ) -> Step<T> {
+        let Some(within) = self.waiting.news(ticket, self.learnt(), now.mono) else {
+            return Step::Wait;
+        };
+        let done = step(within);
+        match &done {
+            Step::Wait => {}
+            Step::Needs(_) => self.waiting.again(ticket),
+            Step::Refused(_) | Step::Done(..) => self.waiting.end(ticket),
+        }
+        done
+    }
+
+    fn step<T>(&self, verdict: Verdict<'_>, facts: &Facts<'_>) -> Step<T> {
+        match verdict {
+            Verdict::Wait(_) => Step::Wait,
+            Verdict::NeedsPeer => Step::Needs("peer"),
+            Verdict::NeedsBody => Step::Needs("body"),
+            Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Allow { .. } => {
+                let text = verdict.render(facts, &self.accepted);
+                let field = |n: usize| text.split('|').nth(n).unwrap_or_default().to_owned();
+                Step::Refused(vec![
+                    ("decision", field(0)),
+                    ("status", field(1)),
+                    ("reason", field(2)),
+                    ("message", verdict.message(&self.accepted)),
+                    ("error", field(5)),
+                    ("audit", field(6)),
+                ])
+            }
+        }
+    }
+
+    fn refused<T>(&self, reason: Reason, facts: &Facts<'_>) -> Step<T> {
+        self.step(Verdict::Deny(reason), facts)
+    }
+}
+
+fn granted(verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
+    let text = verdict.render(facts, "");
+    let target = facts.target;
+    let model = target.and_then(|target| target.model);
+    let told = [
+        ("decision", Some("allow")),
+        ("reason", Some("ok")),
+        ("role", facts.role.map(|role| role.name.as_str())),
+        ("credential", facts.credential.map(|credential| credential.name.as_str())),
+        ("google_identity", facts.credential.and_then(|credential| credential.google_identity())),
+        ("project", target.and_then(|target| target.project)),
+        ("location", target.map(|target| target.location)),
+        ("publisher", model.map(|model| model.publisher)),
+        ("model", model.map(|model| model.name)),
+        ("method", target.map(|target| target.route.method.as_str())),
+        ("audit", text.split('|').next_back()),
+    ];
+    told.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))).collect()
+}
+
+/// The two parts of a principal as the log writes it; an issuer's name holds no colon.
+fn issuer_and_subject(session: &Session) -> (&str, &str) {
+    session.principal.split_once(':').unwrap_or_default()
+}
