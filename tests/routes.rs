@@ -424,4 +424,11 @@ fn the_generator_fails_where_a_route_is_gone_or_the_table_is_another() {
     });
     let (output, said) = check(&moved);
     assert!(!output.status.success() && said.contains("make routes"), "{said}");
+
+    let unlisted = routes().into_iter().find(|route| !route.in_discovery()).unwrap();
+    let found = lists("routes-with-one-unlisted", |version, lines| {
+        lines.push(format!("{} /{version}{} -> Answer", unlisted.http, unlisted.path));
+    });
+    let (output, said) = check(&found);
+    assert!(!output.status.success() && said.contains("a document has it now"), "{said}");
 }
