@@ -2,6 +2,7 @@
 local native = require("haproxy_vertex")
 local fetch = require("vertex.fetch")
 local show = require("vertex.show")
+local steps = require("vertex.steps")
 local wait = require("vertex.wait")
 
 local file = os.getenv("VERTEX_CONFIG") or "/etc/haproxy/vertex.json"
@@ -16,6 +17,10 @@ core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", native.bearer)
 core.register_converters("vertex_says", native.says)
 core.register_action("vertex_wait", { "http-req" }, wait.run, 0)
+core.register_action("vertex", { "http-req" }, steps.all, 0)
+core.register_action("vertex-verify", { "http-req" }, steps.verify, 0)
+core.register_action("vertex-authorize", { "http-req" }, steps.authorize, 0)
+core.register_action("vertex-sign", { "http-req" }, steps.sign, 1)
 core.register_cli({ "vertex", "show", "keys", "json" }, "vertex show keys json : print public keys", show.keys)
 
 core.register_init(function()

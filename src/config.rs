@@ -84,10 +84,18 @@ impl Config {
     pub fn check_backends(
         &self,
         backends: &[String],
-        location: &str,
+        location: Option<&str>,
         fetch: &str,
     ) -> Result<(), ConfigError> {
         backends::check(self, backends, location, fetch)
+    }
+
+    /// The locations that roles name.
+    ///
+    /// # Errors
+    /// A role for every location.
+    pub fn named_locations(&self) -> Result<Vec<String>, ConfigError> {
+        backends::named_locations(self)
     }
 }
 

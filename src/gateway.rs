@@ -29,7 +29,7 @@ use session::{Session, Sessions};
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
 
-pub use steps::{Passage, Step, Variables};
+pub use steps::{Passage, Signed, Step, Variables};
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,9 +72,8 @@ impl Gateway {
     /// The verdict on a request that waits; nothing while it has to wait on.
     #[must_use]
     pub fn resume(&self, request: &[u8], ticket: u64, now: Now) -> Option<String> {
-        let learnt = self.learnt.load(Ordering::Acquire);
-        let patience = self.waiting.news(ticket, learnt, now.mono)?;
-        let verdict = self.decide_within(request, now, patience);
+        let within = self.waiting.news(ticket, self.learnt(), now.mono)?;
+        let verdict = self.decide_within(request, now, within);
         match verdict.split('|').next() {
             Some("wait") => return None,
             // It comes back with what is missing.
@@ -84,12 +83,11 @@ impl Gateway {
         Some(verdict)
     }
 
-    fn decide_within(
-        &self,
-        request: &[u8],
-        now: Now,
-        within: (Monotonic, Patience),
-    ) -> String {
+    fn learnt(&self) -> u64 {
+        self.learnt.load(Ordering::Acquire)
+    }
+
+    fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
         let render =
             |verdict: Verdict<'_>, facts: &Facts<'_>| verdict.render(facts, &self.accepted);
         self.judge(request, None, now, within, render)
@@ -175,9 +173,7 @@ impl Gateway {
             Payload::Whole(_) if !request.is_json() => Err(Verdict::Deny(Reason::BodyNotJson)),
             Payload::Whole(bytes) => Body::scan(bytes).map_err(Verdict::Deny),
             Payload::Unread => Err(Verdict::NeedsBody),
-            Payload::Unreadable | Payload::Empty => {
-                Err(Verdict::Deny(Reason::BodyTooLargeToCheck))
-            }
+            Payload::Unreadable | Payload::Empty => Err(Verdict::Deny(Reason::BodyTooLargeToCheck)),
         }
     }
 

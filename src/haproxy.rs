@@ -12,6 +12,9 @@ const DEFAULT_MAXREWRITE: usize = 1_024;
 /// The variable of the rule set that bounds what an issuer may send.
 const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 
+/// The variable by which the rule set tells its version.
+const RULES: &str = "VERTEX_RULES";
+
 /// HAProxy as far as a configuration depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Haproxy {
@@ -25,6 +28,8 @@ pub struct Haproxy {
     pub maxrewrite: usize,
     /// The largest document that the rule set lets an issuer send, in bytes.
     pub fetch_max: usize,
+    /// Whether it runs without the packaged rule set: rules of the operator's own call the actions.
+    pub is_bare: bool,
 }
 
 /// The files and folders that a command line of HAProxy's names with `-f` and after `--`.
@@ -50,6 +55,7 @@ impl Haproxy {
             bufsize: DEFAULT_BUFSIZE,
             maxrewrite: DEFAULT_MAXREWRITE,
             fetch_max: 0,
+            is_bare: false,
         };
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
@@ -84,6 +90,7 @@ impl Haproxy {
             }
         }
         let fetch_max = environment(FETCH_MAX).or_else(|| set.get(FETCH_MAX).cloned());
+        haproxy.is_bare = environment(RULES).is_none() && !set.contains_key(RULES);
         haproxy.fetch_max = fetch_max.and_then(|value| value.parse().ok()).unwrap_or(0);
         haproxy
     }

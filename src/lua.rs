@@ -4,12 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use mlua::{Lua, LuaString, Result, Table};
+use mlua::{
+    IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result, Table,
+    UserData, UserDataRef,
+};
 use once_cell::sync::{Lazy, OnceCell};
 
 use crate::config::Config;
 use crate::error::{ConfigError, Reason};
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, Passage, Signed, Step};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::journal;
 use crate::oidc::{Answer, Reply};
@@ -50,6 +53,9 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
+    exports.set("verify", lua.create_function(verify)?)?;
+    exports.set("permit", lua.create_function(permit)?)?;
+    exports.set("sign", lua.create_function(sign)?)?;
     exports.set("fetchers", lua.create_function(fetchers)?)?;
     exports.set("step", lua.create_function(step)?)?;
     exports.set("answer", lua.create_function(answer)?)?;
@@ -142,6 +148,75 @@ fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaSt
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
     let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
     header.map(|header| lua.create_string(header.as_bytes())).transpose()
+}
+
+/// A caller's way through the steps, held by Lua and not to be looked into.
+struct LuaPassage(Passage);
+
+impl UserData for LuaPassage {}
+
+/// What a step comes to: a word (`done`, `refused`, `peer`, `body`; nothing is to wait), what it
+/// gives, and the variables it tells.
+type LuaStep<T> = (Option<&'static str>, Option<T>, Vec<(&'static str, String)>);
+
+fn told<T, L>(step: Step<T>, give: impl FnOnce(T) -> L) -> LuaStep<L> {
+    match step {
+        Step::Wait => (None, None, Vec::new()),
+        Step::Needs(more) => (Some(more), None, Vec::new()),
+        Step::Refused(variables) => (Some("refused"), None, variables),
+        Step::Done(given, variables) => (Some("done"), Some(give(given)), variables),
+    }
+}
+
+/// Variables as a table.
+fn answer_of<L: IntoLua>(lua: &Lua, (word, given, variables): LuaStep<L>) -> Result<LuaMultiValue> {
+    let table = lua.create_table()?;
+    for (name, value) in variables {
+        table.set(name, value)?;
+    }
+    (word, given, table).into_lua_multi(lua)
+}
+
+fn verify(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<LuaMultiValue> {
+    let step = match GATEWAY.get() {
+        Some(gateway) => gateway.verify(&request.as_bytes(), ticket, now()),
+        None => Step::Refused(Vec::new()),
+    };
+    answer_of(lua, told(step, LuaPassage))
+}
+
+fn permit(
+    lua: &Lua,
+    (passage, request, ticket): (Option<UserDataRef<LuaPassage>>, LuaString, u64),
+) -> Result<LuaMultiValue> {
+    let step = match (GATEWAY.get(), passage) {
+        (Some(gateway), Some(passage)) => {
+            gateway.permit(&passage.0, &request.as_bytes(), ticket, now())
+        }
+        _ => Step::Refused(Vec::new()),
+    };
+    answer_of(lua, told(step, LuaPassage))
+}
+
+fn sign(
+    lua: &Lua,
+    (passage, name): (Option<UserDataRef<LuaPassage>>, String),
+) -> Result<LuaMultiValue> {
+    let step = match GATEWAY.get() {
+        Some(gateway) => gateway.sign(passage.as_deref().map(|p| &p.0), &name, now()),
+        None => Step::Refused(Vec::new()),
+    };
+    let headers = |signed: Signed| -> Result<Table> {
+        let table = lua.create_table()?;
+        table.set("authorization", signed.authorization.as_ref())?;
+        if let Some((host, uri)) = signed.target {
+            table.set("host", host)?;
+            table.set("uri", uri)?;
+        }
+        Ok(table)
+    };
+    let (word, given, variables) = told(step, headers);
+    answer_of(lua, (word, given.transpose()?, variables))
 }
 
 /// A refusal's JSON in the dialect that is spoken at the path in `text`.

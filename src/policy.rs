@@ -17,23 +17,54 @@ pub struct Caller<'c> {
     pub claims: &'c crate::json::Json,
 }
 
-
 #[derive(Clone, Copy, Debug)]
-pub struct Certificate<'p> { pub subject: &'p str, pub sha256: &'p str }
+pub struct Certificate<'p> {
+    pub subject: &'p str,
+    pub sha256: &'p str,
+}
 #[derive(Clone, Copy, Debug)]
-pub struct Peer<'p> { pub address: Option<std::net::IpAddr>, pub certificate: Option<Certificate<'p>> }
+pub struct Peer<'p> {
+    pub address: Option<std::net::IpAddr>,
+    pub certificate: Option<Certificate<'p>>,
+}
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Contents<'b> { pub size: u64, pub tools: &'b [String], pub file_uris: &'b [String], pub cached_contents: &'b [String],
-                          pub output_uris: &'b [String], pub model_armor_templates: &'b [String], pub max_output_tokens: Option<u64> }
+pub struct Contents<'b> {
+    pub size: u64,
+    pub tools: &'b [String],
+    pub file_uris: &'b [String],
+    pub cached_contents: &'b [String],
+    pub output_uris: &'b [String],
+    pub model_armor_templates: &'b [String],
+    pub max_output_tokens: Option<u64>,
+}
 #[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> { pub project: Option<&'a str>, pub location: &'a str, pub model: Option<(&'a str, &'a str)>,
-                     pub method: &'a str, pub wall: crate::time::UnixTime, pub peer: Option<&'a Peer<'a>>,
-                     pub contents: Option<&'a Contents<'a>> , pub size: Option<u64> }
+pub struct Ask<'a> {
+    pub project: Option<&'a str>,
+    pub location: &'a str,
+    pub model: Option<(&'a str, &'a str)>,
+    pub method: &'a str,
+    pub wall: crate::time::UnixTime,
+    pub peer: Option<&'a Peer<'a>>,
+    pub contents: Option<&'a Contents<'a>>,
+    pub size: Option<u64>,
+}
 #[derive(Clone, Copy, Debug)]
-pub enum Decision<'p> { Allow(&'p Role), RoleNone, BodyNotAllowed(Condition), NeedPeer, NeedContents }
+pub enum Decision<'p> {
+    Allow(&'p Role),
+    RoleNone,
+    BodyNotAllowed(Condition),
+    NeedPeer,
+    NeedContents,
+}
 #[derive(Clone, Copy, Debug)]
-pub enum Condition { Tools }
-impl Condition { pub fn name(self) -> &'static str { "tools" } }
+pub enum Condition {
+    Tools,
+}
+impl Condition {
+    pub fn name(self) -> &'static str {
+        "tools"
+    }
+}
 
 /// Whom a role is for.
 #[derive(Debug)]
@@ -103,7 +134,9 @@ impl May {
         any(&self.methods, ask.method)
             && any(&self.locations, ask.location)
             && ask.project.is_none_or(|p| any(&self.projects, p))
-            && ask.model.is_none_or(|(a,b)| self.models.iter().any(|pattern| pattern.matches_pair(a,b)))
+            && ask
+                .model
+                .is_none_or(|(a, b)| self.models.iter().any(|pattern| pattern.matches_pair(a, b)))
     }
 }
 
@@ -127,15 +160,22 @@ impl Policy {
     }
 
     pub fn roles_of(&self, caller: &Caller<'_>) -> Box<[u32]> {
-        self.roles.iter().zip(0..).filter(|(role,_)| role.who.matches(*caller)).map(|(_,i)| i).collect()
+        self.roles
+            .iter()
+            .zip(0..)
+            .filter(|(role, _)| role.who.matches(*caller))
+            .map(|(_, i)| i)
+            .collect()
     }
     pub fn decide(&self, candidates: &[u32], ask: &Ask<'_>) -> Decision<'_> {
         for i in candidates {
             let Some(role) = self.roles.get(usize::try_from(*i).unwrap_or(0)) else { continue };
             if role.may.allows(ask) {
-               let Some(c) = ask.contents else { return Decision::NeedContents };
-               if !c.tools.is_empty() { return Decision::BodyNotAllowed(Condition::Tools) }
-               return Decision::Allow(role);
+                let Some(c) = ask.contents else { return Decision::NeedContents };
+                if !c.tools.is_empty() {
+                    return Decision::BodyNotAllowed(Condition::Tools);
+                }
+                return Decision::Allow(role);
             }
         }
         Decision::RoleNone

@@ -61,8 +61,7 @@ impl<'u> Target<'u> {
         spelling::check(path)?;
         let (version, path) =
             path.strip_prefix('/').and_then(|p| p.split_once('/')).ok_or(Reason::RouteUnknown)?;
-        let (route, names) =
-            Route::find(http_method, version, path).ok_or(Reason::RouteUnknown)?;
+        let (route, names) = Route::find(http_method, version, path).ok_or(Reason::RouteUnknown)?;
         let mut target = Self {
             route,
             version,
@@ -81,7 +80,9 @@ impl<'u> Target<'u> {
                 Variable::Project => target.project = Some(name),
                 Variable::Location => target.location = name,
                 Variable::Publisher => publisher = name,
-                Variable::Model if publisher.is_empty() => {}
+                Variable::Model if publisher.is_empty() => {
+                    target.model = Some(Model { publisher: "models", name });
+                }
                 Variable::Model => target.model = Some(Model { publisher, name }),
                 Variable::Endpoint => target.model = Some(Model::endpoint(name)),
                 Variable::Id => {}

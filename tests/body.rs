@@ -46,19 +46,30 @@ fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {
 fn tools_are_named_whatever_the_dialect() {
     for (body, tools) in [
         (json!({ "tools": [{ "googleSearch": {} }] }), vec!["googleSearch"]),
-        (json!({ "tools": [{ "google_search": {} }, { "codeExecution": {} }] }),
-            vec!["google_search", "codeExecution"]),
-        (json!({ "tools": [{ "functionDeclarations": [], "urlContext": {} }] }), vec!["urlContext"]),
+        (
+            json!({ "tools": [{ "google_search": {} }, { "codeExecution": {} }] }),
+            vec!["google_search", "codeExecution"],
+        ),
+        (
+            json!({ "tools": [{ "functionDeclarations": [], "urlContext": {} }] }),
+            vec!["urlContext"],
+        ),
         (json!({ "tools": [{ "neverHeardOf": { "x": 1 } }] }), vec!["neverHeardOf"]),
-        (json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search", "max_uses": 5 }] }),
-            vec!["web_search_20250305"]),
+        (
+            json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search", "max_uses": 5 }] }),
+            vec!["web_search_20250305"],
+        ),
         (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googleSearch"]),
-        (json!({ "tools": [{ "type": "web_search", "googleSearch": {} }] }),
-            vec!["web_search", "googleSearch"]),
+        (
+            json!({ "tools": [{ "type": "web_search", "googleSearch": {} }] }),
+            vec!["web_search", "googleSearch"],
+        ),
         (json!({ "web_search_options": {} }), vec!["web_search_options"]),
         (json!({ "mcp_servers": [{ "name": "m" }] }), vec!["mcp_servers"]),
-        (json!({ "extra_body": { "google": { "tools": [{ "googleSearch": {} }] } } }),
-            vec!["googleSearch"]),
+        (
+            json!({ "extra_body": { "google": { "tools": [{ "googleSearch": {} }] } } }),
+            vec!["googleSearch"],
+        ),
         (json!({ "serviceAccount": "x@y" }), vec!["serviceAccount"]),
     ] {
         assert_eq!(scan(&body).tools, tools, "{body}");
@@ -71,21 +82,49 @@ fn tools_are_named_whatever_the_dialect() {
 #[test]
 fn what_google_reads_and_writes_is_found() {
     for (body, reads) in [
-        (json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": "gs://b/x" } }] }] }), "gs://b/x"),
-        (json!({ "contents": [{ "parts": [{ "file_data": { "file_uri": "gs://b/x" } }] }] }), "gs://b/x"),
-        (json!({ "system_instruction": { "parts": [{ "fileData": { "fileUri": "gs://b/x" } }] } }), "gs://b/x"),
-        (json!({ "contents": [{ "parts": [{ "functionResponse": { "response": {}, "parts": [
-            { "fileData": { "fileUri": "https://h/x" } } ] } }] }] }), "https://h/x"),
-        (json!({ "messages": [{ "content": [{ "image_url": { "url": "gs://b/x" } }] }] }), "gs://b/x"),
-        (json!({ "input": [{ "content": [{ "type": "input_image", "image_url": "https://h/x" }] }] }), "https://h/x"),
-        (json!({ "messages": [{ "content": [{ "type": "image", "source": { "type": "url", "url": "https://h/x" } }] }] }), "https://h/x"),
-        (json!({ "messages": [{ "content": [{ "type": "tool_result", "content": [
-            { "type": "document", "source": { "type": "file", "file_id": "file_1" } } ] }] }] }), "file_1"),
+        (
+            json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": "gs://b/x" } }] }] }),
+            "gs://b/x",
+        ),
+        (
+            json!({ "contents": [{ "parts": [{ "file_data": { "file_uri": "gs://b/x" } }] }] }),
+            "gs://b/x",
+        ),
+        (
+            json!({ "system_instruction": { "parts": [{ "fileData": { "fileUri": "gs://b/x" } }] } }),
+            "gs://b/x",
+        ),
+        (
+            json!({ "contents": [{ "parts": [{ "functionResponse": { "response": {}, "parts": [
+            { "fileData": { "fileUri": "https://h/x" } } ] } }] }] }),
+            "https://h/x",
+        ),
+        (
+            json!({ "messages": [{ "content": [{ "image_url": { "url": "gs://b/x" } }] }] }),
+            "gs://b/x",
+        ),
+        (
+            json!({ "input": [{ "content": [{ "type": "input_image", "image_url": "https://h/x" }] }] }),
+            "https://h/x",
+        ),
+        (
+            json!({ "messages": [{ "content": [{ "type": "image", "source": { "type": "url", "url": "https://h/x" } }] }] }),
+            "https://h/x",
+        ),
+        (
+            json!({ "messages": [{ "content": [{ "type": "tool_result", "content": [
+            { "type": "document", "source": { "type": "url", "url": "https://h/x" } } ] }] }] }),
+            "https://h/x",
+        ),
         (json!({ "instances": [{ "image": { "gcsUri": "gs://b/x" } }] }), "gs://b/x"),
         (json!({ "inputConfig": { "gcsSource": { "uris": ["gs://b/x"] } } }), "gs://b/x"),
         (json!({ "supervisedTuningSpec": { "trainingDatasetUri": "gs://b/x" } }), "gs://b/x"),
     ] {
-        assert_eq!(scan(&body), Body { file_uris: vec![reads.to_owned()], ..Body::default() }, "{body}");
+        assert_eq!(
+            scan(&body),
+            Body { file_uris: vec![reads.to_owned()], ..Body::default() },
+            "{body}"
+        );
     }
     for body in [
         json!({ "parameters": { "storageUri": "gs://b/x" } }),
@@ -107,12 +146,14 @@ fn stored_state_and_templates_are_found() {
         json!({ "extra_body": { "google": { "cached_content": "s" } } }),
         json!({ "previous_response_id": "s" }),
         json!({ "conversation": { "id": "s" } }),
+        json!({ "messages": [{ "content": [{ "source": { "type": "file", "file_id": "s" } }] }] }),
         json!({ "container": { "skills": [{ "skill_id": "s" }] } }),
     ] {
         let named = Body { cached_contents: vec!["s".to_owned()], ..Body::default() };
         assert_eq!(scan(&body), named, "{body}");
     }
-    let armor = json!({ "modelArmorConfig": { "promptTemplateName": "p", "responseTemplateName": "r" } });
+    let armor =
+        json!({ "modelArmorConfig": { "promptTemplateName": "p", "responseTemplateName": "r" } });
     assert_eq!(scan(&armor).model_armor_templates, ["p", "r"]);
 }
 
@@ -173,7 +214,10 @@ fn what_is_not_strict_json_is_refused_and_its_twin_is_read() {
         assert_eq!(text(crooked), Err(Reason::BodyNotJson), "{crooked}");
     }
     assert_eq!(Body::scan(b"{\"a\":\"\xff\"}"), Err(Reason::BodyNotJson));
-    assert_eq!(Body::scan("{\"a\":1}".encode_utf16().map(|c| c as u8).collect::<Vec<_>>().as_slice()), Ok(Body::default()));
+    assert_eq!(
+        Body::scan("{\"a\":1}".encode_utf16().map(|c| c as u8).collect::<Vec<_>>().as_slice()),
+        Ok(Body::default())
+    );
     let deep = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
     assert!(text(&deep(100)).is_ok());
     assert_eq!(text(&deep(200)), Err(Reason::BodyNotJson));
@@ -210,8 +254,16 @@ fn the_model_in_a_body_is_read_in_every_form_that_clients_write() {
         (chat, &in_place("endpoints/4711"), Ok(("endpoints", "4711"))),
         (chat, "endpoints/4711", Ok(("endpoints", "4711"))),
         (count, "claude-sonnet-4-5@20250929", Ok(("anthropic", "claude-sonnet-4-5@20250929"))),
-        (chat, "projects/other/locations/us-central1/publishers/google/models/g", Err(Reason::ModelMismatch)),
-        (chat, "projects/acme-ml/locations/global/publishers/google/models/g", Err(Reason::ModelMismatch)),
+        (
+            chat,
+            "projects/other/locations/us-central1/publishers/google/models/g",
+            Err(Reason::ModelMismatch),
+        ),
+        (
+            chat,
+            "projects/acme-ml/locations/global/publishers/google/models/g",
+            Err(Reason::ModelMismatch),
+        ),
         (chat, "", Err(Reason::ModelMissing)),
         (chat, "a/b/c", Err(Reason::ModelMissing)),
         (chat, "google/../x", Err(Reason::ModelMissing)),
@@ -248,7 +300,13 @@ fn a_body_that_names_another_model_than_the_path_is_refused() {
         assert_eq!(named(path, &body).is_ok(), same, "{body}");
     }
     let served = "/endpoints/4711/chat/completions";
-    for (model, same) in [("", true), ("4711", true), ("endpoints/4711", true), ("4712", false), ("google/gemini", false)] {
+    for (model, same) in [
+        ("", true),
+        ("4711", true),
+        ("endpoints/4711", true),
+        ("4712", false),
+        ("google/gemini", false),
+    ] {
         assert_eq!(named(served, &json!({ "model": model })).is_ok(), same, "{model}");
     }
 }

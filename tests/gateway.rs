@@ -89,7 +89,11 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         (Reason::LocationWithoutBackend, "location", url("us-central1", "europe-west4")),
         (Reason::BodyNotJson, "a name twice", good().body(r#"{"a":1,"\u0061":2}"#)),
         (Reason::BodyNotJson, "no content type", good().without("content-type")),
-        (Reason::BodyTooLargeToCheck, "cut", good().without("content-length").header("content-length", "999999")),
+        (
+            Reason::BodyTooLargeToCheck,
+            "cut",
+            good().without("content-length").header("content-length", "999999"),
+        ),
         (Reason::BodyTooLargeToCheck, "no length", good().bodiless()),
         (Reason::ModelMissing, "none", good().url(OPENAI_URL).body("{}")),
         (Reason::ModelMismatch, "another", good().body(r#"{"model":"google/gemini-2.5-pro"}"#)),

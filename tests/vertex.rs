@@ -44,7 +44,10 @@ fn a_target_has_the_parts_of_its_url() {
     let Target { version, project, location, .. } = target;
     assert_eq!((version, project, location), ("v1", Some("acme-ml"), "us-central1"));
     assert_eq!(target.model, Some(Model { publisher: "google", name: "gemini-2.5-flash" }));
-    assert_eq!((target.route.method.as_str(), &target.query), ("generateContent", &Query::default()));
+    assert_eq!(
+        (target.route.method.as_str(), &target.query),
+        ("generateContent", &Query::default())
+    );
     assert_eq!(host_of(target.location), "us-central1-aiplatform.googleapis.com");
 }
 

@@ -22,22 +22,22 @@ local function await_body(txn)
   end
 end
 
--- Calls `ask` with the request's text until it returns something else than a need for more.
+-- Calls `ask` with the request's text until it says something else than that it needs more or time.
 ---@param txn TXN
----@param ask fun(text: string, ticket: integer): string?
+---@param ask fun(text: string, ticket: integer): string?, any, any
 function M.settle(txn, ask)
   local ticket = native.start_waiting()
   local stage = "head"
   for poll = 1, POLLS do
-    local verdict = ask(request.text(txn, stage), ticket)
-    local need = verdict and verdict:match("^[^|]*")
+    local answer, given, told = ask(request.text(txn, stage), ticket)
+    local need = answer and answer:match("^[^|]*")
     if need == "body" then
       await_body(txn)
       stage = need
     elseif need == "peer" then
       stage = need
     elseif need then
-      return verdict
+      return answer, given, told
     else
       core.msleep(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
     end

@@ -1,6 +1,8 @@
 //! The backends that a configuration needs in HAProxy's own: one for each location that a role
 //! names, one for each host that keys are fetched from.
 
+use std::collections::BTreeSet;
+
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::oidc::KeySource;
@@ -9,13 +11,13 @@ use crate::vertex::host_of;
 pub(super) fn check(
     config: &Config,
     backends: &[String],
-    location_prefix: &str,
+    location_prefix: Option<&str>,
     fetch_prefix: &str,
 ) -> Result<(), ConfigError> {
     let is_there = |name: &str| backends.iter().any(|backend| backend == name);
     for (role_index, role) in config.roles.iter().enumerate() {
         for (index, pattern) in role.may.locations.iter().enumerate() {
-            let Some(location) = pattern.exact() else {
+            let (Some(location), Some(location_prefix)) = (pattern.exact(), location_prefix) else {
                 continue;
             };
             let name = format!("{location_prefix}{location}");
@@ -38,6 +40,22 @@ pub(super) fn check(
         }
     }
     Ok(())
+}
+
+/// The locations that roles name, where no backends tell which ones there are.
+pub(super) fn named_locations(config: &Config) -> Result<Vec<String>, ConfigError> {
+    let mut locations = BTreeSet::new();
+    for (role_index, role) in config.roles.iter().enumerate() {
+        for (index, pattern) in role.may.locations.iter().enumerate() {
+            let location = pattern.exact().ok_or_else(|| {
+                let problem = "without vertex.cfg no backends tell which locations there are: \
+                               name them one by one";
+                ConfigError::at(format!("/roles/{role_index}/may/locations/{index}"), problem)
+            })?;
+            locations.insert(location.to_owned());
+        }
+    }
+    Ok(locations.into_iter().collect())
 }
 
 fn missing(at: String, name: &str, defaults: &str, authority: &str) -> ConfigError {

@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Files, raw};
 use crate::error::ConfigError;
-use crate::google::{Credential, CredentialSource, ServiceAccount};
+use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
 use crate::policy::{May, Members, Pattern, Role, Who};
@@ -120,6 +120,12 @@ pub(super) fn credentials(
     let credential = |(index, raw): (usize, raw::Credential)| {
         let at = format!("/credentials/{index}");
         name(&format!("{at}/name"), &raw.name)?;
+        let any_host =
+            raw.r#type == raw::CredentialType::AccessToken || raw.form == Some(JwtForm::Scope);
+        if raw.without_role && !any_host {
+            let problem = "without a role the host is not known: form scope is wanted";
+            return Err(ConfigError::at(format!("{at}/without_role"), problem));
+        }
         let file =
             files.read(&raw.file).map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
         let file = Zeroizing::new(file);
@@ -139,7 +145,7 @@ pub(super) fn credentials(
         let file = raw.file.display();
         let source = source
             .map_err(|why| ConfigError::at(format!("{at}/file"), format!("{file}: {why}")))?;
-        Ok(Credential { name: raw.name, source })
+        Ok(Credential { name: raw.name, source, without_role: raw.without_role })
     };
     raw.into_iter().enumerate().map(credential).collect()
 }

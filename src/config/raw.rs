@@ -67,6 +67,8 @@ pub(super) struct Credential {
     pub(super) r#type: CredentialType,
     pub(super) file: PathBuf,
     pub(super) form: Option<JwtForm>,
+    #[serde(default)]
+    pub(super) without_role: bool,
 }
 
 #[derive(Debug, serde::Deserialize)]

@@ -43,14 +43,16 @@ impl Gateway {
     }
 
     fn try_open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
-        let locations: Vec<(String, String)> = haproxy
-            .backends
-            .iter()
-            .filter(|name| !name.starts_with(FETCH_BACKEND) && name.as_str() != UNROUTED_BACKEND)
-            .filter_map(|name| name.strip_prefix(LOCATION_BACKEND))
-            .map(|location| (location.to_owned(), host_of(location)))
-            .collect();
-        config.check_backends(&haproxy.backends, LOCATION_BACKEND, FETCH_BACKEND)?;
+        let locations = match haproxy.is_bare {
+            true => config.named_locations()?,
+            false => locations_of(&haproxy.backends),
+        };
+        let hosts = locations.into_iter().map(|location| {
+            let host = host_of(&location);
+            (location, host)
+        });
+        let location_backend = (!haproxy.is_bare).then_some(LOCATION_BACKEND);
+        config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND)?;
         check_origins(haproxy)?;
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
@@ -62,7 +64,7 @@ impl Gateway {
             verifier: Verifier::new(issuers),
             sessions: Sessions::default(),
             policy: Policy::new(config.roles),
-            bearers: Bearers::new(config.credentials, locations, &seal, now),
+            bearers: Bearers::new(config.credentials, hosts.collect(), &seal, now),
             waiting: Waiting::default(),
             learnt: AtomicU64::new(0),
             accepted,
@@ -96,6 +98,15 @@ impl Gateway {
             ),
         ))
     }
+}
+
+fn locations_of(backends: &[String]) -> Vec<String> {
+    backends
+        .iter()
+        .filter(|name| !name.starts_with(FETCH_BACKEND) && name.as_str() != UNROUTED_BACKEND)
+        .filter_map(|name| name.strip_prefix(LOCATION_BACKEND))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A backend that is not `from` its defaults has no gate, and sends the caller's token on.

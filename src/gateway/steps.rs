@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use crate::error::Reason;
+use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::request::{self, Request};
 use crate::gateway::session::Session;
 use crate::gateway::verdict::Verdict;
-use crate::gateway::{Gateway, Patience};
+use crate::gateway::waiting::Patience;
 use crate::time::{Monotonic, Now};
 
 /// What a step tells, by the names of the variables below `txn.vertex`.
@@ -74,7 +75,7 @@ impl Gateway {
                 }
                 Err(verdict) => {
                     let facts = Facts { request: Some(&request), ..Facts::default() };
-                    self.step(verdict.within(patience), &facts)
+                    self.undone(verdict.within(patience), &facts)
                 }
             }
         })
@@ -93,7 +94,7 @@ impl Gateway {
             let known = Some(&passage.session);
             self.judge(request, known, now, within, |verdict, facts| {
                 let Verdict::Allow { target, host, handle } = verdict else {
-                    return self.step(verdict, facts);
+                    return self.undone(verdict, facts);
                 };
                 let grant = Grant {
                     handle: handle.to_owned(),
@@ -113,7 +114,7 @@ impl Gateway {
     pub fn sign(&self, passage: Option<&Passage>, name: &str, now: Now) -> Step<Signed> {
         let grant = passage.and_then(|passage| passage.grant.as_ref());
         let handle = match (name, grant) {
-            ("role", Some(grant)) => Some(grant.handle.as_str()),
+            ("role", grant) => grant.map(|grant| grant.handle.as_str()),
             (name, grant) => {
                 let location = grant.map(|grant| grant.location.as_str());
                 let slot = self.bearers.named(name, location);
@@ -152,7 +153,7 @@ impl Gateway {
         done
     }
 
-    fn step<T>(&self, verdict: Verdict<'_>, facts: &Facts<'_>) -> Step<T> {
+    fn undone<T>(&self, verdict: Verdict<'_>, facts: &Facts<'_>) -> Step<T> {
         match verdict {
             Verdict::Wait(_) => Step::Wait,
             Verdict::NeedsPeer => Step::Needs("peer"),
@@ -173,7 +174,7 @@ impl Gateway {
     }
 
     fn refused<T>(&self, reason: Reason, facts: &Facts<'_>) -> Step<T> {
-        self.step(Verdict::Deny(reason), facts)
+        self.undone(Verdict::Deny(reason), facts)
     }
 }
 

@@ -56,8 +56,7 @@ impl Verdict<'_> {
     /// The line of text. `accepted` says which tokens are taken here.
     pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
-        let message = |reason: Reason| message(reason, accepted);
-        let (decision, reason, message) = match self {
+        let (decision, reason) = match self {
             Self::Allow { target, host, handle } => {
                 for part in ["allow|", target.location, "|", handle, "|", host, "|"] {
                     out.push_str(part);
@@ -67,17 +66,31 @@ impl Verdict<'_> {
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
                 return out;
             }
-            Self::Deny(reason) => (Decision::Deny, reason, message(reason)),
-            Self::DenyBody(condition) => {
-                let reason = Reason::BodyNotAllowed;
-                (Decision::Deny, reason, format!("{}: {}", reason.text(), condition.name()))
-            }
-            Self::Wait(reason) => (Decision::Wait, reason, message(reason)),
-            Self::NeedsPeer => (Decision::Peer, Reason::Internal, message(Reason::Internal)),
-            Self::NeedsBody => (Decision::Body, Reason::Internal, message(Reason::Internal)),
+            Self::Deny(reason) => (Decision::Deny, reason),
+            Self::DenyBody(_) => (Decision::Deny, Reason::BodyNotAllowed),
+            Self::Wait(reason) => (Decision::Wait, reason),
+            Self::NeedsPeer => (Decision::Peer, Reason::Internal),
+            Self::NeedsBody => (Decision::Body, Reason::Internal),
         };
-        write_refusal(&mut out, decision, reason, &message, facts);
+        write_refusal(&mut out, decision, reason, &self.message(accepted), facts);
         out
+    }
+
+    /// What the caller is told.
+    pub(super) fn message(self, accepted: &str) -> String {
+        match self {
+            Self::Deny(
+                reason @ (Reason::GoogleTokenNotAccepted
+                | Reason::IssuerUnknown
+                | Reason::AudienceWrong),
+            ) => format!("{}; this gateway wants a token of {accepted}", reason.text()),
+            Self::Deny(reason) | Self::Wait(reason) => reason.text().to_owned(),
+            Self::DenyBody(condition) => {
+                format!("{}: {}", Reason::BodyNotAllowed.text(), condition.name())
+            }
+            Self::Allow { .. } => String::new(),
+            Self::NeedsPeer | Self::NeedsBody => Reason::Internal.text().to_owned(),
+        }
     }
 }
 
@@ -109,13 +122,4 @@ fn write_refusal(
     let json = dialect.refusal(reason, message);
     let _ = write!(out, "{}|", json.replace('|', "\\u007c"));
     audit::write_tail(out, decision, Some(reason), facts);
-}
-
-fn message(reason: Reason, accepted: &str) -> String {
-    match reason {
-        Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
-            format!("{}; this gateway wants a token of {accepted}", reason.text())
-        }
-        _ => reason.text().to_owned(),
-    }
 }

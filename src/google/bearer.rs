@@ -96,6 +96,17 @@ impl Bearers {
         self.slots.get(credential.checked_mul(self.places.len())?.checked_add(*place)?)
     }
 
+    /// A credential by its name, at the host of a location, or at any where that does not matter.
+    #[must_use]
+    pub fn named(&self, name: &str, location: Option<&str>) -> Option<(&Credential, &Slot)> {
+        let index = self.credentials.iter().position(|credential| credential.name == name)?;
+        let slot = match location {
+            Some(location) => self.slot(index, location)?,
+            None => self.slots.iter().find(|slot| slot.credential == index)?,
+        };
+        Some((self.credentials.get(index)?, slot))
+    }
+
     /// The value of the `Authorization` header behind a handle.
     #[must_use]
     pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {

@@ -16,6 +16,8 @@ pub struct Credential {
     pub name: String,
     /// Where its bearers come from.
     pub source: CredentialSource,
+    /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
+    pub without_role: bool,
 }
 
 /// Where a credential's bearers come from.

@@ -23,9 +23,9 @@ pub struct Body {
     pub operation_name: Option<String>,
     /// Tools that are not functions of the caller's own, by their names or types.
     pub tools: Vec<String>,
-    /// What Google is to read: every address or file id but data URLs.
+    /// What Google is to read: every address but data URLs.
     pub file_uris: Vec<String>,
-    /// Stored state that the body names: `cachedContent`, a former response, a session.
+    /// Stored state that the body names: `cachedContent`, a file, a former response, a session.
     pub cached_contents: Vec<String>,
     /// Where Google is to write.
     pub output_uris: Vec<String>,

@@ -93,7 +93,9 @@ impl<'u> Target<'u> {
         let resource = path.split(['?', ':']).next().unwrap_or_default();
         let resource = resource.strip_prefix('/').and_then(|path| path.split_once('/'));
         resource
-            .and_then(|(_, resource)| operation.strip_prefix(resource)?.strip_prefix("/operations/"))
+            .and_then(|(_, resource)| {
+                operation.strip_prefix(resource)?.strip_prefix("/operations/")
+            })
             .is_some_and(|id| Variable::Id.fits(id))
     }
 }

@@ -178,17 +178,8 @@ impl Route {
         let (resource, verb) = path.rsplit_once(':').unwrap_or((path, ""));
         let segments = resource.strip_prefix('/')?.split('/').map(Segment::parse).collect();
         let complete = column().is_none();
-        let route = Self {
-            class,
-            method,
-            permissions,
-            versions,
-            http_method,
-            model,
-            path,
-            segments,
-            verb,
-        };
+        let route =
+            Self { class, method, permissions, versions, http_method, model, path, segments, verb };
         complete.then_some(route)
     }
 }
@@ -254,8 +245,7 @@ impl Node {
                 self.literals.get_mut(at).map(|(_, node)| node)
             }
             Segment::Variable(variable) => {
-                let (known, node) =
-                    self.variable.get_or_insert_with(|| (variable, Box::default()));
+                let (known, node) = self.variable.get_or_insert_with(|| (variable, Box::default()));
                 (*known == variable).then_some(node)
             }
         }

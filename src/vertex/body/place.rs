@@ -68,6 +68,8 @@ const STORED_STATE: &[&str] = &[
     "container",
     "contextcache",
     "conversation",
+    "fileid",
+    "fileids",
     "previousinteractionid",
     "previousresponseid",
     "session",
@@ -125,7 +127,11 @@ impl Place {
     pub(super) const fn wants_text(self) -> bool {
         matches!(
             self,
-            Self::Model | Self::BatchedModel | Self::BaseModel | Self::OperationName | Self::ToolType
+            Self::Model
+                | Self::BatchedModel
+                | Self::BaseModel
+                | Self::OperationName
+                | Self::ToolType
         )
     }
 }
@@ -136,9 +142,7 @@ pub(super) fn folded(name: &str) -> String {
 }
 
 fn is_uri(name: &str) -> bool {
-    ["uri", "uris", "url", "urls", "uriprefix", "fileid", "fileids"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
+    ["uri", "uris", "url", "urls", "uriprefix"].iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_output(name: &str) -> bool {
