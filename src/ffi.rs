@@ -3,11 +3,11 @@
 
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::haproxy::Haproxy;
+use crate::host;
 use crate::oidc::{Answer, Reply};
 use crate::time::{Monotonic, Now, UnixTime};
 
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn hv_open(
             maxrewrite: usize::MAX / 2,
             ..Haproxy::default()
         };
-        let opened = Config::load(config, &read_file)
+        let opened = Config::load(config, &host::read_file)
             .and_then(|config| Gateway::open(config, &host, now.into()));
         match opened {
             Ok(opened) => {
@@ -247,11 +247,6 @@ impl From<HvClock> for Now {
     fn from(clock: HvClock) -> Self {
         Self { wall: UnixTime(clock.unix_seconds), mono: Monotonic(clock.monotonic_millis) }
     }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    std::fs::read(path)
 }
 
 fn guarded(body: impl FnOnce() -> Result<(), HvStatus>) -> HvStatus {

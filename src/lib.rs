@@ -4,11 +4,14 @@
 //! answers and the time, and carries out what it is told. The layers, each using only those
 //! to its right:
 //!
-//! `lua`, `ffi` → `gateway` → `oidc`, `policy`, `vertex`, `google` → `jose` → `json`, `error`, `time`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google` → `jose` → `json`, `error`, `time`
 //!
-//! `config` builds what each layer wants from one file. mlua stays in `lua`, unsafe code in `ffi`,
+//! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
+//! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
 //! ring in `jose`; a test holds these.
 
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod config;
 pub mod error;
 #[allow(unsafe_code)]
@@ -16,6 +19,7 @@ pub mod ffi;
 pub mod gateway;
 pub mod google;
 pub mod haproxy;
+mod host;
 pub mod jose;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod journal;

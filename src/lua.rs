@@ -1,44 +1,21 @@
-//! What Lua sees: arguments in, one string out, no decision of its own. The only place that reads
-//! clocks and files, and files only while loading.
-
-use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+//! What Lua sees: arguments in, one string out, no decision of its own.
 
 use mlua::{
     IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result, Table,
     UserData, UserDataRef,
 };
-use once_cell::sync::{Lazy, OnceCell};
+use once_cell::sync::OnceCell;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Reason};
 use crate::gateway::{self, Gateway, Passage, Signed, Step};
 use crate::haproxy::{Haproxy, configuration_files};
+use crate::host;
 use crate::journal;
 use crate::oidc::{Answer, Reply};
-use crate::time::{Monotonic, Now, UnixTime};
 
 /// One for the process: HAProxy's threads each have a Lua of their own, and all share this.
 static GATEWAY: OnceCell<Gateway> = OnceCell::new();
-
-static STARTED: Lazy<Instant> = Lazy::new(
-    #[allow(clippy::disallowed_methods, reason = "the host's edge")]
-    Instant::now,
-);
-
-#[allow(clippy::disallowed_methods, reason = "the host's edge")]
-fn now() -> Now {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Now {
-        wall: UnixTime(i64::try_from(wall).unwrap_or(i64::MAX)),
-        mono: Monotonic(i64::try_from(STARTED.elapsed().as_millis()).unwrap_or(i64::MAX)),
-    }
-}
-
-#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
-fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
-    std::fs::read(path)
-}
 
 #[mlua::lua_module(name = "haproxy_vertex")]
 fn exports(lua: &Lua) -> Result<Table> {
@@ -92,25 +69,11 @@ fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<Strin
 }
 
 fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigError> {
-    Config::load(file, &read_file).and_then(|config| Gateway::open(config, &haproxy, now()))
+    Config::load(file, &host::read_file).and_then(|config| Gateway::open(config, &haproxy, host::now()))
 }
 
-/// HAProxy's own files; a folder stands for its `.cfg` files in the order of their names.
-#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 fn haproxy() -> Haproxy {
-    let mut texts = Vec::new();
-    for name in configuration_files(std::env::args()) {
-        let mut files: Vec<PathBuf> = match std::fs::read_dir(&name) {
-            Ok(entries) => entries
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|file| file.extension().is_some_and(|ending| ending == "cfg"))
-                .collect(),
-            Err(_) => vec![name.into()],
-        };
-        files.sort();
-        texts.extend(files.iter().filter_map(|file| std::fs::read_to_string(file).ok()));
-    }
-    Haproxy::read(&texts, &|name| std::env::var(name).ok())
+    host::haproxy(configuration_files(std::env::args()))
 }
 
 /// Why one Lua cannot serve all threads (`lua-load`), by HAProxy's `show info`: only 3.0 mended the
@@ -127,26 +90,26 @@ fn refuse_shared(_: &Lua, (thread, info): (u32, Table)) -> Result<Option<&'stati
 }
 
 fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
-    let verdict = GATEWAY.get().map(|gateway| gateway.decide(&request.as_bytes(), now()));
+    let verdict = GATEWAY.get().map(|gateway| gateway.decide(&request.as_bytes(), host::now()));
     verdict.map(|verdict| lua.create_string(verdict)).transpose()
 }
 
 fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
-    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(now())))
+    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(host::now())))
 }
 
 /// The verdict, or nothing while the request has to wait on. Without a configuration the verdict
 /// is an empty text, which is no allow.
 fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaString>> {
     let verdict = match GATEWAY.get() {
-        Some(gateway) => gateway.resume(&request.as_bytes(), ticket, now()),
+        Some(gateway) => gateway.resume(&request.as_bytes(), ticket, host::now()),
         None => Some(String::new()),
     };
     verdict.map(|verdict| lua.create_string(verdict)).transpose()
 }
 
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
-    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), now()));
+    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), host::now()));
     header.map(|header| lua.create_string(header.as_bytes())).transpose()
 }
 
@@ -179,7 +142,7 @@ fn answer_of<L: IntoLua>(lua: &Lua, (word, given, variables): LuaStep<L>) -> Res
 
 fn verify(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<LuaMultiValue> {
     let step = match GATEWAY.get() {
-        Some(gateway) => gateway.verify(&request.as_bytes(), ticket, now()),
+        Some(gateway) => gateway.verify(&request.as_bytes(), ticket, host::now()),
         None => Step::Refused(Vec::new()),
     };
     answer_of(lua, told(step, LuaPassage))
@@ -191,7 +154,7 @@ fn permit(
 ) -> Result<LuaMultiValue> {
     let step = match (GATEWAY.get(), passage) {
         (Some(gateway), Some(passage)) => {
-            gateway.permit(&passage.0, &request.as_bytes(), ticket, now())
+            gateway.permit(&passage.0, &request.as_bytes(), ticket, host::now())
         }
         _ => Step::Refused(Vec::new()),
     };
@@ -203,7 +166,7 @@ fn sign(
     (passage, name): (Option<UserDataRef<LuaPassage>>, String),
 ) -> Result<LuaMultiValue> {
     let step = match GATEWAY.get() {
-        Some(gateway) => gateway.sign(passage.as_deref().map(|p| &p.0), &name, now()),
+        Some(gateway) => gateway.sign(passage.as_deref().map(|p| &p.0), &name, host::now()),
         None => Step::Refused(Vec::new()),
     };
     let headers = |signed: Signed| -> Result<Table> {
@@ -231,7 +194,7 @@ fn fetchers(_: &Lua, (): ()) -> Result<usize> {
 
 /// The number, authority and path of the fetch that is due now.
 fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
-    let fetch = GATEWAY.get().and_then(|gateway| gateway.step(now()));
+    let fetch = GATEWAY.get().and_then(|gateway| gateway.step(host::now()));
     Ok(fetch.map_or((None, None, None), |f| (Some(f.id), Some(f.authority), Some(f.path))))
 }
 
@@ -241,14 +204,14 @@ fn answer(
 ) -> Result<()> {
     let answer = Answer { status, cache_control, age, body: body.as_bytes().to_vec() };
     if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(id, &Reply::Answer(answer), now());
+        gateway.answer(id, &Reply::Answer(answer), host::now());
     }
     Ok(())
 }
 
 fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
     if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(id, &Reply::Failure(why), now());
+        gateway.answer(id, &Reply::Failure(why), host::now());
     }
     Ok(())
 }

@@ -12,21 +12,23 @@ const MAX_LINES: usize = 300;
 const BESIDE: &[(&str, &[&str])] = &[
     ("config", &["error", "google", "jose", "oidc", "policy", "vertex"]),
     ("haproxy", &[]),
+    ("host", &["haproxy", "time"]),
     ("journal", &[]),
 ];
 
 /// Who may use the modules outside the arrows.
 const USERS_BESIDE: &[(&str, &[&str])] = &[
-    ("config", &["gateway", "lua", "ffi"]),
-    ("haproxy", &["gateway", "lua", "ffi"]),
+    ("config", &["gateway", "lua", "ffi", "cli"]),
+    ("haproxy", &["gateway", "lua", "ffi", "cli", "host"]),
+    ("host", &["lua", "ffi", "cli"]),
     ("journal", &["lua", "ffi"]),
 ];
 
 /// Words of code that stand in one file, or below one folder, alone.
 const ONE_PLACE: &[(&str, &str)] = &[
     ("mlua", "lua.rs"),
-    ("SystemTime", "lua.rs"),
-    ("Instant", "lua.rs"),
+    ("SystemTime", "host.rs"),
+    ("Instant", "host.rs"),
     ("unsafe", "ffi.rs"),
     ("ring", "jose/"),
     ("base64", "jose/"),
