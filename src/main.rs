@@ -1,1 +1,5 @@
-fn main() -> std::process::ExitCode { haproxy_vertex::cli::run() }
+//! The command-line tool; see `haproxy_vertex::cli`.
+
+fn main() -> std::process::ExitCode {
+    haproxy_vertex::cli::run()
+}

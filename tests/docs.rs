@@ -68,6 +68,12 @@ fn what_the_rule_set_says_is_what_the_reason_says() {
             said += 1;
         }
     }
+    for rule in rules.lines().filter(|line| line.contains("lua.vertex_says(")) {
+        let code = words_after(rule, "lua.vertex_says(", name_char).pop_first().unwrap();
+        let reason = Reason::ALL.iter().find(|reason| reason.code() == code).unwrap();
+        assert!(rule.contains(&format!("return status {} ", reason.status().code)), "{rule}");
+        said += 1;
+    }
     assert!(said >= 6, "only {said} rules say something");
     for code in words_after(&rules, "reason=", name_char) {
         assert!(Reason::ALL.iter().any(|reason| reason.code() == code), "vertex.cfg says {code}");
