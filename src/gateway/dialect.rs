@@ -1,5 +1,6 @@
 //! The shape in which a caller's library reads a refusal, told by the path that it asks for.
 
+use once_cell::sync::Lazy;
 use serde_json::json;
 
 use crate::error::Reason;
@@ -24,6 +25,21 @@ impl Dialect {
             _ if path.contains("/publishers/anthropic/") => Self::Anthropic,
             _ if openai.iter().any(|part| path.contains(part)) => Self::OpenAi,
             _ => Self::Google,
+        }
+    }
+
+    /// What is said if a request that had to wait, or to bring more, is not decided in the end.
+    pub(super) fn undecided(self) -> &'static str {
+        static TEXTS: Lazy<[String; 3]> = Lazy::new(|| {
+            let reason = Reason::Internal;
+            [Dialect::Google, Dialect::OpenAi, Dialect::Anthropic]
+                .map(|dialect| dialect.refusal(reason, reason.text()))
+        });
+        let [google, openai, anthropic] = &*TEXTS;
+        match self {
+            Self::Google => google,
+            Self::OpenAi => openai,
+            Self::Anthropic => anthropic,
         }
     }
 

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 
 use crate::error::Reason;
 use crate::gateway::audit::{self, Decision, Facts};
+use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
 use crate::policy::Condition;
 use crate::vertex::Target;
@@ -69,8 +70,8 @@ impl Verdict<'_> {
             Self::Deny(reason) => (Decision::Deny, reason),
             Self::DenyBody(_) => (Decision::Deny, Reason::BodyNotAllowed),
             Self::Wait(reason) => (Decision::Wait, reason),
-            Self::NeedsPeer => (Decision::Peer, Reason::Internal),
-            Self::NeedsBody => (Decision::Body, Reason::Internal),
+            Self::NeedsPeer => return undecided(out, Decision::Peer, facts),
+            Self::NeedsBody => return undecided(out, Decision::Body, facts),
         };
         write_refusal(&mut out, decision, reason, &self.message(accepted), facts);
         out
@@ -92,6 +93,16 @@ impl Verdict<'_> {
             Self::NeedsPeer | Self::NeedsBody => Reason::Internal.text().to_owned(),
         }
     }
+}
+
+/// Often not the last word, so it must be cheap.
+fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
+    let dialect = facts.request.map(Request::dialect).unwrap_or_default();
+    for part in [decision.name(), "|503|internal|-|5|", dialect.undecided(), "|"] {
+        out.push_str(part);
+    }
+    audit::write_tail(&mut out, decision, Some(Reason::Internal), facts);
+    out
 }
 
 fn write_refusal(
@@ -118,7 +129,7 @@ fn write_refusal(
         503 => write!(out, "|{RETRY_AFTER_SECS}|"),
         _ => write!(out, "|-|"),
     };
-    let dialect = facts.request.map(|request| request.dialect()).unwrap_or_default();
+    let dialect = facts.request.map(Request::dialect).unwrap_or_default();
     let json = dialect.refusal(reason, message);
     let _ = write!(out, "{}|", json.replace('|', "\\u007c"));
     audit::write_tail(out, decision, Some(reason), facts);
