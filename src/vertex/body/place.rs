@@ -79,7 +79,7 @@ const STORED_STATE: &[&str] = &[
 const TOOLS_ELSEWHERE: &[&str] = &["mcpservers", "serviceaccount", "websearchoptions"];
 
 impl Place {
-    /// Where the value of a member stands; `name` is [`folded`].
+    /// Where the value of a member stands; `name` is [`fold_name`].
     pub(super) fn member(self, name: &str) -> Self {
         match (self, name) {
             (Self::Free, _) => Self::Free,
@@ -136,8 +136,9 @@ impl Place {
     }
 }
 
-/// A member's name without the difference between `fileUri` and `file_uri`.
-pub(super) fn folded(name: &str) -> String {
+/// A name without the difference between `fileUri` and `file_uri`.
+#[must_use]
+pub fn fold_name(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::vertex::body::Body;
-use crate::vertex::body::place::{Place, folded};
+use crate::vertex::body::place::{Place, fold_name};
 
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
@@ -94,7 +94,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let member = match place {
                 Place::Free => Place::Free,
                 _ => {
-                    let folded = folded(&name);
+                    let folded = fold_name(&name);
                     let member = place.member(&folded);
                     if member.acts() && folded != name {
                         names.add(folded).map_err(A::Error::custom)?;
@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let inside = if member == Place::Tool { Place::Plain } else { member };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
             if member == Place::Tool {
-                tools.push((name.clone(), kind));
+                tools.push((fold_name(&name), kind));
             }
             names.add(name).map_err(A::Error::custom)?;
         }
