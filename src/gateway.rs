@@ -26,7 +26,7 @@ use session::Sessions;
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
 
-pub use steps::{Passage, Signed, Step, Variables};
+pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -92,7 +92,7 @@ impl Verifier {
         let validity = claims.validity(now.wall)?;
         validity.check(now.wall)?;
         let subject = claims.text("sub")?.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
-        if !config.algorithms.contains(&token.header.alg) {
+        if !config.algorithms.contains(token.header.alg) {
             return Err(Reason::AlgNotAllowed);
         }
         let kid = token.header.kid.as_deref().ok_or(Reason::KeyUnknown)?;

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use haproxy_vertex::error::Reason;
+use haproxy_vertex::jose::Algorithm;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -118,6 +119,15 @@ fn every_environment_variable_is_documented_with_its_default() {
     let documented = words_after(&configuration, "\n| `VERTEX_", name_char);
     let documented: BTreeSet<_> = documented.iter().map(|name| format!("VERTEX_{name}")).collect();
     assert_eq!(documented, names);
+}
+
+#[test]
+fn every_algorithm_is_documented_and_no_other() {
+    let configuration = read("docs/configuration.md");
+    let row = configuration.lines().find(|line| line.starts_with("| `algorithms` |")).unwrap();
+    let documented: Vec<_> = row.split('`').skip(1).step_by(2).skip(1).collect();
+    let known: Vec<_> = Algorithm::ALL.iter().map(|alg| alg.name()).collect();
+    assert_eq!(documented, known);
 }
 
 #[test]

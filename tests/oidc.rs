@@ -8,7 +8,7 @@ use common::START;
 use common::keys::{SigningKey, jwks};
 use common::script::{ISSUER, Script, claims, issuer_config};
 use common::vectors::{expect, run};
-use haproxy_vertex::jose::{Algorithm, KeySet};
+use haproxy_vertex::jose::{Algorithm, Algorithms, KeySet};
 use haproxy_vertex::oidc::{
     ClaimNames, Endpoint, Issuer, IssuerConfig, KeySource, LEEWAY_SECS, MAX_LIFETIME_SECS, Outcome,
     Verified, Verifier,
@@ -32,7 +32,7 @@ struct Case {
 named!(Case);
 
 fn from_file(keys: &[Value]) -> KeySource {
-    KeySource::File(KeySet::parse(&jwks(keys), Algorithm::ALL).unwrap())
+    KeySource::File(KeySet::parse(&jwks(keys), &Algorithms::default()).unwrap())
 }
 
 fn verified(verifier: &Verifier, token: &str) -> Verified {
@@ -147,7 +147,7 @@ fn of_two_keys_with_one_kid_each_verifies_its_own_tokens() {
 fn an_algorithm_outside_the_issuers_list_is_refused_before_keys_are_asked_for() {
     let key = SigningKey::ed();
     let mut config = issuer_config(common::script::fetched(None));
-    config.algorithms = vec![Algorithm::Rs256];
+    config.algorithms = Algorithms::listed(vec![Algorithm::Rs256]);
     let verifier = Verifier::new(vec![Issuer::new(config, common::at(0))]);
     let outcome = |token: &str| verifier.verify(token, common::at(0), common::at(0).mono);
     assert!(matches!(outcome(&SigningKey::rsa().token("k", &claims())), Outcome::Wait(_)));

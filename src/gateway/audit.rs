@@ -101,6 +101,20 @@ pub(super) fn write_tail(
     out.push_str(session.map_or("-", |session| &session.display));
 }
 
+/// A tail that was written for another credential.
+pub(super) fn with_credential(tail: &str, credential: &Credential) -> String {
+    let (Some((before, _)), Some((_, after))) =
+        (tail.split_once(" credential="), tail.split_once(" project="))
+    else {
+        return String::new();
+    };
+    let mut out = format!("{before} credential={} google_identity=", credential.name);
+    checked(&mut out, credential.google_identity().unwrap_or_default(), MAX_VALUE_BYTES);
+    out.push_str(" project=");
+    out.push_str(after);
+    out
+}
+
 /// A principal as the log writes it: `issuer:subject`; an issuer's name holds no colon.
 pub(super) fn principal(issuer: &str, subject: &str) -> String {
     let mut out = String::new();

@@ -53,7 +53,10 @@ impl Gateway {
         });
         let location_backend = (!haproxy.is_bare).then_some(LOCATION_BACKEND);
         config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND)?;
-        check_origins(haproxy)?;
+        // Without the packaged rules there are no defaults of ours, and no gate but the operator's.
+        if !haproxy.is_bare {
+            check_origins(haproxy)?;
+        }
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
         let accepted = accepted(&config.issuers);
@@ -88,15 +91,21 @@ impl Gateway {
         let bufsize_wanted = maxrewrite_wanted
             .saturating_mul(4)
             .max(maxrewrite_wanted.saturating_add(fetch_room).next_power_of_two());
-        Err(ConfigError::at(
-            "/credentials",
-            format!(
-                "tune.bufsize {bufsize} with tune.maxrewrite {maxrewrite} is too small for an \
-                 Authorization header of {longest} bytes and documents of {fetch_max} bytes: set \
-                 VERTEX_MAXREWRITE={maxrewrite_wanted} and VERTEX_BUFSIZE={bufsize_wanted} in \
+        let remedy = match haproxy.is_bare {
+            true => format!(
+                "write tune.maxrewrite {maxrewrite_wanted} and tune.bufsize {bufsize_wanted} in \
+                 the global section"
+            ),
+            false => format!(
+                "set VERTEX_MAXREWRITE={maxrewrite_wanted} and VERTEX_BUFSIZE={bufsize_wanted} in \
                  HAProxy's environment"
             ),
-        ))
+        };
+        let problem = format!(
+            "tune.bufsize {bufsize} with tune.maxrewrite {maxrewrite} is too small for an \
+             Authorization header of {longest} bytes and documents of {fetch_max} bytes: {remedy}"
+        );
+        Err(ConfigError::at("/credentials", problem))
     }
 }
 
