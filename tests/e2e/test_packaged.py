@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[object, str, str, str]] = {
     ),
     "a method that there is none": (
         put("generate", "roles", 0, "may", "methods", 0), "/roles/0/may/methods/0",
-        '"generate"', "one of generateContent, streamGenerateContent, countTokens",
+        '"generate"', "like generateContent",
     ),
     "wrong JSON": ('{"issuers": [', "", "EOF while parsing", "line 1 column 13"),
     "no JSON": ("issuers:\n", "", "expected value", "line 1 column 1"),
