@@ -15,15 +15,19 @@ help: ## What there is to make
 setup: ## Install what is missing: HAProxy, compilers, tools (Debian; asks for sudo where needed)
 	packaging/setup run test lint
 
-build: ## The module for the Lua of the installed HAProxy
+build: build-cli ## The module for the Lua of the installed HAProxy, and the command-line tool
 	@packaging/setup run
 	@$(MAKE) --no-print-directory build-$$($(HAPROXY) -vv | sed -n 's/.*Lua version : Lua \(5\.[0-9]\).*/\1/p')
 
-build-all: build-5.3 build-5.4 ## The module for Lua 5.3 and Lua 5.4
+build-all: build-5.3 build-5.4 build-cli ## The module for Lua 5.3 and Lua 5.4, and the command-line tool
 
 build-5.3 build-5.4: build-%:
 	$(CARGO) build --release --locked --features lua$(subst .,,$*) --target-dir target/lua$(subst .,,$*)
 	install -D -m 644 target/lua$(subst .,,$*)/release/libhaproxy_vertex.so dist/lua/$*/haproxy_vertex.so
+
+build-cli:
+	$(CARGO) build --release --locked --features cli --bin haproxy-vertex --target-dir target/cli
+	install -D -m 755 target/cli/release/haproxy-vertex dist/bin/haproxy-vertex
 
 standin:
 	$(CARGO) build --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
@@ -44,7 +48,7 @@ test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, end
 	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest tests/e2e
 
 test-core:
-	$(CARGO) test --locked
+	$(CARGO) test --locked --features cli --target-dir target/cli
 	$(CARGO) test --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 
 test-c:
@@ -59,6 +63,10 @@ test-matrix: test-setup build-all standin $(PYTHON) ## The end-to-end tests on H
 
 header: $(TOOLS)/cbindgen ## Write include/haproxy_vertex.h anew
 	$(TOOLS)/cbindgen -q --config cbindgen.toml --output include/haproxy_vertex.h .
+
+schema: ## Write haproxy-conf/vertex.schema.json anew
+	$(CARGO) run --quiet --locked --features cli --target-dir target/cli -- schema > target/vertex.schema.json
+	mv target/vertex.schema.json haproxy-conf/vertex.schema.json
 
 routes: ## Write src/vertex/routes.txt anew from Google's current discovery documents
 	python3 -m venv target/discovery
@@ -78,6 +86,7 @@ install: ## Copy the built modules, scripts, configuration and header below DEST
 	  lua=$$(basename $$(dirname $$so)); \
 	  install -D -m 644 $$so $(DESTDIR)$(PREFIX)/lib/$(TRIPLET)/lua/$$lua/haproxy_vertex.so || exit 1; \
 	done
+	install -D -m 755 dist/bin/haproxy-vertex $(DESTDIR)$(PREFIX)/bin/haproxy-vertex
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex lua/vertex.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/vertex lua/vertex/*.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/haproxy-conf haproxy-conf/*
@@ -98,5 +107,5 @@ $(TOOLS)/cargo-deny:
 
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
-.PHONY: help setup build build-all build-5.3 build-5.4 standin demo test test-setup test-core test-c \
-	test-matrix header routes lint lint-tools bench install clean
+.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core test-c \
+	test-matrix header schema routes lint lint-tools bench install clean

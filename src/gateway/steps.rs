@@ -214,22 +214,15 @@ impl Gateway {
 
 fn granted(verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
     let text = verdict.render(facts, "");
-    let target = facts.target;
-    let model = target.and_then(|target| target.model);
     let told = [
         ("decision", Some("allow")),
         ("reason", Some("ok")),
-        ("role", facts.role.map(|role| role.name.as_str())),
-        ("credential", facts.credential.map(|credential| credential.name.as_str())),
-        ("google_identity", facts.credential.and_then(|credential| credential.google_identity())),
-        ("project", target.and_then(|target| target.project)),
-        ("location", target.map(|target| target.location)),
-        ("publisher", model.map(|model| model.publisher)),
-        ("model", model.map(|model| model.name)),
-        ("method", target.map(|target| target.route.method.as_str())),
         ("audit", text.split('|').next_back()),
     ];
-    told.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))).collect()
+    told.into_iter()
+        .chain(facts.named())
+        .filter_map(|(name, value)| Some((name, value?.to_owned())))
+        .collect()
 }
 
 /// The two parts of a principal as the log writes it; an issuer's name holds no colon.
