@@ -113,6 +113,8 @@ fn a_configuration_without_fault_is_0_and_one_with_a_fault_1_at_its_place() {
     assert_eq!(folder.call(&["chek"]).status, 2);
 }
 
+type Change<'c> = &'c dyn Fn(&mut Value);
+
 #[test]
 fn a_role_that_an_earlier_one_hides_is_told_and_one_that_is_seen_is_not() {
     let folder = Folder::new("hidden");
@@ -124,7 +126,7 @@ fn a_role_that_an_earlier_one_hides_is_told_and_one_that_is_seen_is_not() {
         settings["roles"].as_array_mut().unwrap().push(second);
         folder.check(&settings)
     };
-    let cases: &[(bool, &dyn Fn(&mut Value))] = &[
+    let cases: &[(bool, Change<'_>)] = &[
         (true, &|_| {}),
         (true, &|role| role["may"]["models"] = json!(["google/gemini-2.5-flash"])),
         (true, &|role| role["may"]["locations"] = json!(["global"])),
