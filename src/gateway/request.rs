@@ -8,6 +8,7 @@ use std::fmt;
 use crate::error::Reason;
 use crate::gateway::dialect::Dialect;
 use crate::gateway::peer::PeerLine;
+use crate::switch::{Check, on};
 use crate::vertex::respell;
 
 /// The headers that can carry the caller's token.
@@ -131,21 +132,27 @@ impl<'r> Request<'r> {
         match name {
             _ if CREDENTIAL_HEADERS.contains(&name) => {
                 self.credential = match self.credential {
-                    Credential::None => Credential::One { header: name, value },
-                    _ => Credential::Several,
+                    Credential::One { .. } | Credential::Several if on(Check::OneCredential) => {
+                        Credential::Several
+                    }
+                    _ => Credential::One { header: name, value },
                 };
             }
             "content-type" => {
-                self.has_forbidden_header |= self.content_type.replace(value).is_some();
+                let twice = self.content_type.replace(value).is_some();
+                self.has_forbidden_header |= twice && on(Check::HeadersOnce);
             }
             "content-length" => {
                 let length = value.parse().ok();
                 let twice = self.content_length.is_some() && self.content_length != length;
-                self.has_forbidden_header |= twice || length.is_none();
+                self.has_forbidden_header |= (twice || length.is_none()) && on(Check::HeadersOnce);
                 self.content_length = length;
             }
             "transfer-encoding" => self.is_chunked = true,
-            _ => self.has_forbidden_header |= FORBIDDEN_HEADERS.contains(&name),
+            _ => {
+                self.has_forbidden_header |=
+                    FORBIDDEN_HEADERS.contains(&name) && on(Check::ForbiddenHeaders);
+            }
         }
     }
 
@@ -204,10 +211,11 @@ impl<'r> Request<'r> {
             Some(0) => Payload::Empty,
             None if self.method == "GET" && !self.is_chunked => Payload::Empty,
             None if self.method == "DELETE" && !self.is_chunked => Payload::Empty,
-            None => Payload::Unreadable,
-            Some(_) if !self.has_body => Payload::Unread,
+            None if on(Check::DeclaredLength) => Payload::Unreadable,
+            _ if !self.has_body => Payload::Unread,
             length if length == given && !self.is_chunked => Payload::Whole(self.body),
-            Some(_) => Payload::Unreadable,
+            _ if on(Check::DeclaredLength) => Payload::Unreadable,
+            _ => Payload::Whole(self.body),
         }
     }
 
@@ -215,12 +223,13 @@ impl<'r> Request<'r> {
     pub(super) fn is_json(&self) -> bool {
         let mut parts = self.content_type.unwrap_or_default().split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
-        media_type.eq_ignore_ascii_case("application/json")
+        let is_json = media_type.eq_ignore_ascii_case("application/json")
             && parts.all(|parameter| {
                 let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
                 name.eq_ignore_ascii_case("charset")
                     && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-            })
+            });
+        is_json || !on(Check::JsonType)
     }
 
     /// HAProxy shows a request over HTTP/2 or 3 with scheme and authority; over HTTP/1 only a
@@ -231,10 +240,8 @@ impl<'r> Request<'r> {
         }
         let rest =
             self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"))?;
-        match self.version {
-            "2.0" | "3.0" => rest.find('/').and_then(|at| rest.get(at..)),
-            _ => None,
-        }
+        let shown_so = matches!(self.version, "2.0" | "3.0") || !on(Check::OriginForm);
+        rest.find('/').filter(|_| shown_so).and_then(|at| rest.get(at..))
     }
 }
 

@@ -8,6 +8,7 @@ mod place;
 mod scan;
 
 use crate::error::Reason;
+use crate::switch::{Check, on};
 use place::Place;
 
 /// What a body asks for.
@@ -42,8 +43,10 @@ impl Body {
     /// `body_not_json`.
     pub fn scan(bytes: &[u8]) -> Result<Self, Reason> {
         let mut body = Self::default();
-        scan::scan(bytes, &mut body).map_err(|_| Reason::BodyNotJson)?;
-        Ok(body)
+        match scan::scan(bytes, &mut body) {
+            Err(_) if on(Check::StrictJson) => Err(Reason::BodyNotJson),
+            _ => Ok(body),
+        }
     }
 
     /// Takes a text that stands where it acts.

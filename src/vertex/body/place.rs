@@ -1,6 +1,8 @@
 //! Which member of a body means what, by where it stands. What is not known to be the caller's own
 //! data counts: a new tool of Google's is a tool before anybody has heard of it.
 
+use crate::switch::{Check, on};
+
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -138,7 +140,8 @@ impl Place {
 
 /// A member's name without the difference between `fileUri` and `file_uri`.
 pub(super) fn folded(name: &str) -> String {
-    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
+    let is_kept = |c: &char| *c != '_' || !on(Check::SnakeCase);
+    name.chars().filter(is_kept).flat_map(char::to_lowercase).collect()
 }
 
 fn is_uri(name: &str) -> bool {

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::switch::{Check, on};
 use crate::vertex::body::Body;
 use crate::vertex::body::place::{Place, folded};
 
@@ -153,7 +154,7 @@ impl Names {
     fn add(&mut self, name: String) -> Result<(), &'static str> {
         let known = self.few.contains(&name) || self.many.contains(&name);
         match self.few.len() {
-            _ if known => return Err("a member stands twice"),
+            _ if known && on(Check::NamesOnce) => return Err("a member stands twice"),
             count if count < Self::FEW => self.few.push(name),
             _ => {
                 self.many.insert(name);
