@@ -19,6 +19,7 @@ pub mod ffi;
 pub mod gateway;
 pub mod google;
 pub mod haproxy;
+#[allow(dead_code, reason = "each face uses a part of it")]
 mod host;
 pub mod jose;
 #[cfg(any(feature = "lua53", feature = "lua54"))]

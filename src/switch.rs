@@ -33,6 +33,10 @@ pub(crate) enum Check {
     BodyModel,
     /// An operation is one of the resource in the path.
     Operation,
+    /// A role is for some projects only.
+    Project,
+    /// This term of a role for bodies.
+    Term(&'static str),
 }
 
 /// Whether a check is to be made.
@@ -56,7 +60,11 @@ mod faults {
     /// Whether a check is to be made.
     pub(crate) fn on(check: Check) -> bool {
         let off = OFF.read().unwrap_or_else(PoisonError::into_inner);
-        !off.split_whitespace().any(|name| name == format!("{check:?}"))
+        let own = match check {
+            Check::Term(name) => name.to_owned(),
+            _ => format!("{check:?}"),
+        };
+        !off.split_whitespace().any(|name| name == own)
     }
 
     /// Switches the checks with these names off, and all others on.

@@ -10,7 +10,7 @@ mod spelling;
 
 use std::fmt;
 
-pub use body::Body;
+pub use body::{Body, fold_name};
 pub use host::host_of;
 pub use model::Model;
 pub use query::{Alt, Query};
@@ -94,7 +94,8 @@ impl<'u> Target<'u> {
         if route.model != ModelPlace::Path {
             target.model = None;
         }
-        target.query = query.map_or(Ok(Query::default()), |q| Query::parse(q, route))?;
+        target.query =
+            query.map(|query| Query::parse(query, route)).transpose()?.unwrap_or_default();
         Ok(target)
     }
 

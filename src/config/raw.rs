@@ -1,14 +1,15 @@
 //! The shape of the file, as serde reads it. Unknown and duplicate members are errors.
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::path::PathBuf;
+mod role;
+mod shape;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use std::path::PathBuf;
 
 use crate::google::JwtForm;
 use crate::oidc::StoredKeys;
+pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Who, Window};
+pub(super) use shape::{Claims as ClaimTests, Object, OneOrMore};
+use shape::{object, objects};
 
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,36 +70,7 @@ pub(super) struct Credential {
     pub(super) form: Option<JwtForm>,
     #[serde(default)]
     pub(super) without_role: bool,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Role {
-    pub(super) name: String,
-    #[serde(deserialize_with = "object")]
-    pub(super) who: Who,
-    #[serde(deserialize_with = "object")]
-    pub(super) may: May,
-    pub(super) r#as: String,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Who {
-    pub(super) issuer: String,
-    #[serde(default)]
-    pub(super) anyone: bool,
-    pub(super) groups: Option<Vec<String>>,
-    pub(super) subjects: Option<Vec<String>>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct May {
-    pub(super) projects: Vec<String>,
-    pub(super) locations: Vec<String>,
-    pub(super) models: Vec<String>,
-    pub(super) methods: Vec<String>,
+    pub(super) max_age_days: Option<u32>,
 }
 
 /// The state file: what `vertex show keys json` prints.
@@ -107,44 +79,4 @@ pub(super) struct May {
 pub(super) struct State {
     #[serde(deserialize_with = "objects")]
     pub(super) issuers: Vec<StoredKeys>,
-}
-
-/// Reads a JSON object. serde's derived structs would take an array of their members as well.
-fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Object::deserialize(deserializer).map(|Object(object)| object)
-}
-
-fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|Object(object)| object).collect())
-}
-
-pub(super) struct Object<T>(pub(super) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-    }
 }

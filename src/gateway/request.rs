@@ -199,9 +199,12 @@ impl<'r> Request<'r> {
         self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
     }
 
-    /// The declared length of the body.
-    pub(super) const fn content_length(&self) -> Option<u64> {
-        self.content_length
+    /// The length of the body, in bytes; nothing where nobody says.
+    pub(super) fn body_bytes(&self) -> Option<u64> {
+        match self.payload() {
+            Payload::Empty => Some(0),
+            _ => self.content_length.filter(|_| !self.is_chunked),
+        }
     }
 
     /// What is known of the body. Only HTTP/1 says by its headers alone that there is none.

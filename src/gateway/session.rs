@@ -20,8 +20,8 @@ const MAX_SESSIONS: u64 = 1_000_000;
 pub(super) struct Session {
     pub(super) key: Arc<Key>,
     pub(super) validity: Validity,
-    /// The roles that this caller can have, in order.
-    pub(super) roles: Box<[u32]>,
+    /// What this caller can have of the roles, in order.
+    pub(super) grants: Box<[u32]>,
     /// `issuer:subject` as the log writes it.
     pub(super) principal: Box<str>,
     /// The display claim as the log writes it.
@@ -32,10 +32,10 @@ impl Session {
     pub(super) fn new(verified: Verified, issuer: &str, policy: &Policy) -> Self {
         let Verified { key, validity, subject, groups, display, claims, .. } = verified;
         let caller = Caller { issuer, subject: &subject, groups: &groups, claims: &claims };
-        let roles = policy.roles_of(&caller);
+        let grants = policy.grants_of(&caller);
         let principal = audit::principal(issuer, &subject).into();
         let display = audit::value(display.as_deref().unwrap_or_default()).into();
-        Self { key, validity, roles, principal, display }
+        Self { key, validity, grants, principal, display }
     }
 }
 

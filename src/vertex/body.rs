@@ -9,6 +9,8 @@ mod scan;
 
 use crate::error::Reason;
 use crate::switch::{Check, on};
+pub use place::fold_name;
+
 use place::Place;
 
 /// What a body asks for.
@@ -22,12 +24,12 @@ pub struct Body {
     pub base_model: Option<String>,
     /// `operationName`.
     pub operation_name: Option<String>,
-    /// Tools that are not functions of the caller's own, by their names or types.
+    /// Tools that are not functions of the caller's own, by their names or types, folded.
     pub tools: Vec<String>,
     /// What Google is to read: every address but data URLs.
     pub file_uris: Vec<String>,
     /// Stored state that the body names: `cachedContent`, a file, a former response, a session.
-    pub cached_contents: Vec<String>,
+    pub stored_state: Vec<String>,
     /// Where Google is to write.
     pub output_uris: Vec<String>,
     /// Templates of Model Armor that replace the project's own.
@@ -60,10 +62,10 @@ impl Body {
             Place::ReadUri if text.starts_with("data:") => {}
             Place::ReadUri => self.file_uris.push(owned()),
             Place::WriteUri => self.output_uris.push(owned()),
-            Place::StoredState => self.cached_contents.push(owned()),
+            Place::StoredState => self.stored_state.push(owned()),
             Place::ModelArmor => self.model_armor_templates.push(owned()),
             Place::OutputLimit => self.limit(text.parse().ok()),
-            Place::Tool => self.tools.push(owned()),
+            Place::Tool => self.tools.push(fold_name(text)),
             _ => {}
         }
     }

@@ -1,8 +1,6 @@
 //! Which member of a body means what, by where it stands. What is not known to be the caller's own
 //! data counts: a new tool of Google's is a tool before anybody has heard of it.
 
-use crate::switch::{Check, on};
-
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -81,7 +79,7 @@ const STORED_STATE: &[&str] = &[
 const TOOLS_ELSEWHERE: &[&str] = &["mcpservers", "serviceaccount", "websearchoptions"];
 
 impl Place {
-    /// Where the value of a member stands; `name` is [`folded`].
+    /// Where the value of a member stands; `name` is [`fold_name`].
     pub(super) fn member(self, name: &str) -> Self {
         match (self, name) {
             (Self::Free, _) => Self::Free,
@@ -138,10 +136,10 @@ impl Place {
     }
 }
 
-/// A member's name without the difference between `fileUri` and `file_uri`.
-pub(super) fn folded(name: &str) -> String {
-    let is_kept = |c: &char| *c != '_' || !on(Check::SnakeCase);
-    name.chars().filter(is_kept).flat_map(char::to_lowercase).collect()
+/// A name without the difference between `fileUri` and `file_uri`.
+#[must_use]
+pub fn fold_name(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
 fn is_uri(name: &str) -> bool {

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::switch::{Check, on};
 use crate::vertex::body::Body;
-use crate::vertex::body::place::{Place, folded};
+use crate::vertex::body::place::{Place, fold_name};
 
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
@@ -95,7 +95,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let member = match place {
                 Place::Free => Place::Free,
                 _ => {
-                    let folded = folded(&name);
+                    let folded = spelled_alike(&name);
                     let member = place.member(&folded);
                     if member.acts() && folded != name {
                         names.add(folded).map_err(A::Error::custom)?;
@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let inside = if member == Place::Tool { Place::Plain } else { member };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
             if member == Place::Tool {
-                tools.push((name.clone(), kind));
+                tools.push((fold_name(&name), kind));
             }
             names.add(name).map_err(A::Error::custom)?;
         }
@@ -136,6 +136,14 @@ impl Walk<'_> {
             place if place.wants_text() => Err(E::custom("a text is wanted")),
             _ => Ok(()),
         }
+    }
+}
+
+/// The name by which a member is known.
+fn spelled_alike(name: &str) -> String {
+    match on(Check::SnakeCase) {
+        true => fold_name(name),
+        false => name.to_lowercase(),
     }
 }
 
