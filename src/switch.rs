@@ -23,6 +23,8 @@ pub(crate) enum Check {
     Names,
     /// The closed list of query parameters and of their values.
     QueryList,
+    /// No body where a route takes none.
+    BodyTaken,
     /// A body is one value of strict JSON.
     StrictJson,
     /// No member stands twice, in whichever spelling.

@@ -10,7 +10,7 @@ mod spelling;
 
 use std::fmt;
 
-pub use body::{Body, fold_name};
+pub use body::{Body, LimitPlace, fold_name};
 pub use host::host_of;
 pub use model::Model;
 pub use query::{Alt, Query};

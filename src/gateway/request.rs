@@ -63,6 +63,8 @@ enum Credential<'r> {
 pub(super) enum Payload<'r> {
     /// There is none.
     Empty,
+    /// Only a look at it says whether there is one.
+    Unsaid,
     /// There may be one that was not asked for yet.
     Unread,
     /// It is longer than HAProxy's buffer, or does not say how long it is.
@@ -207,13 +209,20 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// What is known of the body. Only HTTP/1 says by its headers alone that there is none.
+    /// What is known of the body. Only HTTP/1 says by its headers alone that there is none; over
+    /// HTTP/2 and 3 a method that takes none may bring one without Content-Length.
     pub(super) fn payload(&self) -> Payload<'r> {
         let given = u64::try_from(self.body.len()).ok();
         match self.content_length {
             Some(0) => Payload::Empty,
-            None if self.method == "GET" && !self.is_chunked => Payload::Empty,
-            None if self.method == "DELETE" && !self.is_chunked => Payload::Empty,
+            None if matches!(self.method, "GET" | "DELETE") && !self.is_chunked => {
+                match self.version {
+                    "1.0" | "1.1" => Payload::Empty,
+                    _ if !self.has_body => Payload::Unsaid,
+                    _ if self.body.is_empty() => Payload::Empty,
+                    _ => Payload::Unreadable,
+                }
+            }
             None if on(Check::DeclaredLength) => Payload::Unreadable,
             _ if !self.has_body => Payload::Unread,
             length if length == given && !self.is_chunked => Payload::Whole(self.body),

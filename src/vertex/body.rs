@@ -4,11 +4,15 @@
 //! Names are read in both spellings that Google's servers take, `fileUri` and `file_uri`
 //! (ProtoJSON, protobuf.dev/programming-guides/json).
 
+mod limit;
 mod place;
 mod scan;
 
 use crate::error::Reason;
 use crate::switch::{Check, on};
+use crate::vertex::Route;
+pub use limit::LimitPlace;
+pub(super) use limit::heeded;
 pub use place::fold_name;
 
 use place::Place;
@@ -34,8 +38,8 @@ pub struct Body {
     pub output_uris: Vec<String>,
     /// Templates of Model Armor that replace the project's own.
     pub model_armor_templates: Vec<String>,
-    /// The largest number of output tokens that the body sets as a limit.
-    pub max_output_tokens: Option<u64>,
+    /// Limits on output tokens, wherever they stand.
+    pub limits: Vec<(LimitPlace, u64)>,
 }
 
 impl Body {
@@ -64,15 +68,23 @@ impl Body {
             Place::WriteUri => self.output_uris.push(owned()),
             Place::StoredState => self.stored_state.push(owned()),
             Place::ModelArmor => self.model_armor_templates.push(owned()),
-            Place::OutputLimit => self.limit(text.parse().ok()),
+            Place::OutputLimit(at) => self.limit(at, text.parse().ok()),
             Place::Tool => self.tools.push(fold_name(text)),
             _ => {}
         }
     }
 
-    /// Takes a limit on output tokens; what is no number that can be read is none at all.
-    fn limit(&mut self, tokens: Option<u64>) {
-        let tokens = tokens.unwrap_or(u64::MAX);
-        self.max_output_tokens = Some(self.max_output_tokens.map_or(tokens, |was| was.max(tokens)));
+    /// Takes a limit on output tokens. What is no number that can be read limits nothing, nor does
+    /// zero, which some take for none.
+    fn limit(&mut self, at: LimitPlace, tokens: Option<u64>) {
+        self.limits.push((at, tokens.filter(|tokens| *tokens > 0).unwrap_or(u64::MAX)));
+    }
+
+    /// The largest limit on output tokens, if the one that this route heeds is there.
+    #[must_use]
+    pub fn max_output_tokens(&self, route: &Route) -> Option<u64> {
+        let heeded = heeded(&route.method);
+        let is_heeded = heeded.is_empty() || self.limits.iter().any(|(at, _)| heeded.contains(at));
+        self.limits.iter().map(|(_, tokens)| *tokens).max().filter(|_| is_heeded)
     }
 }

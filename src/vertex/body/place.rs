@@ -1,6 +1,8 @@
 //! Which member of a body means what, by where it stands. What is not known to be the caller's own
 //! data counts: a new tool of Google's is a tool before anybody has heard of it.
 
+use crate::vertex::body::limit::LimitPlace;
+
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -20,10 +22,12 @@ pub(super) enum Place {
     BaseModel,
     /// `operationName`.
     OperationName,
-    /// `generationConfig`, and `parameters` of a prediction.
-    Settings,
+    /// `generationConfig`.
+    GenerationConfig,
+    /// `parameters` of a prediction.
+    Parameters,
     /// A limit on output tokens.
-    OutputLimit,
+    OutputLimit(LimitPlace),
     /// What Google reads.
     ReadUri,
     /// Something that is written to, and all below it.
@@ -81,10 +85,12 @@ const TOOLS_ELSEWHERE: &[&str] = &["mcpservers", "serviceaccount", "websearchopt
 impl Place {
     /// Where the value of a member stands; `name` is [`fold_name`].
     pub(super) fn member(self, name: &str) -> Self {
+        if let Some(at) = self.limit(name) {
+            return Self::OutputLimit(at);
+        }
         match (self, name) {
             (Self::Free, _) => Self::Free,
             (Self::Output, name) if is_uri(name) => Self::WriteUri,
-            (Self::Output, _) => Self::Output,
             (Self::ModelArmor, _) => Self::ModelArmor,
             (Self::StoredState, _) => Self::StoredState,
             (Self::Tools, "type") => Self::ToolType,
@@ -96,14 +102,11 @@ impl Place {
             (Self::Root, "model") => Self::Model,
             (Self::Root, "basemodel") => Self::BaseModel,
             (Self::Root, "operationname") => Self::OperationName,
-            (Self::Root, "generationconfig" | "parameters") => Self::Settings,
+            (Self::Root, "generationconfig") => Self::GenerationConfig,
+            (Self::Root, "parameters") => Self::Parameters,
             (Self::Root, "messages") => Self::Messages,
             (Self::Root, "requests") => Self::Requests,
             (Self::Requests, "model") => Self::BatchedModel,
-            (
-                Self::Root | Self::Settings,
-                "maxoutputtokens" | "maxtokens" | "maxcompletiontokens" | "maxtokenstosample",
-            ) => Self::OutputLimit,
             (_, "functioncall" | "functionresponse") => Self::FunctionPart,
             (_, "tools") => Self::Tools,
             (_, "labels" | "metadata" | "responseformat") => Self::Free,
@@ -114,7 +117,27 @@ impl Place {
             (_, name) if is_uri(name) && is_output(name) => Self::WriteUri,
             (_, name) if is_uri(name) => Self::ReadUri,
             (_, name) if is_output(name) => Self::Output,
+            (Self::Output, _) => Self::Output,
             _ => Self::Plain,
+        }
+    }
+
+    fn limit(self, name: &str) -> Option<LimitPlace> {
+        match (self, LimitPlace::at_top(name)?) {
+            (Self::Root, at) => Some(at),
+            (Self::GenerationConfig, LimitPlace::MaxOutputTokens) => {
+                Some(LimitPlace::GenerationConfig)
+            }
+            (Self::GenerationConfig | Self::Parameters, _) => Some(LimitPlace::Elsewhere),
+            _ => None,
+        }
+    }
+
+    /// Where a member stands whose name is written so.
+    pub(super) fn spelled(self, name: &str) -> Self {
+        match self {
+            Self::OutputLimit(at) => Self::OutputLimit(at.spelled(name)),
+            other => other,
         }
     }
 

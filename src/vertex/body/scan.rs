@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 Place::Free => Place::Free,
                 _ => {
                     let folded = spelled_alike(&name);
-                    let member = place.member(&folded);
+                    let member = place.member(&folded).spelled(&name);
                     if member.acts() && folded != name {
                         names.add(folded).map_err(A::Error::custom)?;
                     }
@@ -121,7 +121,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 impl Walk<'_> {
     fn number<E: Error>(self, number: Option<u64>) -> Result<Kind, E> {
         match self.place {
-            Place::OutputLimit => self.body.limit(number),
+            Place::OutputLimit(at) => self.body.limit(at, number),
             place if place.wants_text() => return Err(E::custom("a text is wanted")),
             Place::Root => return Err(E::custom("an object is wanted")),
             _ => {}
@@ -132,7 +132,7 @@ impl Walk<'_> {
     fn check_nested<E: Error>(&self, is_array: bool) -> Result<(), E> {
         match self.place {
             Place::Root if is_array => Err(E::custom("an object is wanted")),
-            Place::OutputLimit => Err(E::custom("a number is wanted")),
+            Place::OutputLimit(_) => Err(E::custom("a number is wanted")),
             place if place.wants_text() => Err(E::custom("a text is wanted")),
             _ => Ok(()),
         }

@@ -18,7 +18,7 @@ NAMES = Kind("duplicate JSON names", checks=("NamesOnce",))
 BOM = Kind("BOM", checks=("StrictJson",))
 CHARSET = Kind("charset", checks=("JsonType",))
 TRAILING = Kind("trailing bytes", checks=("StrictJson",))
-SPELLINGS = Kind("camelCase and snake_case", checks=("NamesOnce",))
+SPELLINGS = Kind("camelCase and snake_case", checks=("NamesOnce", "SnakeCase"))
 TRAILERS = Kind("trailers", checks=("DeclaredLength",), rules=("trailers",))
 BEYOND = Kind("beyond the buffer", checks=("DeclaredLength",))
 

@@ -53,31 +53,51 @@ INFERENCE = [
 
 def _role(name: str, may: dict[str, Any], **more: Any) -> dict[str, Any]:
     who = {"issuer": "corp", "groups": [name]}
-    return {"name": name, "who": who, "may": may, "as": "ml-prod", **more}
+    where = {"locations": ["us-central1", "global"], "models": ["*"], "methods": INFERENCE}
+    return {"name": name, "who": who, "may": where | may, "as": "ml-prod", **more}
+
+
+def _configuration(standin: Standin, *roles: dict[str, Any]) -> dict[str, Any]:
+    vertex = vertex_json(standin.service_account)
+    vertex["credentials"][0]["form"] = "scope"  # good for any host
+    return vertex | {"roles": list(roles)}
+
+
+MODELS = ["google/gemini-2.5-*", "google/*-embedding-*", "anthropic/claude-*", "endpoints/77*"]
 
 
 def shared(standin: Standin) -> dict[str, Any]:
-    """A team with some models of one project, and a platform group with nearly everything: for
-    spellings that only a wide role could let through."""
-    vertex = vertex_json(standin.service_account)
-    vertex["credentials"][0]["form"] = "scope"  # good for any host
-    team = {
-        "projects": ["acme-ml"],
-        "locations": ["us-central1", "global"],
-        "models": ["google/gemini-2.5-*", "google/*-embedding-*", "anthropic/claude-*", "endpoints/77*"],
-        "methods": INFERENCE,
+    """A team with some models of one project; a platform group with nearly everything, for spellings
+    that only a wide role could let through; and groups with terms for what a body asks for."""
+    lists = {
+        "tools": ["googleSearch", "web_search_2*"],
+        "file_uris": ["gs://acme-docs/in/"],
+        "stored_state": ["projects/acme-docs/locations/*/cachedContents/*", "file_own*"],
+        "output_uris": ["gs://acme-docs/out/"],
+        "model_armor_templates": ["projects/acme-docs/locations/*/templates/strict"],
     }
-    platform = {
-        "projects": ["*"],
-        "locations": ["us-central1", "global"],
-        "models": ["*"],
-        "methods": INFERENCE,
-    }
-    vertex["roles"] = [_role("ml", team), _role("platform", platform)]
-    return vertex
+    return _configuration(
+        standin,
+        _role("ml", {"projects": ["acme-ml"], "models": MODELS}),
+        _role("docs", {"projects": ["acme-ml", "acme-docs"], "models": MODELS, **lists}),
+        _role("short", {"projects": ["acme-ml"], "max_output_tokens": 1000}),
+        _role("small", {"projects": ["acme-ml"], "max_request_bytes": 500}),
+        _role("unread", {"projects": ["acme-ml"]}, body="unread"),
+        _role("platform", {"projects": ["*"]}),
+    )
 
 
-DESKS = {"shared": shared}
+def tenants(standin: Standin) -> dict[str, Any]:
+    """Two tenants, each with a project of its own and all that Google keeps there."""
+
+    def tenant(name: str) -> dict[str, Any]:
+        methods = [*INFERENCE, "stateful/*"]
+        return _role(name, {"projects": [f"tenant-{name}"], "methods": methods, "stored_state": ["*"]})
+
+    return _configuration(standin, tenant("red"), tenant("blue"))
+
+
+DESKS = {"shared": shared, "tenants": tenants}
 
 
 class Gateways:

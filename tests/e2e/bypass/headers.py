@@ -2,7 +2,7 @@
 
 import uuid
 
-from bypass.pair import HOST, NEUTRALISED, Harm, Kind, Pair, Request, header_has, header_is_there
+from bypass.pair import HOST, MARK, NEUTRALISED, Harm, Kind, Pair, Request, header_has, header_is_there, is_marked
 
 HEADER_LAYERS = {"checks": ("ForbiddenHeaders",), "rules": ("headers",)}
 
@@ -105,17 +105,15 @@ header(AGENT, "in the first of two", ("user-agent", FORGED), ("user-agent", "cur
 
 # {token} is the caller's own; it stands in Authorization already. Google sees neither, so what
 # escaped is told by a mark that passes.
-TWO = ("x-server-timeout", "2")
-twice = header_has(*TWO)
 DUPLICATE = "token_duplicate"
 for name, value in {
     "authorization": "Bearer {token}",
     "x-goog-api-key": "{token}",
     "x-api-key": "{token}",
 }.items():
-    header(CREDENTIALS, f"{name} as well", (name, value), TWO, expect=DUPLICATE, harm=twice)
-header(CREDENTIALS, "an empty one", ("x-api-key", ""), TWO, expect=DUPLICATE, harm=twice)
-header(CREDENTIALS, "Google's own", ("x-goog-api-key", "AIzaSyA"), TWO, expect=DUPLICATE, harm=twice)
+    header(CREDENTIALS, f"{name} as well", (name, value), MARK, expect=DUPLICATE, harm=is_marked)
+header(CREDENTIALS, "an empty one", ("x-api-key", ""), MARK, expect=DUPLICATE, harm=is_marked)
+header(CREDENTIALS, "Google's own", ("x-goog-api-key", "AIzaSyA"), MARK, expect=DUPLICATE, harm=is_marked)
 
 SMUGGLE = "application/json; charset=utf-7"
 

@@ -114,9 +114,15 @@ def body_arrives(body: bytes | None) -> Harm:
     return lambda seen: seen.holds(body)
 
 
-def it_arrives(seen: Seen) -> bool:
-    """For what no request of this caller may do at all."""
-    return bool(seen.target)
+# Where to arrive at all is the harm, a header that passes tells the attack from its twin.
+MARK = ("x-server-timeout", "2")
+
+
+def mark(request: Request) -> Request:
+    return request.but(headers=(*request.headers, MARK))
+
+
+is_marked = header_has(*MARK)
 
 
 def dumps(value: object) -> bytes:

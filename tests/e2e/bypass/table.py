@@ -1,10 +1,13 @@
 """The whole table."""
 
-from bypass import bodies, headers, http2, queries, urls
+from bypass import bodies, headers, http2, queries, tenants, terms, urls
 from bypass.pair import HOST, Kind, Pair
 from support.place import haproxy_version
 
-KINDS: list[Kind] = [*urls.KINDS, *queries.KINDS, *headers.KINDS, *bodies.KINDS, *http2.KINDS]
+KINDS: list[Kind] = [
+    *urls.KINDS, *queries.KINDS, *headers.KINDS, *bodies.KINDS, *terms.KINDS, *tenants.KINDS,
+    *http2.KINDS,
+]  # fmt: skip
 
 
 def pairs() -> list[Pair]:
