@@ -132,6 +132,8 @@ fn what_google_reads_and_writes_is_found() {
         json!({ "outputConfig": { "gcsDestination": { "outputUriPrefix": "gs://b/x" } } }),
         json!({ "outputConfig": { "bigqueryDestination": { "outputUri": "gs://b/x" } } }),
         json!({ "output_config": { "x": { "uri": "gs://b/x" } } }),
+        json!({ "generationConfig": { "responseFormat": [{ "video": { "gcsUri": "gs://b/x" } }] } }),
+        json!({ "distillationSpec": { "pipelineRootDirectory": "gs://b/x" } }),
     ] {
         let writes = Body { output_uris: vec!["gs://b/x".to_owned()], ..Body::default() };
         assert_eq!(scan(&body), writes, "{body}");
@@ -148,12 +150,24 @@ fn stored_state_and_templates_are_found() {
         json!({ "conversation": { "id": "s" } }),
         json!({ "input": [{ "output": [{ "type": "input_file", "file_id": "s" }] }] }),
         json!({ "outputConfig": { "cachedContent": "s" } }),
+        json!({ "continuationToken": "s" }),
+        json!({ "inputConfig": { "vertexMultimodalDatasetSource": { "datasetName": "s" } } }),
+        json!({ "preTunedModel": { "tunedModelName": "s" } }),
+        json!({ "evaluationConfig": { "autoraterConfig": { "autoraterModel": "s" } } }),
         json!({ "messages": [{ "content": [{ "source": { "type": "file", "file_id": "s" } }] }] }),
         json!({ "container": { "skills": [{ "skill_id": "s" }] } }),
     ] {
         let named = Body { stored_state: vec!["s".to_owned()], ..Body::default() };
         assert_eq!(scan(&body), named, "{body}");
     }
+    let voice = |name: &str| {
+        scan(
+            &json!({ "generationConfig": { "speechConfig": { "voiceConfig": { "voice": name } } } }),
+        )
+    };
+    assert_eq!(voice("voice_other").stored_state, ["voice_other"]);
+    assert_eq!(voice("voicekey_other").stored_state, ["voicekey_other"]);
+    assert_eq!(voice("Kore"), Body::default());
     let armor =
         json!({ "modelArmorConfig": { "promptTemplateName": "p", "responseTemplateName": "r" } });
     assert_eq!(scan(&armor).model_armor_templates, ["p", "r"]);
@@ -322,6 +336,10 @@ fn the_model_in_a_body_is_read_in_every_form_that_clients_write() {
     assert_eq!(named("/tuningJobs", &tuning).unwrap().1, "gemini-2.5-flash");
 }
 
+fn routing(config: &Value) -> Value {
+    json!({ "generationConfig": { "routingConfig": config } })
+}
+
 #[test]
 fn a_body_that_names_another_model_than_the_path_is_refused() {
     let path = "/publishers/google/models/gemini-2.5-flash:generateContent";
@@ -337,6 +355,16 @@ fn a_body_that_names_another_model_than_the_path_is_refused() {
         (json!({ "Model": "gemini-2.5-pro" }), false),
         (json!({ "requests": [{ "model": "gemini-2.5-flash" }] }), true),
         (json!({ "requests": [{ "model": "gemini-2.5-flash" }, { "model": "x" }] }), false),
+        (routing(&json!({ "manualMode": { "modelName": "gemini-2.5-flash" } })), true),
+        (routing(&json!({ "manualMode": { "modelName": "gemini-1.5-pro" } })), false),
+        (routing(&json!({ "manual_mode": { "model_name": "gemini-1.5-pro" } })), false),
+        (
+            routing(&json!({ "autoMode": { "modelRoutingPreference": "PRIORITIZE_QUALITY" } })),
+            false,
+        ),
+        (routing(&json!({ "autoMode": {} })), false),
+        (routing(&json!({ "autoMode": null })), true),
+        (routing(&json!({})), true),
     ] {
         assert_eq!(named(path, &body).is_ok(), same, "{body}");
     }

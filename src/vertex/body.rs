@@ -22,7 +22,7 @@ use place::Place;
 pub struct Body {
     /// `model`.
     pub model: Option<String>,
-    /// `model` of each request in a batch.
+    /// `model` of each request in a batch, and what `routingConfig` chooses.
     pub batched_models: Vec<String>,
     /// `baseModel`, of a tuning job.
     pub base_model: Option<String>,
@@ -67,6 +67,10 @@ impl Body {
             Place::ReadUri => self.file_uris.push(owned()),
             Place::WriteUri => self.output_uris.push(owned()),
             Place::StoredState => self.stored_state.push(owned()),
+            // The others are names of Google's own, like `Kore`.
+            Place::Voice if text.starts_with("voice") => self.stored_state.push(owned()),
+            // No model is called so: none in a path is meant by it.
+            Place::AnyModel => self.batched_models.push("*".to_owned()),
             Place::ModelArmor => self.model_armor_templates.push(owned()),
             Place::OutputLimit(at) => self.limit(at, text.parse().ok()),
             Place::Tool => self.tools.push(fold_name(text)),

@@ -68,9 +68,10 @@ impl<'u> Target<'u> {
             };
             let text = text.filter(|text| !text.is_empty()).ok_or(Reason::ModelMissing)?;
             self.model = Some(Model::parse(text, &self)?);
-        } else if on(Check::BodyModel)
-            && body.model.iter().chain(&body.batched_models).any(|text| !self.is_for(text))
-        {
+        } else if on(Check::BodyModel) && body.model.iter().any(|text| !self.is_for(text)) {
+            return Err(Reason::ModelMismatch);
+        }
+        if on(Check::BodyModel) && body.batched_models.iter().any(|text| !self.is_for(text)) {
             return Err(Reason::ModelMismatch);
         }
         match &body.operation_name {

@@ -16,7 +16,7 @@ pub(super) enum Place {
     Model,
     /// `requests`, and each of its elements.
     Requests,
-    /// `model` of such an element.
+    /// `model` of such an element, or of `routingConfig`.
     BatchedModel,
     /// `baseModel`.
     BaseModel,
@@ -26,6 +26,10 @@ pub(super) enum Place {
     GenerationConfig,
     /// `parameters` of a prediction.
     Parameters,
+    /// `routingConfig`, and all below it: another model than the path's may answer.
+    Routing,
+    /// Google chooses the model.
+    AnyModel,
     /// A limit on output tokens.
     OutputLimit(LimitPlace),
     /// What Google reads.
@@ -36,6 +40,8 @@ pub(super) enum Place {
     WriteUri,
     /// State that Google keeps.
     StoredState,
+    /// A voice: one of Google's, or one that is stored.
+    Voice,
     /// `modelArmorConfig`.
     ModelArmor,
     /// `tools`, and each of its elements.
@@ -68,15 +74,20 @@ const FUNCTION_MEMBERS: &[&str] = &[
 
 /// State that bodies name, in any dialect.
 const STORED_STATE: &[&str] = &[
+    "autoratermodel",
     "cachedcontent",
     "container",
     "contextcache",
+    "continuationtoken",
     "conversation",
+    "datasetname",
     "fileid",
     "fileids",
     "previousinteractionid",
     "previousresponseid",
     "session",
+    "tunedmodelname",
+    "tunedteachermodelsource",
 ];
 
 /// Members that ask for a tool outside of `tools`; a job's service account is as powerful as one.
@@ -109,9 +120,14 @@ impl Place {
             (Self::Requests, "model") => Self::BatchedModel,
             (_, "functioncall" | "functionresponse") => Self::FunctionPart,
             (_, "tools") => Self::Tools,
-            (_, "labels" | "metadata" | "responseformat") => Self::Free,
+            (Self::Root, "labels" | "metadata") => Self::Free,
+            (Self::Routing, "modelname") => Self::BatchedModel,
+            (Self::Routing, "automode") => Self::AnyModel,
+            (Self::Routing, _) | (_, "routingconfig") => Self::Routing,
             (_, "modelarmorconfig") => Self::ModelArmor,
             (_, name) if name.ends_with("schema") => Self::Free,
+            (_, "voice") => Self::Voice,
+            (_, "pipelinerootdirectory") => Self::WriteUri,
             (_, name) if STORED_STATE.contains(&name) => Self::StoredState,
             (_, name) if TOOLS_ELSEWHERE.contains(&name) => Self::Tool,
             (_, name) if is_uri(name) && is_output(name) => Self::WriteUri,
@@ -170,5 +186,9 @@ fn is_uri(name: &str) -> bool {
 }
 
 fn is_output(name: &str) -> bool {
-    name.starts_with("output") || name.starts_with("storage") || name.ends_with("destination")
+    // `responseFormat.video.gcsUri` is where a video goes.
+    name.starts_with("output")
+        || name.starts_with("storage")
+        || name.ends_with("destination")
+        || name == "responseformat"
 }

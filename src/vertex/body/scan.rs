@@ -89,6 +89,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
+        if place == Place::AnyModel {
+            body.text(place, "");
+        }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
         while let Some(name) = map.next_key::<String>()? {

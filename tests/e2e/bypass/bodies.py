@@ -81,6 +81,15 @@ body(MODELS, "of another location", named(RESOURCE.format(GOOD).replace("us-cent
 body(MODELS, "Claude's", named("claude-opus-4-1"), named("claude-sonnet-4-5"), OTHER, CLAUDE)
 body(MODELS, "behind an endpoint", named(f"google/{BAD}"), named("7712"), OTHER, OWN_CHAT)
 body(MODELS, "of one request of a batch", dumps({"requests": [{"model": f"google/{BAD}"}]}), dumps({"requests": [{"model": "google/text-embedding-005"}]}), OTHER, EMBED)
+ROUTE = '{"generationConfig":{"routingConfig":{%s}}}'
+BY_NAME = ROUTE % '"manualMode":{"modelName":"gemini-2.5-flash"}'
+for name, mode in {
+    "routed to": '"manualMode":{"modelName":"gemini-1.5-pro"}',
+    "routed to, in the other spelling": '"manual_mode":{"model_name":"gemini-1.5-pro"}',
+    "that Google chooses": '"autoMode":{"modelRoutingPreference":"PRIORITIZE_QUALITY"}',
+    "that Google chooses without preference": '"autoMode":{}',
+}.items():
+    body(MODELS, name, (ROUTE % mode).encode(), BY_NAME.encode(), OTHER)
 body(MODELS, "in the body alone, of another project", named(RESOURCE.format(GOOD).replace("acme-ml", "acme-hr")), named(RESOURCE.format(GOOD)), OTHER, CHAT)
 body(MODELS, "in the body alone, with a way out", named(f"google/{GOOD}/../{BAD}"), named(f"google/{GOOD}"), "model_missing", CHAT)
 body(MODELS, "a list of models", named([f"google/{GOOD}", f"google/{BAD}"]), named(f"google/{GOOD}"), "body_not_json", CHAT)

@@ -67,6 +67,15 @@ body("a cache of another location", cached(CACHE.replace("us-central1", "global"
 body("a cache with a slash in front", cached(f"/{others(CACHE)}"), cached(f"/{CACHE}"))
 body("a cache below a short name", cached(f"cachedContents/../../{others(CACHE)}"), cached("cachedContents/7"))
 body("a session", {"session": f"{others(OWN)[4:]}/reasoningEngines/7/sessions/8", "contents": CONTENTS}, {"contents": CONTENTS})
+dataset = "projects/{}/locations/us-central1/datasets/7"
+
+
+def job(project: str) -> dict[str, object]:
+    source = {"vertexMultimodalDatasetSource": {"datasetName": dataset.format(project)}}
+    return {"model": "google/gemini-2.5-flash", "inputConfig": source}
+
+
+body("a dataset", job("tenant-red"), job("tenant-blue"), target=JOBS)
 body("a tuned model", {"model": others(MODEL)}, {"model": MODEL}, "model_mismatch", JOBS)
 body("a job's model beside the path", {"model": f"{others(OWN)[4:]}/publishers/google/models/gemini-2.5-flash", "contents": CONTENTS}, {"contents": CONTENTS}, "model_mismatch")
 

@@ -91,6 +91,8 @@ term(STATE, "a full name with a host", {"cachedContent": f"//aiplatform.googleap
 term(STATE, "below extra_body", {"model": f"google/{GOOD}", "extra_body": {"google": {"cached_content": CACHE.replace("acme-docs", "acme-hr")}}}, {"model": f"google/{GOOD}"}, CHAT)
 term(STATE, "a file of Claude's", {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "file_other"}}]}]}, {"messages": [{"role": "user", "content": [{"type": "document", "source": {"type": "file", "file_id": "file_own1"}}]}]}, CLAUDE)
 term(STATE, "a container", {"container": "container_other"}, {"messages": []}, CLAUDE)
+term(STATE, "a former answer to go on with", {"continuationToken": "b3RoZXI="})
+term(STATE, "a stored voice", {"generationConfig": {"speechConfig": {"voiceConfig": {"voice": "voice_other"}}}}, {"generationConfig": {"speechConfig": {"voiceConfig": {"voice": "Kore"}}}})
 term(STATE, "below an output", {"model": f"google/{GOOD}", "input": [{"type": "function_call_output", "output": [{"type": "input_file", "file_id": "file_other"}]}]}, {"model": f"google/{GOOD}", "input": [{"type": "function_call_output", "output": "text"}]}, CHAT)
 
 INTO = "gs://acme-docs/out/"
@@ -99,6 +101,10 @@ term(OUTPUT, "another bucket", {"parameters": {"storageUri": "gs://acme-hr/"}}, 
 term(OUTPUT, "in the other spelling", {"parameters": {"storage_uri": "gs://acme-hr/"}}, {"parameters": {"storage_uri": INTO}}, IMAGEN)
 term(OUTPUT, "a way out", {"parameters": {"storageUri": f"{INTO}../in/"}}, {"parameters": {"storageUri": f"{INTO}b/"}}, IMAGEN)
 term(OUTPUT, "below a destination", {"outputConfig": {"gcsDestination": {"outputUriPrefix": "gs://acme-hr/"}}}, {"outputConfig": {"gcsDestination": {"outputUriPrefix": INTO}}}, IMAGEN)
+video = '{"generationConfig":{"responseFormat":[{"video":{"delivery":"URI","gcsUri":"%s"}}]}}'
+term(OUTPUT, "of a video", (video % "gs://acme-hr/").encode(), (video % INTO).encode())
+term(OUTPUT, "of a video, where one may only read", (video % "gs://acme-docs/in/").encode(), (video % INTO).encode())
+term(OUTPUT, "of a pipeline", {"pipelineRootDirectory": "gs://acme-hr/"}, {"pipelineRootDirectory": INTO})
 term(OUTPUT, "to read what one may only write", {"image": {"gcsUri": f"{INTO}a"}}, {"parameters": {"outputGcsUri": f"{INTO}a"}}, IMAGEN)
 
 STRICT = "projects/acme-docs/locations/us-central1/templates/strict"
