@@ -56,6 +56,9 @@ test-c:
 	gcc -std=c99 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c -o target/smoke -Ltarget/debug -lhaproxy_vertex -Wl,-rpath,$(CURDIR)/target/debug
 	target/smoke tests/c/vertex.json
 
+test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
+
 test-matrix: test-setup build-all standin $(PYTHON) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
 	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest tests/e2e || exit 1; \
@@ -107,5 +110,5 @@ $(TOOLS)/cargo-deny:
 
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
-.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core test-c \
-	test-matrix header schema routes lint lint-tools bench install clean
+.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
+	test-c test-bypass test-matrix header schema routes lint lint-tools bench install clean

@@ -91,7 +91,7 @@ impl Gateway {
         let body = Known::of(&request, &target).ok()?;
         let target = body.complete(&target).ok()?;
         let peer = request.peer.as_ref().map(PeerLine::as_peer);
-        let contents = body.contents();
+        let contents = body.contents(target.route);
         let ask = judge::ask(&request, &target, body.reading(&contents), peer.as_ref(), now);
         let misses = self.policy.misses(&caller, &ask);
         Some(misses.into_iter().map(|(role, misses)| (role.name.clone(), misses)).collect())

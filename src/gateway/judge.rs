@@ -14,8 +14,9 @@ use crate::gateway::waiting::Patience;
 use crate::jose::{self, Key};
 use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Contents, Decision, Peer, Reading};
+use crate::switch::{Check, on};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Body, Target};
+use crate::vertex::{Body, Route, Target};
 
 impl Gateway {
     /// Comes to a verdict and hands it, with what it rests on, to `take`. A caller who is `known`
@@ -56,13 +57,13 @@ impl Gateway {
         if let Some(reason) = request.forbidden_header() {
             return take(Verdict::Deny(reason), &facts);
         }
-        // A model in the body is none before the body was read.
-        let named = !target.names_model_in_body();
-        let body = match (Known::of(&request, &target), named) {
+        // A model in the body is none before the body was read, nor is no body.
+        let must_read = target.names_model_in_body() || !target.route.takes_body();
+        let body = match (Known::of(&request, &target), must_read) {
             (Err(reason), _) => return take(Verdict::Deny(reason), &facts),
-            (Ok(Known::Later), true) => Known::Later,
-            (Ok(Known::Later), false) => return take(Verdict::NeedsBody, &facts),
-            (Ok(Known::Never(reason)), false) => return take(Verdict::Deny(reason), &facts),
+            (Ok(Known::Later), false) => Known::Later,
+            (Ok(Known::Later), true) => return take(Verdict::NeedsBody, &facts),
+            (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason), &facts),
             (Ok(known), _) => known,
         };
         let target = match body.complete(&target) {
@@ -85,7 +86,7 @@ impl Gateway {
     ) -> Verdict<'g> {
         let request = facts.request;
         let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
-        let contents = body.contents();
+        let contents = body.contents(target.route);
         let Some(request) = request else {
             return Verdict::Deny(Reason::Internal);
         };
@@ -182,7 +183,8 @@ impl Known {
         match request.payload() {
             Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing),
             Payload::Empty => Ok(Self::Read(Box::default())),
-            _ if !target.route.takes_body() => Err(Reason::BodyNotAllowed),
+            Payload::Unsaid => Ok(Self::Later),
+            _ if !target.route.takes_body() && on(Check::BodyTaken) => Err(Reason::BodyNotAllowed),
             Payload::Unread => Ok(Self::Later),
             Payload::Unreadable => Ok(Self::Never(Reason::BodyTooLargeToCheck)),
             Payload::Whole(_) if !request.is_json() => Ok(Self::Never(Reason::BodyNotJson)),
@@ -201,7 +203,7 @@ impl Known {
         }
     }
 
-    pub(super) fn contents(&self) -> Contents<'_> {
+    pub(super) fn contents(&self, route: &Route) -> Contents<'_> {
         match self {
             Self::Later | Self::Never(_) => Contents::default(),
             Self::Read(body) => Contents {
@@ -210,7 +212,7 @@ impl Known {
                 stored_state: &body.stored_state,
                 output_uris: &body.output_uris,
                 model_armor_templates: &body.model_armor_templates,
-                max_output_tokens: body.max_output_tokens,
+                max_output_tokens: body.max_output_tokens(route),
             },
         }
     }

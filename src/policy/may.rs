@@ -1,6 +1,7 @@
 //! What a role allows: a target, and, unless its bodies go unread, what a body asks for.
 
 use crate::policy::{BodyTerms, Pattern, Peer, Reading, Term};
+use crate::switch::{Check, on};
 use crate::time::UnixTime;
 
 /// What a caller asks for.
@@ -71,7 +72,7 @@ impl May {
     }
 
     pub(super) fn has_project(&self, project: Option<&str>) -> bool {
-        project.is_none_or(|project| any(&self.projects, project))
+        project.is_none_or(|project| any(&self.projects, project) || !on(Check::Project))
     }
 
     pub(super) fn has_model(&self, model: Option<(&str, &str)>) -> bool {
@@ -85,8 +86,9 @@ impl May {
     /// # Errors
     /// What is known of a body that would have to be read.
     pub(super) fn missing_term<'a>(&self, ask: &Ask<'a>) -> Result<Option<Term>, Reading<'a>> {
+        let is_asked = |term: &Term| on(Check::Term(term.name()));
         if self.max_request_bytes.is_some_and(|most| ask.size.is_none_or(|size| size > most)) {
-            return Ok(Some(Term::MaxRequestBytes));
+            return Ok(Some(Term::MaxRequestBytes).filter(is_asked));
         }
         let Some(terms) = &self.body else {
             return Ok(None);
@@ -94,7 +96,7 @@ impl May {
         match ask.contents {
             Reading::Done(contents) => {
                 let belongs = |name: &str| self.is_home_of(name, ask.location);
-                Ok(terms.missing(contents, ask.generates, belongs))
+                Ok(terms.missing(contents, ask.generates, belongs).filter(is_asked))
             }
             unread => Err(unread),
         }

@@ -4,20 +4,10 @@
 
 use once_cell::sync::Lazy;
 
+use crate::vertex::body::heeded;
+
 /// The most names that stand in one path.
 pub(super) const MAX_NAMES: usize = 6;
-
-/// The methods whose answers have output tokens that a body can limit.
-const GENERATING: &[&str] = &[
-    "chat.completions",
-    "generateContent",
-    "openapi.completions",
-    "rawPredict",
-    "stateful/interactions.create",
-    "stateful/responses.create",
-    "streamGenerateContent",
-    "streamRawPredict",
-];
 
 /// What a route can do, and so how it is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,7 +115,7 @@ impl Route {
     /// Whether a model answers with tokens whose number a body can limit.
     #[must_use]
     pub fn generates(&self) -> bool {
-        GENERATING.contains(&self.method.as_str())
+        !heeded(&self.method).is_empty()
     }
 
     /// Whether answers of this method are streamed, as events if the caller asks so.
