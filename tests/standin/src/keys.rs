@@ -2,7 +2,7 @@
 
 use crate::rsagen;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD as BASE64_STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
@@ -48,6 +48,10 @@ pub struct Key {
 
 pub fn b64(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub fn b64_standard(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_STANDARD.encode(bytes)
 }
 
 pub fn random<const N: usize>() -> [u8; N] {
