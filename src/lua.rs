@@ -69,7 +69,8 @@ fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<Strin
 }
 
 fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigError> {
-    Config::load(file, &host::read_file).and_then(|config| Gateway::open(config, &haproxy, host::now()))
+    Config::load(file, &host::read_file)
+        .and_then(|config| Gateway::open(config, &haproxy, host::now()))
 }
 
 fn haproxy() -> Haproxy {

@@ -81,7 +81,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
         return Ok(Report { text: files.join("---\n"), good: true });
     };
     let policy: IamPolicy = read(policy)?;
-    let roles: Vec<CustomRole> = arguments.role.iter().map(|f| read(f)).collect::<Result<_, _>>()?;
+    let roles: Vec<CustomRole> =
+        arguments.role.iter().map(|f| read(f)).collect::<Result<_, _>>()?;
     let mut report = Report { text: String::new(), good: true };
     for needs in &all {
         compare(needs, &policy, &roles, &mut report);
@@ -98,7 +99,8 @@ fn needs(config: &Config) -> Vec<Needs<'_>> {
     let of = |(index, credential)| {
         let granting: Vec<&Role> =
             config.roles.iter().filter(|role| role.credential == index).collect();
-        let granted = |route: &&Route| granting.iter().any(|role| role.may.has_method(&route.method));
+        let granted =
+            |route: &&Route| granting.iter().any(|role| role.may.has_method(&route.method));
         let mut needs = Needs {
             credential,
             roles: granting.iter().map(|role| role.name.as_str()).collect(),
@@ -125,7 +127,8 @@ fn custom_role(needs: &Needs<'_>) -> String {
         let _ = writeln!(text, "# Google does not say what these need: {}.", unknown.join(", "));
     }
     let _ = writeln!(text, "title: haproxy-vertex {name}");
-    let _ = writeln!(text, "description: What the roles of haproxy-vertex's credential {name} need");
+    let _ =
+        writeln!(text, "description: What the roles of haproxy-vertex's credential {name} need");
     text.push_str("stage: GA\nincludedPermissions:");
     if needs.permissions.is_empty() {
         text.push_str(" []");
@@ -144,7 +147,10 @@ fn compare(needs: &Needs<'_>, policy: &IamPolicy, roles: &[CustomRole], report: 
         report.good &= good;
     };
     let Some(identity) = needs.credential.google_identity() else {
-        return say(true, "not checked: its Google identity is not in the configuration".to_owned());
+        return say(
+            true,
+            "not checked: its Google identity is not in the configuration".to_owned(),
+        );
     };
     let member = format!("serviceAccount:{identity}");
     let mut missing: BTreeSet<&str> = needs.permissions.iter().copied().collect();

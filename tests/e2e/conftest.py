@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
 from support.certificate import self_signed  # noqa: E402
 from support.configuration import Configuration, vertex_json  # noqa: E402
 from support.haproxy import Haproxy  # noqa: E402
@@ -116,6 +117,21 @@ def gateway(
 ) -> Callable[..., Haproxy]:
     """`gateway(**what_differs)`: the same, started."""
     return lambda **different: launch(configuration(**different))
+
+
+@pytest.fixture
+def callers(
+    gateway: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callers:
+    """A gateway for all client libraries, none of which knows anything of this machine."""
+    for name in OTHER_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    haproxy = gateway(vertex=every_dialect(standin.service_account))
+    return Callers(haproxy, standin, logs)
 
 
 @pytest.fixture
