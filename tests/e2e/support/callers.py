@@ -47,13 +47,16 @@ def every_dialect(service_account: Path) -> dict[str, Any]:
 
 
 class Wallet:
-    """`fresh_token()` of docs/callers.md: whatever token it holds."""
+    """`fresh_token()` of docs/callers.md: whatever token it holds; `then`: another the next time."""
 
     def __init__(self, token: str) -> None:
         self.token = token
+        self.then: str | None = None
 
     def __call__(self) -> str:
-        return self.token
+        token = self.token
+        self.token, self.then = self.then or token, None
+        return token
 
 
 class Callers:

@@ -12,10 +12,10 @@ _HEADING = re.compile(r"^#+ (.+)$", re.M)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
-def snippets() -> dict[str, list[tuple[str, str]]]:
+def snippets(page: str = PAGE) -> dict[str, list[tuple[str, str]]]:
     """By heading: language and text of each block below it."""
     found: dict[str, list[tuple[str, str]]] = {}
-    text = (ROOT / PAGE).read_text()
+    text = (ROOT / page).read_text()
     for block in _BLOCK.finditer(text):
         heading = _HEADING.findall(text[: block.start()])[-1]
         found.setdefault(heading, []).append((block[1], block[2]))
