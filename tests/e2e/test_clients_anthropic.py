@@ -1,6 +1,7 @@
 """Anthropic's library for Claude on Vertex AI, unmodified, with the code of docs/callers.md."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import anthropic
@@ -22,9 +23,11 @@ def wallet(callers: Callers) -> Wallet:
 
 
 @pytest.fixture
-def client(callers: Callers, wallet: Wallet) -> anthropic.AnthropicVertex:
+def client(callers: Callers, wallet: Wallet) -> Iterator[anthropic.AnthropicVertex]:
     names = run("google-genai", callers.url, fresh_token=wallet)
-    return run("anthropic", callers.url, **names)["client"]
+    names["client"].close()
+    with run("anthropic", callers.url, **names)["client"] as client:
+        yield client
 
 
 def create(client: anthropic.AnthropicVertex, **more: Any) -> Any:
@@ -43,13 +46,29 @@ def test_a_message(callers: Callers, client: anthropic.AnthropicVertex) -> None:
 
 
 def test_a_static_token(callers: Callers) -> None:
-    client = anthropic.AnthropicVertex(
+    with anthropic.AnthropicVertex(
         base_url=f"{callers.url}/v1",
         project_id="acme-ml",
         region="us-central1",
         access_token=callers.token(),
-    )
-    assert create(client).content[0].text == TEXT
+    ) as client:
+        assert create(client).content[0].text == TEXT
+
+
+def test_the_asynchronous_client(callers: Callers) -> None:
+    async def both() -> tuple[str, str]:
+        async with anthropic.AsyncAnthropicVertex(
+            base_url=f"{callers.url}/v1",
+            project_id="acme-ml",
+            region="us-central1",
+            access_token=callers.token(),
+        ) as client:
+            answer = await create(client)
+            ask = client.messages.stream(model=MODEL, max_tokens=50, messages=MESSAGES)
+            async with ask as stream:
+                return answer.content[0].text, "".join([text async for text in stream.text_stream])
+
+    assert asyncio.run(both()) == (TEXT, TEXT)
 
 
 def test_a_beta_s_header_reaches_google(
@@ -142,14 +161,14 @@ def test_google_s_refusal_of_the_gateway_is_not_tried_again(
 
 
 def test_a_base_url_without_its_version_is_not_found(callers: Callers) -> None:
-    client = anthropic.AnthropicVertex(
+    with anthropic.AnthropicVertex(
         base_url=callers.url,
         project_id="acme-ml",
         region="us-central1",
         access_token=callers.token(),
-    )
-    with pytest.raises(anthropic.NotFoundError, match=r"\(route_unknown\)"):
-        create(client)
+    ) as client:
+        with pytest.raises(anthropic.NotFoundError, match=r"\(route_unknown\)"):
+            create(client)
     assert callers.requests == 1
 
 

@@ -1,7 +1,7 @@
 """Google's library for Python beyond test_sdk.py, with the code of docs/callers.md."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,9 @@ def wallet(callers: Callers) -> Wallet:
 
 
 @pytest.fixture
-def client(callers: Callers, wallet: Wallet) -> genai.Client:
-    return run("google-genai", callers.url, fresh_token=wallet)["client"]
+def client(callers: Callers, wallet: Wallet) -> Iterator[genai.Client]:
+    with run("google-genai", callers.url, fresh_token=wallet)["client"] as client:
+        yield client
 
 
 def test_the_credentials_class(callers: Callers, client: genai.Client) -> None:
@@ -82,12 +83,15 @@ def test_what_google_is_short_of_is_tried_again_if_told_so(
 ) -> None:
     """The twin: the count of requests shows retries where there are any."""
     standin.google(status=429)
+    with pytest.raises(errors.ClientError):
+        client.models.generate_content(model=MODEL, contents="hello")
+    assert callers.requests == 1
     retries = {"retry_options": {"attempts": 2, "initial_delay": 0.01}}
     with pytest.raises(errors.ClientError):
         client.models.generate_content(
             model=MODEL, contents="hello", config={"http_options": retries}
         )
-    assert callers.requests == 2
+    assert callers.requests == 3
 
 
 def test_express_mode_is_refused(callers: Callers) -> None:
@@ -114,6 +118,20 @@ def test_a_session_outlives_its_token(
     assert (error.code, error.message) == (401, "the token has expired")
     assert error.details["error"]["details"][0]["reason"] == "token_expired"
     assert callers.reasons() == ["ok", "token_expired", "ok"]
+
+
+def test_a_stream_that_has_begun_outlives_its_token(
+    callers: Callers, standin: Standin, client: genai.Client, wallet: Wallet
+) -> None:
+    standin.google(chunks=2, gate=True)
+    wallet.token, wait_for_its_end = callers.short_lived()
+    stream = client.models.generate_content_stream(model=MODEL, contents="hello")
+    first = next(stream).text
+    wait_for_its_end()
+    with pytest.raises(errors.ClientError, match="the token has expired"):
+        client.models.generate_content(model=MODEL, contents="hello")
+    standin.release(all=True)
+    assert first + "".join(chunk.text for chunk in stream) == TEXT
 
 
 def test_over_http2_and_tls(

@@ -1,5 +1,6 @@
 """LangChain's classes for Vertex AI, unmodified, with the code of docs/callers.md."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,9 +24,13 @@ def wallet(callers: Callers) -> Wallet:
 
 
 @pytest.fixture
-def names(callers: Callers, wallet: Wallet) -> dict[str, Any]:
+def names(callers: Callers, wallet: Wallet) -> Iterator[dict[str, Any]]:
     names = run("google-genai", callers.url, fresh_token=wallet)
-    return run("LangChain", callers.url, **names)
+    names["client"].close()
+    names = run("LangChain", callers.url, **names)
+    yield names
+    for library in ("chat", "embeddings"):
+        names[library].client.close()
 
 
 def test_a_chat(callers: Callers, names: dict[str, Any]) -> None:

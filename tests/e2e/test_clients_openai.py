@@ -1,7 +1,8 @@
 """OpenAI's library for Python, unmodified, with the code of docs/callers.md."""
 
+import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ def wallet(callers: Callers) -> Wallet:
 
 
 @pytest.fixture
-def client(callers: Callers, wallet: Wallet) -> openai.OpenAI:
-    return run("openai", callers.url, fresh_token=wallet)["client"]
+def client(callers: Callers, wallet: Wallet) -> Iterator[openai.OpenAI]:
+    with run("openai", callers.url, fresh_token=wallet)["client"] as client:
+        yield client
 
 
 def test_chat(callers: Callers, client: openai.OpenAI) -> None:
@@ -63,6 +65,21 @@ def test_embeddings_are_asked_for_in_base64(callers: Callers, client: openai.Ope
     assert [len(item.embedding) for item in answer.data] == [8, 8]
     plain = client.embeddings.create(model=EMBEDDING, input="hello", encoding_format="float")
     assert plain.data[0].embedding == answer.data[0].embedding
+
+
+def test_the_asynchronous_client(callers: Callers, wallet: Wallet) -> None:
+    async def fresh_token() -> str:
+        return wallet()
+
+    async def both() -> tuple[str | None, str]:
+        async with openai.AsyncOpenAI(base_url=callers.url + PATH, api_key=fresh_token) as client:
+            create = client.chat.completions.create
+            answer = await create(model=MODEL, messages=MESSAGES)
+            stream = await create(model=MODEL, messages=MESSAGES, stream=True)
+            parts = [chunk.choices[0].delta.content or "" async for chunk in stream]
+        return answer.choices[0].message.content, "".join(parts)
+
+    assert asyncio.run(both()) == (TEXT, TEXT)
 
 
 def calls(client: openai.OpenAI) -> list[Callable[[], Any]]:
