@@ -7,6 +7,11 @@ CARGO ?= cargo
 HAPROXY ?= $(or $(shell command -v haproxy 2>/dev/null),/usr/sbin/haproxy)
 TRIPLET = $(shell gcc -dumpmachine 2>/dev/null)
 PYTHON = target/venv/bin/python
+# Clients that want an older google-genai than the others: they leave connections to the collector.
+PYTHON_GOOGLE = target/venv-google/bin/python
+CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
+	tests/e2e/test_clients_aiplatform.py tests/e2e/test_clients_langchain_older.py
+NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
 TOOLS = target/tools/bin
 
 help: ## What there is to make
@@ -40,11 +45,22 @@ $(PYTHON): tests/e2e/requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
 	touch $(PYTHON)
 
+$(PYTHON_GOOGLE): tests/e2e/requirements-google.txt
+	python3 -m venv target/venv-google
+	$(PYTHON_GOOGLE) -m pip install --quiet --disable-pip-version-check -r tests/e2e/requirements-google.txt
+	touch $(PYTHON_GOOGLE)
+
+# Node.js itself comes with the Python packages.
+$(NODE_MODULES): tests/e2e/js/package-lock.json $(PYTHON)
+	cd tests/e2e/js && PATH=$(CURDIR)/target/venv/bin:$$PATH npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $(NODE_MODULES)
+
 test-setup:
 	@packaging/setup run test
 
-test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
+test: test-setup build-all standin $(PYTHON) $(PYTHON_GOOGLE) $(NODE_MODULES) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON_GOOGLE) -m pytest $(CLIENTS_GOOGLE)
 	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest tests/e2e
 
 test-core:
@@ -59,7 +75,7 @@ test-c:
 test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
 
-test-matrix: test-setup build-all standin $(PYTHON) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
+test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
 	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest tests/e2e || exit 1; \
 	done
@@ -97,7 +113,7 @@ install: ## Copy the built modules, scripts, configuration and header below DEST
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex README.md CHANGELOG.md docs/*.md
 
 clean: ## Remove all that was built
-	rm -rf target dist
+	rm -rf target dist tests/e2e/js/node_modules
 
 $(TOOLS)/cbindgen:
 	$(CARGO) install --quiet --locked --root target/tools --target-dir target/tools-build cbindgen@0.29.4
