@@ -20,6 +20,10 @@ fn words_after(text: &str, prefix: &str, allowed: fn(char) -> bool) -> BTreeSet<
     text.split(prefix).skip(1).map(word).filter(|word| !word.is_empty()).collect()
 }
 
+fn action_char(c: char) -> bool {
+    name_char(c) || c == '-'
+}
+
 fn name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -103,6 +107,42 @@ fn every_variable_of_the_rule_set_is_documented() {
             assert!(rules.contains(&format!("{prefix}{name}")), "{prefix}{name} is no more");
         }
     }
+}
+
+#[test]
+fn every_action_and_its_variables_are_documented_and_no_others() {
+    let reference = read("docs/reference.md");
+    let section = reference.split("\n## Actions\n").nth(1).and_then(|s| s.split("\n## ").next());
+    let tables = section.and_then(|section| section.split("```").next()).unwrap_or_default();
+    let registered = words_after(&read("lua/vertex.lua"), "core.register_action(\"", action_char);
+    for action in registered.iter().filter(|action| action.as_str() != "vertex_wait") {
+        assert!(tables.contains(&format!("| `http-request lua.{action}")), "{action}");
+    }
+    // The script takes all of them back, and the table at the end says what each one holds.
+    let script = read("lua/vertex/variables.lua");
+    let lists = script.lines().filter(|line| line.starts_with("local ") && line.contains("= {"));
+    let known: BTreeSet<_> = lists.flat_map(|line| words_after(line, "\"", name_char)).collect();
+    let rows = tables.split("| variable | holds |").nth(1).unwrap_or_default();
+    let rows = rows.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let documented: BTreeSet<_> = rows.flat_map(|cell| words_after(cell, "`", name_char)).collect();
+    assert_eq!(documented, known);
+    let steps = read("src/gateway/steps.rs");
+    let told = steps.split("(\"").skip(1).filter_map(|rest| rest.split_once("\",")?.0.into());
+    let told: BTreeSet<_> =
+        told.filter(|name| !name.is_empty() && name.chars().all(name_char)).collect();
+    let unknown: Vec<_> = told.iter().filter(|name| !known.contains(**name)).collect();
+    assert!(told.len() > 10 && unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn the_example_for_the_actions_lets_the_same_headers_through() {
+    let list = |text: &str| {
+        let rule = text.lines().find(|line| line.contains("http-request del-header ^(?!"));
+        rule.map(|rule| rule.trim().to_owned())
+    };
+    let packaged = list(&read("haproxy-conf/vertex.cfg"));
+    assert!(packaged.is_some());
+    assert_eq!(list(&read("docs/reference.md")), packaged);
 }
 
 #[test]

@@ -105,7 +105,17 @@ impl Gateway {
         now: Now,
     ) -> Step<Passage> {
         self.step_within(ticket, now, |within| {
-            let known = Some(&passage.session);
+            // A wait may lie between the steps.
+            let session = &passage.session;
+            let holds = match session.key.is_current() {
+                true => session.validity.check(now.wall),
+                false => Err(Reason::KeyUnknown),
+            };
+            if let Err(reason) = holds {
+                let facts = Facts { session: Some(session), ..Facts::default() };
+                return self.refused(reason, &facts);
+            }
+            let known = Some(session);
             self.judge(request, known, now, within, |verdict, facts| {
                 let Verdict::Allow { target, host, handle } = verdict else {
                     return self.undone(verdict, facts);

@@ -50,6 +50,7 @@ class Bare(Configuration):
 
     rules: str = "\n".join([ALL, unless("signed")])
     before_backend: str = ""
+    defaults_lines: str = ""
     load: str = "lua-load-per-thread"
     environment: dict[str, str | None] = dataclasses.field(
         default_factory=lambda: {"VERTEX_RULES": None}
@@ -93,7 +94,7 @@ class Bare(Configuration):
             [
                 self._global(folder),
                 section("global", loading, self.global_lines),
-                section("defaults", defaults),
+                section("defaults", defaults, self.defaults_lines),
                 section(
                     "frontend ai",
                     [bind, "default_backend google"],
