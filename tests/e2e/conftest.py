@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support.bare import STEPS, bare  # noqa: E402
+from support.calls import CLAIMS  # noqa: E402
 from support.certificate import self_signed  # noqa: E402
 from support.configuration import Configuration, vertex_json  # noqa: E402
 from support.haproxy import Haproxy  # noqa: E402
@@ -116,6 +118,22 @@ def gateway(
 ) -> Callable[..., Haproxy]:
     """`gateway(**what_differs)`: the same, started."""
     return lambda **different: launch(configuration(**different))
+
+
+@pytest.fixture
+def actions(
+    configuration: Callable[..., Configuration], launch: Callable[..., Haproxy]
+) -> Callable[..., Haproxy]:
+    """`actions(*rules, **what_differs)`: without the packaged rule set, with these instead."""
+    return lambda *rules, **different: launch(
+        bare(configuration(), rules="\n".join(rules) or STEPS, **different)
+    )
+
+
+@pytest.fixture
+def token(standin: Standin) -> str:
+    """Of somebody who has the role of `vertex_json`."""
+    return standin.token(dict(CLAIMS))
 
 
 @pytest.fixture
