@@ -12,6 +12,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
+from support.bare import STEPS, bare  # noqa: E402
+from support.calls import CLAIMS  # noqa: E402
 from support.certificate import self_signed  # noqa: E402
 from support.configuration import Configuration, vertex_json  # noqa: E402
 from support.haproxy import Haproxy  # noqa: E402
@@ -138,6 +140,22 @@ def callers(
         monkeypatch.delenv(name.lower(), raising=False)
     haproxy = gateway(vertex=every_dialect(standin.service_account))
     return Callers(haproxy, standin, logs)
+
+
+@pytest.fixture
+def actions(
+    configuration: Callable[..., Configuration], launch: Callable[..., Haproxy]
+) -> Callable[..., Haproxy]:
+    """`actions(*rules, **what_differs)`: without the packaged rule set, with these instead."""
+    return lambda *rules, **different: launch(
+        bare(configuration(), rules="\n".join(rules) or STEPS, **different)
+    )
+
+
+@pytest.fixture
+def token(standin: Standin) -> str:
+    """Of somebody who has the role of `vertex_json`."""
+    return standin.token(dict(CLAIMS))
 
 
 @pytest.fixture

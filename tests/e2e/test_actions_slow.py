@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.ask import generate, outcome
-from support.bare import ALL, ANSWERS, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
+from support.bare import ALL, ANSWERS, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
 from support.calls import GENERATE, headers
 from support.client import once
 from support.configuration import Configuration, vertex_json
@@ -17,7 +17,6 @@ from support.haproxy import Haproxy
 from support.standin import Standin
 from support.waiters import Waiter, has_no_keys, requests_so_far
 
-GATE = 410  # `unless`
 WAYS = {
     "all in one": [ALL],
     "one by one": [VERIFY, unless("verified"), AUTHORIZE, unless("allowed"), SIGN],

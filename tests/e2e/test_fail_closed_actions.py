@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from support.ask import generate
-from support.bare import ALL, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
+from support.bare import ALL, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
 from support.configuration import Configuration
 from support.faults import broken_share, reached
 from support.haproxy import Haproxy
 from support.place import haproxy_version
 from support.standin import Standin
-
-GATE = 410  # `unless`
 
 DIES = ("raises", "raises_a_table", "panics", "never_ends")
 LIES = ("says_done", "says_done_with_junk")

@@ -33,9 +33,18 @@ SHOW = "\n".join(
 )
 
 
-def unless(name: str, status: int = 410) -> str:
-    """The gate that belongs behind an action; its status is nobody else's."""
+# The status of `unless`, which is nobody else's.
+GATE = 410
+
+
+def unless(name: str, status: int = GATE) -> str:
+    """The gate that belongs behind an action."""
     return f"http-request deny deny_status {status} unless {{ var(txn.vertex.{name}) -m bool }}"
+
+
+STEPS = "\n".join(
+    [VERIFY, unless("verified"), AUTHORIZE, unless("allowed"), SIGN, unless("signed")]
+)
 
 
 def shown(response: Response) -> dict[str, str]:
