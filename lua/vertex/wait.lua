@@ -9,13 +9,22 @@ local SLOW_MILLISECONDS = 100
 local POLLS = 80
 -- As `wait-for-body` in vertex.cfg.
 local BODY_POLLS = 500
+-- So long a pause within a body is its end.
+local IDLE_POLLS = 100
 
 local M = {}
 
+-- All of the body that will come: HTTP/2 tells its length by Content-Length alone, and what does not
+-- fit the buffer stops coming.
 ---@param txn TXN
 local function await_body(txn)
+  local wanted = tonumber(txn.sf:req_fhdr("content-length")) or 0
+  local length, idle = 0, 0
   for _ = 1, BODY_POLLS do
-    if txn.f:req_body_len() >= txn.f:req_body_size() then
+    local before = length
+    length = txn.f:req_body_len()
+    idle = length > before and 0 or idle + 1
+    if length >= wanted or (length > 0 and idle > IDLE_POLLS) then
       return
     end
     core.msleep(QUICK_MILLISECONDS)

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 
-from bypass.pair import HOST, Harm, Kind, Pair, Pairs, Request, body_arrives, dumps, header_has, header_is_there
+from bypass.pair import BOTH, NEUTRALISED, Harm, Kind, Pair, Pairs, Request, body_arrives, dumps, header_has, header_is_there
 from support.calls import BODY, GENERATE, MODEL, PROJECT
 
 # Four layers: the header is refused, it would not be passed on, such a body does not seem as long
@@ -49,6 +49,7 @@ def body(
 
 REFUSED = "header_not_allowed"
 TOO_LARGE = "body_too_large_to_check"
+NOT_ALLOWED = "body_not_allowed"
 ZIPPED, DEFLATED = gzip.compress(TOOLS, mtime=0), zlib.compress(TOOLS)
 for name, value in {
     "gzip": "gzip", "with another coding": "identity, gzip", "in capitals": "GZIP", "br": "br",
@@ -122,6 +123,7 @@ for name, media in {
     "text": "text/plain",
     "protobuf": "application/x-protobuf",
     "a form": "application/x-www-form-urlencoded",
+    "gRPC": "application/grpc",
     "two media types": "application/json, application/x-protobuf",
 }.items():
     body(CHARSET, name, HIDDEN, media=(("content-type", media),))
@@ -143,6 +145,13 @@ body(SPELLINGS, "tools", b'{"tools":[],"Tools":[]}', b'{"tools":[]}')
 body(SPELLINGS, "the model", f'{{"model":"google/{GOOD}","Model":"google/{BAD}"}}'.encode(), named(f"google/{GOOD}"))
 body(SPELLINGS, "the base model", b'{"baseModel":"a","base_model":"b"}', b'{"base_model":"a"}')
 body(SPELLINGS, "Model Armor", b'{"modelArmorConfig":{},"model_armor_config":{}}', b'{"contents":[]}')
+for name, members in {
+    "a cache": {"cached_content": "cachedContents/7"},
+    "a search": {"web_search_options": {}},
+    "servers": {"mcp_servers": [{"name": "x"}]},
+    "an answer before": {"previous_response_id": "resp_7"},
+}.items():
+    body(SPELLINGS, f"{name}, in the one that is not looked for", dumps(members), expect=NOT_ALLOWED)
 
 
 def has_trailers(seen: object) -> bool:
@@ -157,6 +166,18 @@ for name, trailers in {
 }.items():
     sent = Request(trailers=trailers)
     TRAILERS.pairs.append(Pair(TRAILERS.name, name, sent, Request(), TOO_LARGE, has_trailers))
+
+# With a length they do not fit into HTTP/1.1; a body that goes unread may come in chunks.
+WITH_LENGTH = (("content-length", str(len(BODY))),)
+for name, request, expect, over, since in (
+    ("behind a length", Request(headers=WITH_LENGTH), NEUTRALISED, ("2",), (2, 6)),
+    ("of a body that goes unread", Request(group="unread"), NEUTRALISED, BOTH, (3, 2)),
+):
+    sent = request.but(trailers=(("x-goog-user-project", "victim"),))
+    honest = request.but(headers=())
+    TRAILERS.pairs.append(
+        Pair(TRAILERS.name, name, sent, honest, expect, has_trailers, over=over, since=since)
+    )
 
 # HAProxy's buffer holds 24,576 bytes of a request: what stands behind them would not be read.
 FILL = dumps({"contents": [{"role": "user", "parts": [{"text": "x" * 40_000}]}]})

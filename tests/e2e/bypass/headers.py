@@ -2,7 +2,7 @@
 
 import uuid
 
-from bypass.pair import HOST, MARK, NEUTRALISED, Harm, Kind, Pair, Request, header_has, header_is_there, is_marked
+from bypass.pair import HOST, MARK, NEUTRALISED, Harm, Kind, Pair, Request, header_has, header_is_there, is_marked, mark
 
 HEADER_LAYERS = {"checks": ("ForbiddenHeaders",), "rules": ("headers",)}
 
@@ -15,10 +15,13 @@ ENCODING = Kind("accept-encoding", rules=("headers", "encoding"))
 AGENT = Kind("forged request id", rules=("user-agent",))
 CREDENTIALS = Kind("duplicate credentials", checks=("OneCredential",))
 TWICE = Kind("duplicate headers", checks=("HeadersOnce", "JsonType"))
+UPGRADE = Kind("upgrade", **HEADER_LAYERS)
+FRAMING = Kind("framing", checks=("DeclaredLength",))
 FOLDED = Kind("folded headers", checks=("ForbiddenHeaders", "JsonType"), rules=("headers",))
 
 KINDS = [
-    OVERRIDE, FIELD_MASK, TIER, PROJECT, CONNECTION, ENCODING, AGENT, CREDENTIALS, TWICE, FOLDED,
+    OVERRIDE, FIELD_MASK, TIER, PROJECT, CONNECTION, ENCODING, AGENT, CREDENTIALS, TWICE, FOLDED, UPGRADE,
+    FRAMING,
 ]  # fmt: skip
 
 CLIENT = ("x-goog-api-client", "gl-python/3.12")
@@ -129,9 +132,9 @@ header(TWICE, "two lengths", ("content-length", "3"), expect=HOST, harm=header_h
 header(TWICE, "two hosts", ("host", "evil.example"), expect=HOST, over_h2=NEUTRALISED, harm=header_has("host", "evil"))
 
 
-def folded(title: str, lines: bytes, expect: str, harm: Harm, **more: object) -> None:
+def folded(title: str, lines: bytes, expect: str, harm: Harm, other: tuple[str, ...] = (), **more: object) -> None:
     attack = Request(raw_lines=lines, **more)  # type: ignore[arg-type]
-    FOLDED.pairs.append(Pair(FOLDED.name, title, attack, Request(), expect, harm, over=("1.1",)))
+    FOLDED.pairs.append(Pair(FOLDED.name, title, attack, Request(), expect, harm, over=("1.1",), other_haproxies=other))
 
 
 folded("a method override", b"x-http-method-override:\r\n DELETE\r\n", REFUSED, header_is_there("x-http-method-override"))
@@ -142,3 +145,26 @@ folded("a header inside a value", b"x-a: b\r\n x-goog-fieldmask: name\r\n", NEUT
 folded("a blank before the colon", b"x-goog-fieldmask : name\r\n", HOST, header_is_there("x-goog-fieldmask"))
 folded("a name without colon", b"x-goog-fieldmask\r\n", HOST, header_is_there("x-goog-fieldmask"))
 folded("a bare line feed", b"x-a: b\nx-goog-fieldmask: name\r\n", REFUSED, header_is_there("x-goog-fieldmask"))
+folded("a NUL before another header", b"x-a: b\0\r\nx-goog-fieldmask: name\r\n", REFUSED, header_is_there("x-a"), (HOST,))
+
+header(UPGRADE, "to a WebSocket", ("upgrade", "websocket"), ("connection", "upgrade"), over_h2=HOST, other_haproxies=(HOST,))
+header(UPGRADE, "without Connection", ("upgrade", "websocket"), expect=REFUSED, over_h2=HOST, other_haproxies=(NEUTRALISED,))
+header(UPGRADE, "to HTTP/2", ("http2-settings", "AAMAAABk"), ("upgrade", "h2c"), expect=REFUSED, over_h2=HOST)
+header(UPGRADE, "settings of HTTP/2 alone", ("http2-settings", "AAMAAABk"), expect=REFUSED)
+
+INSIDE = b"0\r\n\r\nPOST /v1/x HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def framing(title: str, *pairs: tuple[str, str], expect: str = HOST, body: bytes = INSIDE, **more: object) -> None:
+    attack = mark(Request(headers=pairs, body=body, **more))  # type: ignore[arg-type]
+    FRAMING.pairs.append(Pair(FRAMING.name, title, attack, Request(), expect, is_marked, over=("1.1",)))
+
+
+TOO_LARGE = "body_too_large_to_check"
+framing("chunks and a length", ("transfer-encoding", "chunked"), expect=TOO_LARGE, body=b"2\r\n{}\r\n0\r\n\r\n")
+framing("chunks in another coding", ("transfer-encoding", "gzip, chunked"))
+framing("chunks twice", ("transfer-encoding", "chunked, chunked"))
+framing("chunks that are none", ("transfer-encoding", "xchunked"))
+framing("a length with a sign", ("content-length", "+3"))
+framing("a list of lengths", ("content-length", "3, 4"))
+framing("a length in hexadecimal", ("content-length", "0x3"))

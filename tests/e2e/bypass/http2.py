@@ -18,7 +18,8 @@ def pseudo(title: str, expect: str, harm: Harm = is_marked, *more: tuple[str, st
     named = NORMAL | {f":{name}": value for name, value in changed.items()}
     given = tuple((name, value) for name, value in named.items() if value is not None)
     attack = Request(pseudo=(*given, *more))
-    PSEUDO.pairs.append(Pair(PSEUDO.name, title, mark(attack), Request(), expect, harm, over=("2",)))
+    # Younger HAProxys refuse an authority that is none themselves.
+    PSEUDO.pairs.append(Pair(PSEUDO.name, title, mark(attack), Request(), expect, harm, over=("2",), other_haproxies=(HOST,) if "authority" in changed else ()))
 
 
 pseudo("another authority", NEUTRALISED, evil_host, authority="evil.example")

@@ -128,7 +128,12 @@ def is_absolute(seen: object) -> bool:
 
 def form(name: str, target: str, expect: str, **more: str) -> Pair:
     twin = Request()
-    return Pair(FORM.name, name, twin.but(target=target, **more), twin, expect, is_absolute, over=("1.1",))
+    attack = twin.but(target=target, **more)
+    # Only some HAProxys know an authority where none belongs.
+    other = ("url_not_canonical",) if expect == HOST else ()
+    return Pair(
+        FORM.name, name, attack, twin, expect, is_absolute, over=("1.1",), other_haproxies=other
+    )
 
 
 FORM.pairs += [

@@ -85,6 +85,11 @@ class H2:
         self._flush()
         return stream
 
+    def send_more(self, stream: int, data: bytes, end: bool) -> None:
+        """A piece of the body of a stream that `send` left open."""
+        self._h2.send_data(stream, data, end_stream=end)
+        self._flush()
+
     def send_raw(
         self,
         head: list[tuple[str, str]],
