@@ -7,6 +7,11 @@ CARGO ?= cargo
 HAPROXY ?= $(or $(shell command -v haproxy 2>/dev/null),/usr/sbin/haproxy)
 TRIPLET = $(shell gcc -dumpmachine 2>/dev/null)
 PYTHON = target/venv/bin/python
+# Clients that want an older google-genai than the others: they leave connections to the collector.
+PYTHON_GOOGLE = target/venv-google/bin/python
+CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
+	tests/e2e/test_clients_aiplatform.py tests/e2e/test_clients_langchain_older.py
+NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
 TOOLS = target/tools/bin
 
 help: ## What there is to make
@@ -15,15 +20,19 @@ help: ## What there is to make
 setup: ## Install what is missing: HAProxy, compilers, tools (Debian; asks for sudo where needed)
 	packaging/setup run test lint
 
-build: ## The module for the Lua of the installed HAProxy
+build: build-cli ## The module for the Lua of the installed HAProxy, and the command-line tool
 	@packaging/setup run
 	@$(MAKE) --no-print-directory build-$$($(HAPROXY) -vv | sed -n 's/.*Lua version : Lua \(5\.[0-9]\).*/\1/p')
 
-build-all: build-5.3 build-5.4 ## The module for Lua 5.3 and Lua 5.4
+build-all: build-5.3 build-5.4 build-cli ## The module for Lua 5.3 and Lua 5.4, and the command-line tool
 
 build-5.3 build-5.4: build-%:
 	$(CARGO) build --release --locked --features lua$(subst .,,$*) --target-dir target/lua$(subst .,,$*)
 	install -D -m 644 target/lua$(subst .,,$*)/release/libhaproxy_vertex.so dist/lua/$*/haproxy_vertex.so
+
+build-cli:
+	$(CARGO) build --release --locked --features cli --bin haproxy-vertex --target-dir target/cli
+	install -D -m 755 target/cli/release/haproxy-vertex dist/bin/haproxy-vertex
 
 standin:
 	$(CARGO) build --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
@@ -36,15 +45,26 @@ $(PYTHON): tests/e2e/requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/e2e/requirements.txt
 	touch $(PYTHON)
 
+$(PYTHON_GOOGLE): tests/e2e/requirements-google.txt
+	python3 -m venv target/venv-google
+	$(PYTHON_GOOGLE) -m pip install --quiet --disable-pip-version-check -r tests/e2e/requirements-google.txt
+	touch $(PYTHON_GOOGLE)
+
+# Node.js itself comes with the Python packages.
+$(NODE_MODULES): tests/e2e/js/package-lock.json $(PYTHON)
+	cd tests/e2e/js && PATH=$(CURDIR)/target/venv/bin:$$PATH npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $(NODE_MODULES)
+
 test-setup:
 	@packaging/setup run test
 
-test: test-setup build-all standin $(PYTHON) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
+test: test-setup build-all standin $(PYTHON) $(PYTHON_GOOGLE) $(NODE_MODULES) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON_GOOGLE) -m pytest $(CLIENTS_GOOGLE)
 	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest tests/e2e
 
 test-core:
-	$(CARGO) test --locked
+	$(CARGO) test --locked --features cli --target-dir target/cli
 	$(CARGO) test --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 
 test-c:
@@ -55,13 +75,17 @@ test-c:
 test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
 
-test-matrix: test-setup build-all standin $(PYTHON) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
+test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
 	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest tests/e2e || exit 1; \
 	done
 
 header: $(TOOLS)/cbindgen ## Write include/haproxy_vertex.h anew
 	$(TOOLS)/cbindgen -q --config cbindgen.toml --output include/haproxy_vertex.h .
+
+schema: ## Write haproxy-conf/vertex.schema.json anew
+	$(CARGO) run --quiet --locked --features cli --target-dir target/cli -- schema > target/vertex.schema.json
+	mv target/vertex.schema.json haproxy-conf/vertex.schema.json
 
 routes: ## Write src/vertex/routes.txt anew from Google's current discovery documents
 	python3 -m venv target/discovery
@@ -81,6 +105,7 @@ install: ## Copy the built modules, scripts, configuration and header below DEST
 	  lua=$$(basename $$(dirname $$so)); \
 	  install -D -m 644 $$so $(DESTDIR)$(PREFIX)/lib/$(TRIPLET)/lua/$$lua/haproxy_vertex.so || exit 1; \
 	done
+	install -D -m 755 dist/bin/haproxy-vertex $(DESTDIR)$(PREFIX)/bin/haproxy-vertex
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex lua/vertex.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/vertex lua/vertex/*.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/haproxy-conf haproxy-conf/*
@@ -88,7 +113,7 @@ install: ## Copy the built modules, scripts, configuration and header below DEST
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex README.md CHANGELOG.md docs/*.md
 
 clean: ## Remove all that was built
-	rm -rf target dist
+	rm -rf target dist tests/e2e/js/node_modules
 
 $(TOOLS)/cbindgen:
 	$(CARGO) install --quiet --locked --root target/tools --target-dir target/tools-build cbindgen@0.29.4
@@ -101,5 +126,5 @@ $(TOOLS)/cargo-deny:
 
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
-.PHONY: help setup build build-all build-5.3 build-5.4 standin demo test test-setup test-core test-c \
-	test-bypass test-matrix header routes lint lint-tools bench install clean
+.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
+	test-c test-bypass test-matrix header schema routes lint lint-tools bench install clean

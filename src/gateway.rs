@@ -3,6 +3,7 @@
 
 mod audit;
 mod dialect;
+mod explain;
 mod judge;
 mod load;
 mod peer;
@@ -26,7 +27,8 @@ use session::Sessions;
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
 
-pub use steps::{Passage, Signed, Step, Variables};
+pub use explain::Explanation;
+pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]

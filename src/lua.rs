@@ -175,9 +175,10 @@ fn sign(
     let headers = |signed: Signed| -> Result<Table> {
         let table = lua.create_table()?;
         table.set("authorization", signed.authorization.as_ref())?;
-        if let Some((host, uri)) = signed.target {
-            table.set("host", host)?;
-            table.set("uri", uri)?;
+        if let Some(target) = signed.target {
+            table.set("method", target.method)?;
+            table.set("host", target.host)?;
+            table.set("uri", target.uri)?;
         }
         Ok(table)
     };

@@ -3,8 +3,10 @@
 //! what depends on the request or the clock is looked at each time.
 
 mod claim;
+mod cover;
 mod index;
 mod may;
+mod miss;
 mod pattern;
 mod peer;
 mod terms;
@@ -14,6 +16,7 @@ mod window;
 
 pub use claim::{Claim, ClaimPath, ClaimTest, Scalar};
 pub use may::{Ask, May};
+pub use miss::Miss;
 pub use pattern::Pattern;
 pub use peer::{Certificate, CertificateTest, Network, Peer};
 pub use terms::{BodyTerms, Contents, Reading, Term};

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::config::{Files, raw};
 use crate::error::ConfigError;
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
-use crate::jose::{Algorithm, KeySet};
+use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
 
 type Checked<T> = Result<T, ConfigError>;
@@ -45,7 +45,7 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
     )?;
     texts(&format!("{at}/audiences"), &raw.audiences)?;
     let algorithms = match raw.algorithms {
-        None => Algorithm::ALL.to_vec(),
+        None => Algorithms::default(),
         Some(names) => algorithms(&format!("{at}/algorithms"), &names)?,
     };
     let places = [raw.jwks_file.is_some(), raw.jwks_uri.is_some(), !raw.jwks_hosts.is_empty()];
@@ -103,7 +103,7 @@ fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
     hosts.iter().enumerate().map(authority).collect()
 }
 
-fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
+fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
     non_empty(at, names, "an algorithm")?;
     let known = || Algorithm::ALL.iter().map(|alg| alg.name()).collect::<Vec<_>>().join(", ");
     let algorithm = |(index, name): (usize, &String)| {
@@ -112,7 +112,7 @@ fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
             ConfigError::at(format!("{at}/{index}"), problem)
         })
     };
-    names.iter().enumerate().map(algorithm).collect()
+    names.iter().enumerate().map(algorithm).collect::<Checked<_>>().map(Algorithms::listed)
 }
 
 pub(super) fn credentials(

@@ -11,9 +11,9 @@ use crate::gateway::request::{self, Payload, Request};
 use crate::gateway::session::Session;
 use crate::gateway::verdict::Verdict;
 use crate::gateway::waiting::Patience;
-use crate::jose;
-use crate::oidc::Outcome;
-use crate::policy::{Ask, Contents, Decision, Reading};
+use crate::jose::{self, Key};
+use crate::oidc::{Identity, Outcome, Verified};
+use crate::policy::{Ask, Contents, Decision, Peer, Reading};
 use crate::switch::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Route, Target};
@@ -66,11 +66,7 @@ impl Gateway {
             (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason), &facts),
             (Ok(known), _) => known,
         };
-        let target = match &body {
-            Known::Read(body) => target.clone().with_body(body),
-            Known::Later | Known::Never(_) => Ok(target.clone()),
-        };
-        let target = match target {
+        let target = match body.complete(&target) {
             Ok(target) => target,
             Err(reason) => return take(Verdict::Deny(reason), &facts),
         };
@@ -91,17 +87,10 @@ impl Gateway {
         let request = facts.request;
         let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
         let contents = body.contents(target.route);
-        let ask = Ask {
-            project: target.project,
-            location: target.location,
-            model: target.model.map(|model| (model.publisher, model.name)),
-            method: &target.route.method,
-            generates: target.route.generates(),
-            size: request.and_then(Request::body_bytes),
-            contents: body.reading(&contents),
-            peer: peer.as_ref(),
-            wall: now.wall,
+        let Some(request) = request else {
+            return Verdict::Deny(Reason::Internal);
         };
+        let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
         let role = match (self.policy.decide(&session.grants, &ask), body) {
             (Decision::Allow(role), _) => role,
             (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone),
@@ -132,7 +121,7 @@ impl Gateway {
         let token = request.token().map_err(Verdict::Deny)?;
         let digest = jose::digest(token.as_bytes());
         if let Some(session) = self.sessions.get(&digest)
-            && session.key.is_current()
+            && session.is_current()
         {
             session.validity.check(now.wall).map_err(Verdict::Deny)?;
             return Ok(session);
@@ -140,19 +129,47 @@ impl Gateway {
         match self.verifier.verify(token, now, since) {
             Outcome::Refuse(reason) => Err(Verdict::Deny(reason)),
             Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
-            Outcome::Valid(verified) => {
-                let issuer = self.verifier.issuers().get(verified.issuer);
-                let issuer = issuer.ok_or(Verdict::Deny(Reason::Internal))?;
-                let session = Arc::new(Session::new(verified, &issuer.config.name, &self.policy));
+            Outcome::Valid(Verified { key, identity }) => {
+                let session = self.session_of(identity, Some(key)).map_err(Verdict::Deny)?;
                 self.sessions.insert(digest, Arc::clone(&session));
                 Ok(session)
             }
         }
     }
+
+    pub(super) fn session_of(
+        &self,
+        identity: Identity,
+        key: Option<Arc<Key>>,
+    ) -> Result<Arc<Session>, Reason> {
+        let issuer = self.verifier.issuers().get(identity.issuer).ok_or(Reason::Internal)?;
+        Ok(Arc::new(Session::new(identity, key, &issuer.config.name, &self.policy)))
+    }
+}
+
+/// What roles are asked.
+pub(super) fn ask<'a>(
+    request: &Request<'_>,
+    target: &'a Target<'a>,
+    contents: Reading<'a>,
+    peer: Option<&'a Peer<'a>>,
+    now: Now,
+) -> Ask<'a> {
+    Ask {
+        project: target.project,
+        location: target.location,
+        model: target.model.map(|model| (model.publisher, model.name)),
+        method: &target.route.method,
+        generates: target.route.generates(),
+        size: request.body_bytes(),
+        contents,
+        peer,
+        wall: now.wall,
+    }
 }
 
 /// What is known of a body.
-enum Known {
+pub(super) enum Known {
     /// It can be read if need be.
     Later,
     /// It cannot be read, for this reason.
@@ -162,7 +179,7 @@ enum Known {
 }
 
 impl Known {
-    fn of(request: &Request<'_>, target: &Target<'_>) -> Result<Self, Reason> {
+    pub(super) fn of(request: &Request<'_>, target: &Target<'_>) -> Result<Self, Reason> {
         match request.payload() {
             Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing),
             Payload::Empty => Ok(Self::Read(Box::default())),
@@ -178,7 +195,15 @@ impl Known {
         }
     }
 
-    fn contents(&self, route: &Route) -> Contents<'_> {
+    /// The target, with what the body says of it.
+    pub(super) fn complete<'u>(&'u self, target: &Target<'u>) -> Result<Target<'u>, Reason> {
+        match self {
+            Self::Read(body) => target.clone().with_body(body),
+            Self::Later | Self::Never(_) => Ok(target.clone()),
+        }
+    }
+
+    pub(super) fn contents(&self, route: &Route) -> Contents<'_> {
         match self {
             Self::Later | Self::Never(_) => Contents::default(),
             Self::Read(body) => Contents {
@@ -192,7 +217,7 @@ impl Known {
         }
     }
 
-    const fn reading<'c>(&self, contents: &'c Contents<'c>) -> Reading<'c> {
+    pub(super) const fn reading<'c>(&self, contents: &'c Contents<'c>) -> Reading<'c> {
         match self {
             Self::Later => Reading::Later,
             Self::Never(_) => Reading::Never,

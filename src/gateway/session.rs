@@ -9,7 +9,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::gateway::audit;
 use crate::jose::Key;
-use crate::oidc::{Validity, Verified};
+use crate::oidc::{Identity, Validity};
 use crate::policy::{Caller, Policy};
 
 /// The most tokens that are kept; the least used make room.
@@ -18,7 +18,9 @@ const MAX_SESSIONS: u64 = 1_000_000;
 /// A caller with a verified token.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) key: Arc<Key>,
+    /// What verified the token; nothing where claims were only read, and such a session is never
+    /// one of the cache.
+    key: Option<Arc<Key>>,
     pub(super) validity: Validity,
     /// What this caller can have of the roles, in order.
     pub(super) grants: Box<[u32]>,
@@ -29,13 +31,23 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(verified: Verified, issuer: &str, policy: &Policy) -> Self {
-        let Verified { key, validity, subject, groups, display, claims, .. } = verified;
+    pub(super) fn new(
+        identity: Identity,
+        key: Option<Arc<Key>>,
+        issuer: &str,
+        policy: &Policy,
+    ) -> Self {
+        let Identity { validity, subject, groups, display, claims, .. } = identity;
         let caller = Caller { issuer, subject: &subject, groups: &groups, claims: &claims };
         let grants = policy.grants_of(&caller);
         let principal = audit::principal(issuer, &subject).into();
         let display = audit::value(display.as_deref().unwrap_or_default()).into();
         Self { key, validity, grants, principal, display }
+    }
+
+    /// Whether the issuer still publishes the key that verified the token.
+    pub(super) fn is_current(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.is_current())
     }
 }
 

@@ -54,6 +54,16 @@ impl Verdict<'_> {
         }
     }
 
+    /// Why it is no allow.
+    pub(super) const fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::Allow { .. } => None,
+            Self::Deny(reason) | Self::Wait(reason) => Some(reason),
+            Self::DenyBody(_) => Some(Reason::BodyNotAllowed),
+            Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
+        }
+    }
+
     /// The line of text. `accepted` says which tokens are taken here.
     pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);

@@ -51,11 +51,24 @@ impl May {
         any(&self.methods, method)
     }
 
+    /// What caps a request: the terms that are numbers, by their names.
+    #[must_use]
+    pub fn caps(&self) -> Vec<(&'static str, u64)> {
+        let tokens = self.body.as_ref().and_then(|terms| terms.max_output_tokens);
+        let caps =
+            [(Term::MaxOutputTokens, tokens), (Term::MaxRequestBytes, self.max_request_bytes)];
+        caps.into_iter().filter_map(|(term, most)| Some((term.name(), most?))).collect()
+    }
+
     pub(super) fn is_for(&self, ask: &Ask<'_>) -> bool {
-        any(&self.methods, ask.method)
-            && any(&self.locations, ask.location)
+        self.has_method(ask.method)
+            && self.has_location(ask.location)
             && self.has_project(ask.project)
             && self.has_model(ask.model)
+    }
+
+    pub(super) fn has_location(&self, location: &str) -> bool {
+        any(&self.locations, location)
     }
 
     pub(super) fn has_project(&self, project: Option<&str>) -> bool {

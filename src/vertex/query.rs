@@ -83,13 +83,7 @@ impl Alt {
         match (name, value) {
             (_, "sse") if route.is_streamed() => Ok(Self::Sse),
             (_, "json") => Ok(Self::Json),
-            ("$alt", "json;enum-encoding=int")
-            | (
-                "%24alt",
-                "json;enum-encoding=int"
-                | "json%3Benum-encoding%3Dint"
-                | "json%3benum-encoding%3dint",
-            ) => Ok(Self::JsonIntegerEnums),
+            ("$alt" | "%24alt", value) if is_integer_enums(value) => Ok(Self::JsonIntegerEnums),
             _ => Err(Reason::QueryNotAllowed),
         }
     }
@@ -101,6 +95,20 @@ impl Alt {
             Self::JsonIntegerEnums => "$alt=json;enum-encoding=int",
         }
     }
+}
+
+/// Google's REST clients differ in what they encode: Python's both separators, Java's the second,
+/// Node's the first.
+fn is_integer_enums(value: &str) -> bool {
+    let rest = value.strip_prefix("json").unwrap_or_default();
+    let rest = strip_any(rest, [";", "%3B", "%3b"]);
+    let rest = rest.and_then(|rest| rest.strip_prefix("enum-encoding"));
+    rest.and_then(|rest| strip_any(rest, ["=", "%3D", "%3d"])) == Some("int")
+}
+
+/// What follows one of `prefixes`.
+fn strip_any<'t>(text: &'t str, prefixes: [&str; 3]) -> Option<&'t str> {
+    prefixes.iter().find_map(|prefix| text.strip_prefix(prefix))
 }
 
 /// The parameters of a route beside `alt`.

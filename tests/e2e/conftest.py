@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
 from support.certificate import self_signed  # noqa: E402
 from support.configuration import Configuration, vertex_json  # noqa: E402
 from support.haproxy import Haproxy  # noqa: E402
 from support.logserver import LogServer  # noqa: E402
 from support.place import haproxy_binary, haproxy_version  # noqa: E402
 from support.standin import Standin  # noqa: E402
+
+
+# Libraries that want an older google-genai have an environment of their own: see the Makefile.
+if find_spec("langchain_google_vertexai") is None:
+    collect_ignore = ["test_clients_aiplatform.py", "test_clients_langchain_older.py"]
 
 
 def pytest_report_header() -> str:
@@ -116,6 +123,21 @@ def gateway(
 ) -> Callable[..., Haproxy]:
     """`gateway(**what_differs)`: the same, started."""
     return lambda **different: launch(configuration(**different))
+
+
+@pytest.fixture
+def callers(
+    gateway: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callers:
+    """A gateway for all client libraries, none of which knows anything of this machine."""
+    for name in OTHER_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    haproxy = gateway(vertex=every_dialect(standin.service_account))
+    return Callers(haproxy, standin, logs)
 
 
 @pytest.fixture

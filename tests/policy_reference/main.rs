@@ -109,6 +109,7 @@ fn expected(roles: &[Value], request: &Request) -> String {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "how long to look is no configuration")]
 fn the_compiled_policy_is_what_the_configuration_says() {
     let cases = std::env::var("POLICY_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(CASES);
     let files = Files::new(&SigningKey::rsa());

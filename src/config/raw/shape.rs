@@ -52,6 +52,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 
 /// One object, or an array of them.
 #[derive(Debug)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "cli", schemars(untagged))]
 pub(in crate::config) enum OneOrMore<T> {
     One(T),
     More(Vec<T>),

@@ -75,6 +75,8 @@ class H2:
             (b":path", _bytes(path)),
             *((name.lower().encode(), _bytes(value)) for name, value in pairs),
         ]
+        if body and end and all(name != b"content-length" for name, _ in head):
+            head.append((b"content-length", str(len(body)).encode()))
         stream = self._h2.get_next_available_stream_id()
         self._answers[stream] = Answer()
         self._h2.send_headers(stream, head, end_stream=end and not body)

@@ -77,7 +77,7 @@ class Standin:
 
     def token(self, claims: dict[str, Any] | None = None, issuer: str = "corp", **more: Any) -> str:
         """A caller's token. A claim given as None is left out; `more`: alg, kid,
-        header, lifetime, iat_offset, sign_with ("own", "other", "none")."""
+        header, lifetime, iat_offset, sign_with ("own", "other", "none"), sign_as."""
         return self.call("POST", "/tokens", _given(issuer=issuer, claims=claims, **more))["token"]
 
     def tokens(

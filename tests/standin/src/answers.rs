@@ -3,38 +3,28 @@
 use crate::clock;
 use crate::http1::Body;
 use crate::keys::{b64, hex, random};
-use serde::{Deserialize, Serialize};
+use crate::prompt::Prompt;
+use serde::Serialize;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Said to be used for thinking, in every answer, so that meters must add it up.
-const THOUGHTS: usize = 7;
+pub const THOUGHTS: usize = 7;
 const MAX_ECHO: usize = 2000;
-
-#[derive(Deserialize, Default)]
-struct Prompt {
-    #[serde(default)]
-    contents: Vec<Content>,
-}
-
-#[derive(Deserialize)]
-struct Content {
-    #[serde(default)]
-    parts: Vec<Part>,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    text: Option<String>,
-}
 
 /// What the answers to one request are made of.
 pub struct Answer {
     pub text: String,
+    /// What was said, each text by itself.
+    pub texts: Vec<String>,
     prompt_chars: usize,
-    model: String,
+    pub model: String,
     created: String,
-    id: String,
+    pub id: String,
+    /// Whether the body asks for events.
+    pub stream: bool,
+    /// Whether the body asks for embeddings in base64.
+    pub base64: bool,
     int_enums: bool,
 }
 
@@ -112,7 +102,7 @@ struct Counted {
 }
 
 /// Four characters a token: near enough, and easy to predict in a test.
-fn tokens(chars: usize) -> usize {
+pub fn tokens(chars: usize) -> usize {
     chars.div_ceil(4).max(1)
 }
 
@@ -127,23 +117,39 @@ fn response_id() -> String {
 }
 
 impl Answer {
+    /// `model` as in the path; empty: the body names it.
     pub fn new(model: &str, body: &Body, int_enums: bool) -> Self {
-        let prompt: Prompt = serde_json::from_slice(&body.kept).unwrap_or_default();
-        let texts: Vec<String> =
-            prompt.contents.into_iter().flat_map(|c| c.parts).filter_map(|p| p.text).collect();
+        let mut prompt = Prompt::read(body);
+        let texts = prompt.texts();
         let said = match texts.last() {
             Some(last) => last.chars().take(MAX_ECHO).collect(),
             // No text in it, no JSON, or longer than what is kept of a body.
             None => format!("body {}", hex(&body.sha256[..8])),
         };
+        let model = if model.is_empty() { prompt.model } else { model.to_owned() };
         Self {
             text: format!("Echo from {model}: {said}"),
             prompt_chars: texts.iter().map(|t| t.chars().count()).sum(),
-            model: model.to_owned(),
+            texts,
+            model,
             created: clock::rfc3339(clock::micros()),
             id: response_id(),
+            stream: prompt.stream,
+            base64: prompt.encoding_format == "base64",
             int_enums,
         }
+    }
+
+    /// Of the prompt, and of the answer's text.
+    pub fn token_counts(&self) -> (usize, usize) {
+        (tokens(self.prompt_chars), tokens(self.text.chars().count()))
+    }
+
+    /// The text of part `index` of `of` parts.
+    pub fn piece(&self, index: usize, of: usize) -> String {
+        let chars = self.text.chars().count();
+        let (from, to) = (index * chars / of, (index + 1) * chars / of);
+        self.text.chars().skip(from).take(to - from).collect()
     }
 
     fn value(&self, name: &'static str, number: u8) -> Enum {
@@ -155,8 +161,7 @@ impl Answer {
     }
 
     fn counts(&self) -> Counts {
-        let prompt = tokens(self.prompt_chars);
-        let candidates = tokens(self.text.chars().count());
+        let (prompt, candidates) = self.token_counts();
         Counts {
             prompt_token_count: prompt,
             candidates_token_count: candidates,
@@ -200,9 +205,7 @@ impl Answer {
     /// Part `index` of a stream of `of` parts: their texts together are the unary text. Only the
     /// last one has counts, as on Vertex.
     pub fn part(&self, index: usize, of: usize, one_line: bool) -> String {
-        let chars = self.text.chars().count();
-        let (from, to) = (index * chars / of, (index + 1) * chars / of);
-        let text: String = self.text.chars().skip(from).take(to - from).collect();
+        let text = self.piece(index, of);
         let response = self.response(&text, index + 1 == of, false);
         if one_line {
             serde_json::to_string(&response).unwrap_or_default()
@@ -212,7 +215,7 @@ impl Answer {
     }
 }
 
-fn pretty(value: &impl Serialize) -> String {
+pub fn pretty(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 

@@ -2,15 +2,16 @@
 
 use crate::answers::Answer;
 use crate::app::App;
-use crate::clock;
-use crate::framing::{self, Ending, LAST_CHUNK, Stream};
+use crate::flow::{Flow, unary};
+use crate::framing::{self, Ending, LAST_CHUNK};
 use crate::gate;
 use crate::google_behaviour::Behaviour;
-use crate::google_errors::{self, JSON_HEADERS, SSE_HEADERS};
+use crate::google_errors::{self, JSON_HEADERS};
 use crate::http1::{Body, Head, ReadError, read_body, read_head};
 use crate::recorder::{Outcome, Port, count};
 use crate::route::{Options, Route, Verb, options};
 use crate::wire::{Conn, Gone, Wire};
+use crate::{claude, clock};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -94,7 +95,7 @@ async fn answer<S: Wire>(
     let outcome = app.recorder.add(port, now, head, body, Some(checked));
     let fate = Fate(Arc::clone(&outcome));
     let (path, query) = head.path_and_query();
-    let route = if head.method == "POST" { Route::parse(path) } else { None };
+    let route = Route::parse(&head.method, path);
     let behaviour = app.google_behaviour();
     let mut reply = Reply {
         app,
@@ -159,7 +160,12 @@ impl<S: Wire> Reply<'_, S> {
         path: &str,
     ) -> Result<Then, Gone> {
         self.conn.pause(self.behaviour.delay_ms).await?;
-        let body = google_errors::body(status, route, path);
+        let body = match route {
+            Some(route) if route.is_claude() && matches!(status, 400 | 500) => {
+                claude::error(status, "stand-in")
+            }
+            _ => google_errors::body(status, route, path),
+        };
         let mut text = serde_json::to_string_pretty(&body).unwrap_or_default();
         // A JSON-array stream is an array even when it fails at once.
         if !self.options.sse && route.is_some_and(|r| r.verb == Verb::Stream) {
@@ -174,16 +180,13 @@ impl<S: Wire> Reply<'_, S> {
     async fn good(&mut self, route: &Route<'_>, body: &Body) -> Result<Then, Gone> {
         let counters = &self.app.recorder.counters;
         let answer = Answer::new(route.model, body, self.options.int_enums);
-        if route.verb == Verb::Stream {
+        if let Some(flow) = Flow::of(route, &answer, self.options) {
             count(&counters.google_streams);
-            return self.stream(&answer).await;
+            return self.stream(&flow).await;
         }
         count(&counters.google_unary);
         self.conn.pause(self.behaviour.delay_ms).await?;
-        let text = match route.verb {
-            Verb::CountTokens => answer.count_tokens(),
-            _ => answer.unary(),
-        };
+        let text = unary(route, &answer);
         if self.behaviour.hangup_after_chunks == Some(0) {
             return Ok(Then::Cut);
         }
@@ -203,13 +206,13 @@ impl<S: Wire> Reply<'_, S> {
         Ok(if cut { Then::Cut } else { self.done() })
     }
 
-    async fn stream(&mut self, answer: &Answer) -> Result<Then, Gone> {
+    async fn stream(&mut self, flow: &Flow<'_>) -> Result<Then, Gone> {
         let behaviour = self.behaviour;
-        let shape = if self.options.sse { Stream::Sse } else { Stream::Array };
         let turnstile = behaviour.gate.then(|| self.app.gate.enter());
         self.conn.pause(behaviour.delay_ms).await?;
-        let mut out = self.start(200, if self.options.sse { SSE_HEADERS } else { JSON_HEADERS });
+        let mut out = self.start(200, flow.headers());
         let chunks = behaviour.chunks.max(1);
+        let mut broken = false;
         for index in 0..chunks {
             if behaviour.hangup_after_chunks == Some(index) {
                 return Ok(Then::Cut);
@@ -220,13 +223,8 @@ impl<S: Wire> Reply<'_, S> {
                     None => self.conn.pause(behaviour.interval_ms).await?,
                 }
             }
-            let broken = index == 1 && behaviour.mid_stream_error;
-            let pieces = if broken {
-                let error = google_errors::body(500, None, "");
-                shape.error(&serde_json::to_string_pretty(&error).unwrap_or_default())
-            } else {
-                shape.element(index, &answer.part(index, chunks, self.options.sse))
-            };
+            broken = index == 1 && behaviour.mid_stream_error;
+            let pieces = if broken { flow.error() } else { flow.part(index, chunks) };
             for piece in pieces {
                 framing::piece(&mut out, piece.as_bytes(), self.ending);
                 self.conn.send(&out).await?;
@@ -241,7 +239,7 @@ impl<S: Wire> Reply<'_, S> {
         if behaviour.hangup_after_chunks == Some(chunks) {
             return Ok(Then::Cut);
         }
-        framing::piece(&mut out, shape.end().as_bytes(), self.ending);
+        framing::piece(&mut out, flow.end(broken).as_bytes(), self.ending);
         out.extend_from_slice(self.last_chunk());
         self.conn.send(&out).await?;
         Ok(self.done())

@@ -8,7 +8,7 @@ pub const JSON_HEADERS: &str = "Content-Type: application/json; charset=UTF-8\r\
     Vary: Origin\r\nVary: X-Origin\r\nVary: Referer\r\nServer: vertex-standin\r\n\
     X-Content-Type-Options: nosniff\r\nX-Frame-Options: SAMEORIGIN\r\nX-XSS-Protection: 0\r\n";
 
-/// Header lines of a server-sent event stream.
+/// Header lines of a server-sent event stream, in Google's and in the other dialects.
 pub const SSE_HEADERS: &str = "Content-Type: text/event-stream\r\n\
     Content-Disposition: attachment\r\n\
     Vary: Origin, X-Origin, Referer\r\nServer: vertex-standin\r\n\

@@ -1,44 +1,71 @@
 //! The paths that the Google side serves, and the query options that change an answer.
 
+/// What is asked, and so the shape of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     Generate,
     Stream,
     CountTokens,
+    EmbedContent,
+    Predict,
+    /// Claude: `rawPredict` and `streamRawPredict`; only the body says whether it is streamed.
+    Messages,
+    CountMessages,
+    Chat,
+    Embeddings,
+    ListModels,
+    GetModel,
 }
 
-/// `/{version}/projects/P/locations/L/publishers/PUB/models/M:verb`
+/// `/{version}/projects/P/locations/L/publishers/PUB/models/M:verb`,
+/// `/{version}/projects/P/locations/L/endpoints/openapi/…` or `/{version}/publishers/PUB/models…`
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route<'a> {
     version: &'a str,
-    /// From `projects/` to the model.
+    /// What stands between the version and the verb.
     resource: &'a str,
+    publisher: &'a str,
+    /// Empty where the body names it, or nothing does.
     pub model: &'a str,
     pub verb: Verb,
+    method: &'static str,
 }
 
 impl<'a> Route<'a> {
-    pub fn parse(path: &'a str) -> Option<Self> {
+    pub fn parse(http_method: &str, path: &'a str) -> Option<Self> {
         let (version, rest) = path.strip_prefix('/')?.split_once('/')?;
-        let (resource, verb) = rest.rsplit_once(':')?;
+        let (resource, verb) = rest.rsplit_once(':').unwrap_or((rest, ""));
         let parts: Vec<&str> = resource.split('/').collect();
-        let ["projects", project, "locations", location, "publishers", publisher, "models", model] =
-            parts[..]
-        else {
-            return None;
-        };
-        let verb = match verb {
-            "generateContent" => Verb::Generate,
-            "streamGenerateContent" => Verb::Stream,
-            "countTokens" => Verb::CountTokens,
+        let (publisher, model, (verb, method)) = match (http_method, &parts[..]) {
+            (
+                "POST",
+                ["projects", _, "locations", _, "publishers", "anthropic", "models", model],
+            ) => ("anthropic", *model, claude(model, verb)?),
+            ("POST", ["projects", _, "locations", _, "publishers", publisher, "models", model]) => {
+                (*publisher, *model, gemini(verb)?)
+            }
+            ("POST", ["projects", _, "locations", _, "endpoints", "openapi", tail @ ..])
+                if verb.is_empty() =>
+            {
+                ("google", "", openai(tail)?)
+            }
+            ("GET", ["publishers", publisher, "models"]) if version == "v1beta1" => {
+                (*publisher, "", (Verb::ListModels, "ModelGardenService.ListPublisherModels"))
+            }
+            ("GET", ["publishers", publisher, "models", model]) => {
+                (*publisher, *model, (Verb::GetModel, "ModelGardenService.GetPublisherModel"))
+            }
             _ => return None,
         };
-        let plain = [project, location, publisher, model].iter().all(|p| !p.is_empty());
+        let plain = parts.iter().all(|part| !part.is_empty());
+        let model = if verb == Verb::CountMessages { "" } else { model };
         (plain && matches!(version, "v1" | "v1beta1")).then_some(Self {
             version,
             resource,
+            publisher,
             model,
             verb,
+            method,
         })
     }
 
@@ -46,15 +73,50 @@ impl<'a> Route<'a> {
         self.resource.to_owned()
     }
 
+    pub fn publisher(&self) -> &'a str {
+        self.publisher
+    }
+
+    /// Whether it is Claude that answers.
+    pub fn is_claude(&self) -> bool {
+        matches!(self.verb, Verb::Messages | Verb::CountMessages)
+    }
+
     /// The name of the called method as Google's error details give it.
     pub fn rpc(&self) -> String {
-        let (service, method) = match self.verb {
-            Verb::Generate => ("PredictionService", "GenerateContent"),
-            Verb::Stream => ("PredictionService", "StreamGenerateContent"),
-            Verb::CountTokens => ("LlmUtilityService", "CountTokens"),
-        };
-        format!("google.cloud.aiplatform.{}.{service}.{method}", self.version)
+        format!("google.cloud.aiplatform.{}.{}", self.version, self.method)
     }
+}
+
+type Method = (Verb, &'static str);
+
+fn gemini(verb: &str) -> Option<Method> {
+    Some(match verb {
+        "generateContent" => (Verb::Generate, "PredictionService.GenerateContent"),
+        "streamGenerateContent" => (Verb::Stream, "PredictionService.StreamGenerateContent"),
+        "countTokens" => (Verb::CountTokens, "LlmUtilityService.CountTokens"),
+        "embedContent" => (Verb::EmbedContent, "PredictionService.EmbedContent"),
+        "predict" => (Verb::Predict, "PredictionService.Predict"),
+        _ => return None,
+    })
+}
+
+fn claude(model: &str, verb: &str) -> Option<Method> {
+    Some(match (model, verb) {
+        ("count-tokens", "rawPredict") => (Verb::CountMessages, "PredictionService.RawPredict"),
+        ("count-tokens", _) => return None,
+        (_, "rawPredict") => (Verb::Messages, "PredictionService.RawPredict"),
+        (_, "streamRawPredict") => (Verb::Messages, "PredictionService.StreamRawPredict"),
+        _ => return None,
+    })
+}
+
+fn openai(tail: &[&str]) -> Option<Method> {
+    Some(match tail {
+        ["chat", "completions"] => (Verb::Chat, "PredictionService.ChatCompletions"),
+        ["embeddings"] => (Verb::Embeddings, "PredictionService.Embeddings"),
+        _ => return None,
+    })
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,21 +162,48 @@ mod tests {
     #[test]
     fn paths() {
         let path = "/v1beta1/projects/p/locations/l/publishers/google/models/m@1:countTokens";
-        let route = Route::parse(path).unwrap();
+        let route = Route::parse("POST", path).unwrap();
         assert_eq!((route.model, route.verb), ("m@1", Verb::CountTokens));
         assert_eq!(route.rpc(), "google.cloud.aiplatform.v1beta1.LlmUtilityService.CountTokens");
         for bad in [
             "/v2/projects/p/locations/l/publishers/g/models/m:generateContent",
             "/v1/projects//locations/l/publishers/g/models/m:generateContent",
-            "/v1/projects/p/locations/l/publishers/g/models/m:predict",
+            "/v1/projects/p/locations/l/publishers/g/models/m:rawPredict",
+            "/v1/projects/p/locations/l/publishers/anthropic/models/m:generateContent",
+            "/v1/projects/p/locations/l/endpoints/openapi/models",
+            "/v1/projects/p/locations/l/endpoints/7/chat/completions",
+            "/v1/publishers/google/models/m",
             "/v1/projects/p/locations/l/publishers/g/models/m/:generateContent",
             "/v1//projects/p/locations/l/publishers/g/models/m:generateContent",
             "/v1/projects/p/locations/l/publishers/g/models/m%3AgenerateContent",
             "/v1",
             "",
         ] {
-            assert_eq!(Route::parse(bad), None, "{bad}");
+            assert_eq!(Route::parse("POST", bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn other_dialects() {
+        fn parse<'a>(method: &str, path: &'a str) -> (Verb, &'a str) {
+            let route = Route::parse(method, path).unwrap();
+            (route.verb, route.model)
+        }
+        let claude = "/v1/projects/p/locations/l/publishers/anthropic/models";
+        let openai = "/v1/projects/p/locations/l/endpoints/openapi";
+        for (path, verb, model) in [
+            (format!("{claude}/c@1:streamRawPredict"), Verb::Messages, "c@1"),
+            (format!("{claude}/count-tokens:rawPredict"), Verb::CountMessages, ""),
+            (format!("{openai}/chat/completions"), Verb::Chat, ""),
+            (format!("{openai}/embeddings"), Verb::Embeddings, ""),
+        ] {
+            assert_eq!(parse("POST", &path), (verb, model), "{path}");
+            assert_eq!(Route::parse("GET", &path), None, "{path}");
+        }
+        let one = "/v1beta1/publishers/google/models/m";
+        assert_eq!(parse("GET", one), (Verb::GetModel, "m"));
+        assert_eq!(parse("GET", "/v1beta1/publishers/google/models").0, Verb::ListModels);
+        assert_eq!(Route::parse("GET", "/v1/publishers/google/models"), None);
     }
 
     #[test]

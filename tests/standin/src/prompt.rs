@@ -1,0 +1,114 @@
+//! What a request asks, in any of the dialects that the Google side takes.
+
+use crate::http1::Body;
+use serde::Deserialize;
+
+/// The members of a body that an answer depends on; what is not there, or not so, counts as none.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub struct Prompt {
+    /// Gemini's `generateContent`.
+    contents: Vec<Content>,
+    /// Gemini's `embedContent`.
+    content: Option<Content>,
+    /// OpenAI's chat and Claude.
+    messages: Vec<Message>,
+    /// OpenAI's embeddings.
+    input: Option<Texts>,
+    /// `predict`.
+    instances: Vec<Instance>,
+    /// Where the path names no model.
+    pub model: String,
+    pub stream: bool,
+    /// OpenAI's embeddings: `base64`, else numbers.
+    pub encoding_format: String,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    #[serde(default)]
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    content: Said,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Text(String),
+    Parts(Vec<Part>),
+    Nothing(()),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Texts {
+    One(String),
+    Many(Vec<String>),
+}
+
+#[derive(Deserialize)]
+struct Instance {
+    content: Option<String>,
+}
+
+impl Prompt {
+    /// Of a body that is no JSON, or longer than what is kept of it, nothing is known.
+    pub fn read(body: &Body) -> Self {
+        serde_json::from_slice(&body.kept).unwrap_or_default()
+    }
+
+    /// All texts, in order; takes them out.
+    pub fn texts(&mut self) -> Vec<String> {
+        let contents = std::mem::take(&mut self.contents).into_iter().chain(self.content.take());
+        let parts = contents.flat_map(|content| content.parts).filter_map(|part| part.text);
+        let messages = std::mem::take(&mut self.messages).into_iter();
+        let said = messages.flat_map(|message| match message.content {
+            Said::Text(text) => vec![text],
+            Said::Parts(parts) => parts.into_iter().filter_map(|part| part.text).collect(),
+            Said::Nothing(()) => Vec::new(),
+        });
+        let inputs = match self.input.take() {
+            Some(Texts::One(text)) => vec![text],
+            Some(Texts::Many(texts)) => texts,
+            None => Vec::new(),
+        };
+        let instances = std::mem::take(&mut self.instances).into_iter();
+        let instances = instances.filter_map(|instance| instance.content);
+        parts.chain(said).chain(inputs).chain(instances).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(body: &str) -> Vec<String> {
+        let kept = body.as_bytes().to_vec();
+        Prompt::read(&Body { length: 0, sha256: [0; 32], kept }).texts()
+    }
+
+    #[test]
+    fn every_dialect() {
+        for body in [
+            r#"{"contents":[{"parts":[{"text":"a"},{"inlineData":{}}]},{"parts":[{"text":"b"}]}]}"#,
+            r#"{"content":{"parts":[{"text":"a"},{"text":"b"}]}}"#,
+            r#"{"messages":[{"role":"user","content":"a"},{"content":[{"type":"text","text":"b"}]},
+                {"role":"assistant","content":null}]}"#,
+            r#"{"model":"m","input":["a","b"]}"#,
+            r#"{"instances":[{"content":"a"},{"content":"b"}]}"#,
+        ] {
+            assert_eq!(texts(body), ["a", "b"], "{body}");
+        }
+        assert_eq!(texts(r#"{"input":"a"}"#), ["a"]);
+        assert!(texts("no json").is_empty());
+    }
+}
