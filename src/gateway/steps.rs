@@ -107,7 +107,7 @@ impl Gateway {
         self.step_within(ticket, now, |within| {
             // A wait may lie between the steps.
             let session = &passage.session;
-            let holds = match session.key.is_current() {
+            let holds = match session.is_current() {
                 true => session.validity.check(now.wall),
                 false => Err(Reason::KeyUnknown),
             };
