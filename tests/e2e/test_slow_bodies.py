@@ -7,11 +7,13 @@ import pytest
 
 from support.ask import BODY, GENERATE, headers
 from support.client import Connection
+from support.configuration import Configuration
 from support.h2client import H2
 from support.haproxy import Haproxy
 from support.logserver import LogServer
 from support.standin import Standin
 
+CACHE = "/v1/projects/acme-ml/locations/us-central1/cachedContents/7"
 LONG = BODY[:-1] + b" " * 40_000 + b"}"
 
 
@@ -65,3 +67,26 @@ def test_a_body_that_comes_late_and_in_parts_is_read_whole(
     assert status == 200
     [seen] = standin.requests(of="google")
     assert seen["body_length"] == len(BODY)
+
+
+@pytest.mark.parametrize("brings", [False, True])
+def test_a_get_over_http_2_brings_no_body_however_late(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+    brings: bool,
+) -> None:
+    standin.idp("normal", delay_ms=700)
+    made = configuration()
+    made.vertex["roles"][0]["may"]["methods"] = ["stateful/cachedContents.get"]
+    haproxy = launch(made)
+
+    with H2(haproxy.port, timeout=20) as h2:
+        stream = h2.send("GET", CACHE, headers(standin.token()), end=not brings)
+        if brings:
+            time.sleep(3)  # long after the keys are there
+            h2.send_more(stream, b"{}", end=True)
+        status = h2.wait(stream).status
+
+    assert status == (403 if brings else 404)  # the stand-in has no caches
+    assert len(standin.requests(of="google")) == (0 if brings else 1)
