@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-
 from support.ask import BODY, GENERATE, headers
 from support.client import Connection
 from support.configuration import Configuration

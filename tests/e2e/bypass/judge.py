@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from bypass.gateways import Gateways
-from bypass.pair import HOST, NEUTRALISED, Pair, Request, Seen
-from bypass.send import Answer, send
 from support.auditline import AuditLine
 from support.logserver import LogServer
 from support.refusal import ERRORS
 from support.standin import Standin
+
+from bypass.gateways import Gateways
+from bypass.pair import HOST, NEUTRALISED, Pair, Request, Seen
+from bypass.send import Answer, send
 
 STATUS = {
     code: int(status)
@@ -25,8 +26,12 @@ class Outcome:
     seen: list[Seen]
 
     def __str__(self) -> str:
-        reached = [f"{one.record['method']} {one.target} {one.record['headers']}" for one in self.seen]
-        return f"status {self.answer.status}, {self.decision} {self.reason}, reached Google: {reached}"
+        reached = [
+            f"{one.record['method']} {one.target} {one.record['headers']}" for one in self.seen
+        ]
+        return (
+            f"status {self.answer.status}, {self.decision} {self.reason}, reached Google: {reached}"
+        )
 
 
 class Judge:

@@ -120,7 +120,7 @@ class H2:
         if end:
             frame.flags.add("END_STREAM")
         # Never indexed: the library's own table and the peer's must stay the same.
-        never = [hpack.NeverIndexedHeaderTuple(_bytes(name), _bytes(value)) for name, value in pairs]
+        never = [hpack.NeverIndexedHeaderTuple(_bytes(n), _bytes(value)) for n, value in pairs]
         frame.data = hpack.Encoder().encode(never, huffman=False)
         return frame.serialize()
 
