@@ -31,8 +31,8 @@ build-5.3 build-5.4: build-%:
 	install -D -m 644 target/lua$(subst .,,$*)/release/libhaproxy_vertex.so dist/lua/$*/haproxy_vertex.so
 
 build-cli:
-	$(CARGO) build --release --locked --features cli --bin haproxy-vertex --target-dir target/cli
-	install -D -m 755 target/cli/release/haproxy-vertex dist/bin/haproxy-vertex
+	$(CARGO) build --profile cli --locked --features cli --bin haproxy-vertex --target-dir target/cli
+	install -D -m 755 target/cli/cli/haproxy-vertex dist/bin/haproxy-vertex
 
 standin:
 	$(CARGO) build --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
@@ -100,6 +100,7 @@ lint: ## Format, lints, licences, header drift, Lua, shell
 bench: test-setup build standin $(PYTHON) ## CPU per request, as ratios in one run: target/bench/summary.json
 	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY)
+	$(CARGO) bench --locked --quiet --bench roles | tee target/bench/roles.jsonl
 
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \

@@ -12,7 +12,7 @@ use crate::gateway::verdict::Verdict;
 use crate::gateway::waiting::Patience;
 use crate::json::Json;
 use crate::oidc::Outcome;
-use crate::policy::{Caller, Miss};
+use crate::policy::Miss;
 use crate::time::Now;
 use crate::vertex::Target;
 
@@ -78,12 +78,7 @@ impl Gateway {
     fn nearest(&self, claims: &Json, bytes: &[u8], now: Now) -> Option<Vec<(String, Vec<Miss>)>> {
         let identity = self.verifier.identify(claims.clone(), now.wall).ok()?;
         let issuer = self.verifier.issuers().get(identity.issuer)?;
-        let caller = Caller {
-            issuer: &issuer.config.name,
-            subject: &identity.subject,
-            groups: &identity.groups,
-            claims: &identity.claims,
-        };
+        let caller = judge::caller(&identity, &issuer.config.name);
         let (head, body) = request::split(bytes).ok()?;
         let request = Request::parse(&head, body).ok()?;
         let url = request.origin_url().ok()?;

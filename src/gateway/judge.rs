@@ -13,7 +13,7 @@ use crate::gateway::verdict::Verdict;
 use crate::gateway::waiting::Patience;
 use crate::jose::{self, Key};
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{Ask, Contents, Decision, Peer, Reading};
+use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading};
 use crate::switch::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Route, Target};
@@ -143,8 +143,17 @@ impl Gateway {
         key: Option<Arc<Key>>,
     ) -> Result<Arc<Session>, Reason> {
         let issuer = self.verifier.issuers().get(identity.issuer).ok_or(Reason::Internal)?;
-        Ok(Arc::new(Session::new(identity, key, &issuer.config.name, &self.policy)))
+        let name = &issuer.config.name;
+        let grants = self.policy.grants_of(&caller(&identity, name));
+        let grants = self.sessions.shared(grants);
+        Ok(Arc::new(Session::new(&identity, key, name, grants)))
     }
+}
+
+/// A caller as roles see one; `issuer` is its issuer's name.
+pub(super) fn caller<'c>(identity: &'c Identity, issuer: &'c str) -> Caller<'c> {
+    let Identity { subject, groups, claims, .. } = identity;
+    Caller { issuer, subject, groups, claims }
 }
 
 /// What roles are asked.

@@ -72,7 +72,12 @@ mod tests {
     const BODY: &str = r#"{"model":"google/g","messages":[{"role":"user","content":"hello"}]}"#;
 
     fn answer() -> Answer {
-        let body = Body { length: 0, sha256: [0; 32], kept: BODY.as_bytes().to_vec() };
+        let body = Body {
+            length: 0,
+            sha256: [0; 32],
+            kept: BODY.as_bytes().to_vec(),
+            trailers: Vec::new(),
+        };
         Answer::new("", &body, false)
     }
 

@@ -106,7 +106,12 @@ mod tests {
     const BODY: &str = r#"{"messages":[{"role":"user","content":"hello"}],"stream":true}"#;
 
     fn answer() -> Answer {
-        let body = Body { length: 0, sha256: [0; 32], kept: BODY.as_bytes().to_vec() };
+        let body = Body {
+            length: 0,
+            sha256: [0; 32],
+            kept: BODY.as_bytes().to_vec(),
+            trailers: Vec::new(),
+        };
         Answer::new("claude-x@1", &body, false)
     }
 

@@ -93,7 +93,7 @@ mod tests {
 
     fn texts(body: &str) -> Vec<String> {
         let kept = body.as_bytes().to_vec();
-        Prompt::read(&Body { length: 0, sha256: [0; 32], kept }).texts()
+        Prompt::read(&Body { length: 0, sha256: [0; 32], kept, trailers: Vec::new() }).texts()
     }
 
     #[test]
