@@ -87,10 +87,11 @@ schema: ## Write haproxy-conf/vertex.schema.json anew
 	$(CARGO) run --quiet --locked --features cli --target-dir target/cli -- schema > target/vertex.schema.json
 	mv target/vertex.schema.json haproxy-conf/vertex.schema.json
 
-routes: ## Write src/vertex/routes.txt anew from Google's current discovery documents
+routes: ## Write the table of routes, and the list of what bodies hold, anew from Google's current discovery documents
 	python3 -m venv target/discovery
 	target/discovery/bin/pip install --quiet --disable-pip-version-check --upgrade --no-deps google-api-python-client
 	packaging/routes target/discovery/lib/python3*/site-packages/googleapiclient/discovery_cache/documents
+	packaging/fields target/discovery/lib/python3*/site-packages/googleapiclient/discovery_cache/documents
 
 lint: ## Format, lints, licences, header drift, Lua, shell
 	@packaging/setup run lint

@@ -12,10 +12,12 @@ local BODY_POLLS = 500
 
 local M = {}
 
+-- Over HTTP/2 HAProxy's own count of a body is what has come of it: only Content-Length says more.
 ---@param txn TXN
 local function await_body(txn)
+  local length = tonumber(txn.sf:req_fhdr("content-length")) or 0
   for _ = 1, BODY_POLLS do
-    local is_whole = txn.f:req_body_len() >= txn.f:req_body_size()
+    local is_whole = txn.f:req_body_len() >= length
     -- A full buffer takes no more, however long one waits.
     if is_whole or not txn.req:may_recv() then
       return

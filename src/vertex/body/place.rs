@@ -75,6 +75,7 @@ const FUNCTION_MEMBERS: &[&str] = &[
 /// State that bodies name, in any dialect.
 const STORED_STATE: &[&str] = &[
     "autoratermodel",
+    "baseteachermodel",
     "cachedcontent",
     "container",
     "contextcache",
@@ -83,9 +84,12 @@ const STORED_STATE: &[&str] = &[
     "datasetname",
     "fileid",
     "fileids",
+    "notificationchannels",
     "previousinteractionid",
     "previousresponseid",
     "session",
+    "studentmodel",
+    "trainingdataset",
     "tunedmodelname",
     "tunedteachermodelsource",
 ];
@@ -127,6 +131,7 @@ impl Place {
             (_, "modelarmorconfig") => Self::ModelArmor,
             (_, name) if name.ends_with("schema") => Self::Free,
             (_, "voice") => Self::Voice,
+            (_, "custombasemodel") => Self::ReadUri,
             (_, "pipelinerootdirectory") => Self::WriteUri,
             (_, name) if STORED_STATE.contains(&name) => Self::StoredState,
             (_, name) if TOOLS_ELSEWHERE.contains(&name) => Self::Tool,

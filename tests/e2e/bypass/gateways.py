@@ -67,8 +67,8 @@ MODELS = ["google/gemini-2.5-*", "google/*-embedding-*", "anthropic/claude-*", "
 
 
 def shared(standin: Standin) -> dict[str, Any]:
-    """A team with some models of one project; a platform group with nearly everything, for spellings
-    that only a wide role could let through; and groups with terms for what a body asks for."""
+    """A team with some models of one project; a platform group with nearly everything, for
+    spellings that only a wide role could let through; and groups with terms for bodies."""
     lists = {
         "tools": ["googleSearch", "web_search_2*"],
         "file_uris": ["gs://acme-docs/in/"],
@@ -92,7 +92,9 @@ def tenants(standin: Standin) -> dict[str, Any]:
 
     def tenant(name: str) -> dict[str, Any]:
         methods = [*INFERENCE, "stateful/*"]
-        return _role(name, {"projects": [f"tenant-{name}"], "methods": methods, "stored_state": ["*"]})
+        return _role(
+            name, {"projects": [f"tenant-{name}"], "methods": methods, "stored_state": ["*"]}
+        )
 
     return _configuration(standin, tenant("red"), tenant("blue"))
 

@@ -1,7 +1,8 @@
 """What only HTTP/2 can say: pseudo-headers, and headers that have no meaning there."""
 
-from bypass.pair import HOST, NEUTRALISED, Harm, Kind, Pair, Request, header_has, is_marked, mark
 from support.calls import GENERATE, OTHER_MODEL
+
+from bypass.pair import HOST, NEUTRALISED, Harm, Kind, Pair, Request, header_has, is_marked, mark
 
 PSEUDO = Kind("HTTP/2 pseudo-headers", rules=("host",))
 
@@ -13,19 +14,44 @@ NORMAL = {
 evil_host = header_has("host", "evil")
 
 
-def pseudo(title: str, expect: str, harm: Harm = is_marked, *more: tuple[str, str], **changed: str | None) -> None:
+def pseudo(
+    title: str, expect: str, harm: Harm = is_marked, *more: tuple[str, str], **changed: str | None
+) -> None:
     """`changed` by name without colon; None leaves one out. `more` stands behind."""
     named = NORMAL | {f":{name}": value for name, value in changed.items()}
     given = tuple((name, value) for name, value in named.items() if value is not None)
     attack = Request(pseudo=(*given, *more))
-    PSEUDO.pairs.append(Pair(PSEUDO.name, title, mark(attack), Request(), expect, harm, over=("2",)))
+    # Younger HAProxys refuse an authority that is none themselves.
+    PSEUDO.pairs.append(
+        Pair(
+            PSEUDO.name,
+            title,
+            mark(attack),
+            Request(),
+            expect,
+            harm,
+            over=("2",),
+            other_haproxies=(HOST,) if "authority" in changed else (),
+        )
+    )
 
 
 pseudo("another authority", NEUTRALISED, evil_host, authority="evil.example")
 pseudo("an authority with a user", NEUTRALISED, evil_host, authority="a@evil.example")
 pseudo("another Host than the authority", NEUTRALISED, evil_host, ("host", "evil.example"))
-pseudo("a Host instead of the authority", NEUTRALISED, evil_host, ("host", "evil.example"), authority=None)
-pseudo("a path in the authority", "query_not_allowed", is_marked, authority=f"gateway.example{GENERATE}?x=")
+pseudo(
+    "a Host instead of the authority",
+    NEUTRALISED,
+    evil_host,
+    ("host", "evil.example"),
+    authority=None,
+)
+pseudo(
+    "a path in the authority",
+    "query_not_allowed",
+    is_marked,
+    authority=f"gateway.example{GENERATE}?x=",
+)
 pseudo("two paths", HOST, is_marked, (":path", OTHER_MODEL))
 pseudo("two methods", HOST, is_marked, (":method", "DELETE"))
 pseudo("two authorities", HOST, evil_host, (":authority", "evil.example"))

@@ -3,13 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from bypass.gateways import Gateways
-from bypass.pair import HOST, NEUTRALISED, Pair, Request, Seen
-from bypass.send import Answer, send
 from support.auditline import AuditLine
 from support.logserver import LogServer
 from support.refusal import ERRORS
 from support.standin import Standin
+
+from bypass.gateways import Gateways
+from bypass.pair import HOST, NEUTRALISED, Pair, Request, Seen
+from bypass.send import Answer, send
 
 STATUS = {
     code: int(status)
@@ -25,8 +26,12 @@ class Outcome:
     seen: list[Seen]
 
     def __str__(self) -> str:
-        reached = [f"{one.record['method']} {one.target} {one.record['headers']}" for one in self.seen]
-        return f"status {self.answer.status}, {self.decision} {self.reason}, reached Google: {reached}"
+        reached = [
+            f"{one.record['method']} {one.target} {one.record['headers']}" for one in self.seen
+        ]
+        return (
+            f"status {self.answer.status}, {self.decision} {self.reason}, reached Google: {reached}"
+        )
 
 
 class Judge:
@@ -78,18 +83,10 @@ class Judge:
         outcome = self.outcome(version, pair.desk, pair.attack)
         if is_escape(pair, outcome):
             return f"escaped: {outcome}", True
-        expected = pair.expected(version)
-        if expected == NEUTRALISED:
-            fine = len(outcome.seen) == 1 and outcome.seen[0].has_bearer
-            return ("" if fine else f"was to leave without harm: {outcome}"), False
-        if outcome.seen:
-            return f"was to be refused: {outcome}", True
-        if expected == HOST:
-            fine = outcome.answer.status in (0, 400) and outcome.reason in ("", "undecided")
-            return ("" if fine else f"was HAProxy's to refuse: {outcome}"), False
-        told = (outcome.answer.status, outcome.decision, outcome.reason)
-        fine = told == (STATUS[expected], "deny", expected)
-        return ("" if fine else f"was to be refused for {expected}: {outcome}"), False
+        ends = [pair.expected(version), *pair.other_haproxies]
+        if any(_ended(outcome, end) for end in ends):
+            return "", False
+        return f"was to be {' or '.join(ends)}: {outcome}", bool(outcome.seen)
 
     # The twin.
     def twin_fault(self, version: str, pair: Pair) -> tuple[str, bool]:
@@ -106,3 +103,14 @@ class Judge:
 
 def is_escape(pair: Pair, outcome: Outcome) -> bool:
     return any(seen.has_bearer and pair.harm(seen) for seen in outcome.seen)
+
+
+def _ended(outcome: Outcome, expected: str) -> bool:
+    if expected == NEUTRALISED:
+        return len(outcome.seen) == 1 and outcome.seen[0].has_bearer
+    if expected == HOST:
+        # 422 is for codings that HAProxy does not know.
+        said = outcome.answer.status in (0, 400, 422) and outcome.reason in ("", "undecided")
+        return said and not outcome.seen
+    told = (outcome.answer.status, outcome.decision, outcome.reason)
+    return told == (STATUS[expected], "deny", expected) and not outcome.seen

@@ -76,6 +76,7 @@ class Pair:
     harm: Harm
     over: tuple[str, ...] = BOTH
     over_h2: str = ""  # what is expected over HTTP/2, where that differs
+    other_haproxies: tuple[str, ...] = ()  # what HAProxys of other versions make of it
     since: tuple[int, int] = (2, 6)  # the HAProxy from which on it is so
     desk: str = "shared"  # which configuration, see gateways.py
 

@@ -1,7 +1,8 @@
 """Google's system parameters: who is asking, what is answered and in which shape."""
 
-from bypass.pair import Kind, Pair, Request, target_has
 from support.calls import GENERATE, STREAM
+
+from bypass.pair import Kind, Pair, Request, target_has
 
 
 def kind(name: str) -> Kind:
@@ -60,9 +61,16 @@ query(ALT, "events of what is no stream", "alt=sse")
 query(ALT, "twice", "alt=json&alt=proto")
 query(ALT, "twice, in two spellings", "alt=json&$alt=proto")
 query(ALT, "in capitals", "alt=PROTO")
-query(ALT, "an encoding that is not known", "$alt=json;enum-encoding=string", "$alt=json;enum-encoding=int")
+query(
+    ALT,
+    "an encoding that is not known",
+    "$alt=json;enum-encoding=string",
+    "$alt=json;enum-encoding=int",
+)
 query(ALT, "another parameter inside", "alt=json%26key=AIza")
-query(ALT, "with a shape of errors", "$alt=json;error-encoding=x", "%24alt=json%3Benum-encoding%3Dint")
+query(
+    ALT, "with a shape of errors", "$alt=json;error-encoding=x", "%24alt=json%3Benum-encoding%3Dint"
+)
 
 query(CALLBACK, "a function", "callback=steal")
 query(CALLBACK, "with $", "$callback=steal")

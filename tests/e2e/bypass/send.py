@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import h2.exceptions
-
-from bypass.pair import Request
 from support.client import Closed, Connection
 from support.h2client import H2
+
+from bypass.pair import Request
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,28 @@
 """The whole table."""
 
-from bypass import bodies, headers, http2, queries, tenants, terms, urls
-from bypass.pair import HOST, Kind, Pair
 from support.place import haproxy_version
 
-KINDS: list[Kind] = [
-    *urls.KINDS, *queries.KINDS, *headers.KINDS, *bodies.KINDS, *terms.KINDS, *tenants.KINDS,
-    *http2.KINDS,
+from bypass import (
+    bodies,
+    framing,
+    headers,
+    http2,
+    lengths,
+    limits,
+    models,
+    queries,
+    reads,
+    tenants,
+    urls,
+    writes,
+)  # fmt: skip
+from bypass.pair import HOST, Kind, Pair
+
+FILES = [
+    urls, queries, headers, framing, bodies, models, lengths, reads, writes, limits, tenants, http2,
 ]  # fmt: skip
+
+KINDS: list[Kind] = [kind for file in FILES for kind in file.KINDS]
 
 
 def pairs() -> list[Pair]:

@@ -23,7 +23,9 @@ def path(title: str, tail: str, method: str = "GET", body: bytes | None = None) 
     honest = Request(f"{OWN}/{tail}", method, body=body, media=media, group="blue")
     attack = honest.but(target=others(honest.target))
     PATHS.pairs.append(
-        Pair(PATHS.name, title, attack, honest, "role_none", target_has("tenant-red"), desk="tenants")
+        Pair(
+            PATHS.name, title, attack, honest, "role_none", target_has("tenant-red"), desk="tenants"
+        )
     )
 
 
@@ -50,10 +52,19 @@ JOBS = f"{OWN}/batchPredictionJobs"
 MODEL = f"{OWN}/models/7".removeprefix("/v1/")
 
 
-def body(title: str, attack: object, twin: object, expect: str = "body_not_allowed", target: str = GENERATE, kind: Kind = BODIES) -> None:
+def body(
+    title: str,
+    attack: object,
+    twin: object,
+    expect: str = "body_not_allowed",
+    target: str = GENERATE,
+    kind: Kind = BODIES,
+) -> None:
     honest = Request(target, body=dumps(twin), group="blue")
     sent = honest.but(body=dumps(attack))
-    kind.pairs.append(Pair(kind.name, title, sent, honest, expect, body_arrives(sent.body), desk="tenants"))
+    kind.pairs.append(
+        Pair(kind.name, title, sent, honest, expect, body_arrives(sent.body), desk="tenants")
+    )
 
 
 def cached(name: str, member: str = "cachedContent") -> dict[str, object]:
@@ -61,12 +72,24 @@ def cached(name: str, member: str = "cachedContent") -> dict[str, object]:
 
 
 body("a cache", cached(others(CACHE)), cached(CACHE))
-body("a cache in the other spelling", cached(others(CACHE), "cached_content"), cached(CACHE, "cached_content"))
+body(
+    "a cache in the other spelling",
+    cached(others(CACHE), "cached_content"),
+    cached(CACHE, "cached_content"),
+)
 body("a cache with a host", cached(f"//aiplatform.googleapis.com/{others(CACHE)}"), cached(CACHE))
 body("a cache of another location", cached(CACHE.replace("us-central1", "global")), cached(CACHE))
 body("a cache with a slash in front", cached(f"/{others(CACHE)}"), cached(f"/{CACHE}"))
-body("a cache below a short name", cached(f"cachedContents/../../{others(CACHE)}"), cached("cachedContents/7"))
-body("a session", {"session": f"{others(OWN)[4:]}/reasoningEngines/7/sessions/8", "contents": CONTENTS}, {"contents": CONTENTS})
+body(
+    "a cache below a short name",
+    cached(f"cachedContents/../../{others(CACHE)}"),
+    cached("cachedContents/7"),
+)
+body(
+    "a session",
+    {"session": f"{others(OWN)[4:]}/reasoningEngines/7/sessions/8", "contents": CONTENTS},
+    {"contents": CONTENTS},
+)
 dataset = "projects/{}/locations/us-central1/datasets/7"
 
 
@@ -77,7 +100,12 @@ def job(project: str) -> dict[str, object]:
 
 body("a dataset", job("tenant-red"), job("tenant-blue"), target=JOBS)
 body("a tuned model", {"model": others(MODEL)}, {"model": MODEL}, "model_mismatch", JOBS)
-body("a job's model beside the path", {"model": f"{others(OWN)[4:]}/publishers/google/models/gemini-2.5-flash", "contents": CONTENTS}, {"contents": CONTENTS}, "model_mismatch")
+body(
+    "a job's model beside the path",
+    {"model": f"{others(OWN)[4:]}/publishers/google/models/gemini-2.5-flash", "contents": CONTENTS},
+    {"contents": CONTENTS},
+    "model_mismatch",
+)
 
 VEO = f"{OWN}/publishers/google/models/veo-3"
 FETCH = f"{VEO}:fetchPredictOperation"
@@ -89,11 +117,19 @@ def operation(title: str, attack: str, member: str = "operationName") -> None:
 
 
 operation("of the same model", f"{others(VEO)}/operations/7".removeprefix("/v1/"))
-operation("in the other spelling", f"{others(VEO)}/operations/7".removeprefix("/v1/"), "operation_name")
+operation(
+    "in the other spelling", f"{others(VEO)}/operations/7".removeprefix("/v1/"), "operation_name"
+)
 operation("of no model", f"{others(OWN)}/operations/7".removeprefix("/v1/"))
-operation("of another location", f"{VEO}/operations/7".removeprefix("/v1/").replace("us-central1", "global"))
+operation(
+    "of another location",
+    f"{VEO}/operations/7".removeprefix("/v1/").replace("us-central1", "global"),
+)
 operation("of another model", f"{VEO}/operations/7".removeprefix("/v1/").replace("veo-3", "veo-2"))
-operation("with a way out", f"{VEO}/operations/7/../../{others(OWN)[4:]}/operations/7".removeprefix("/v1/"))
+operation(
+    "with a way out",
+    f"{VEO}/operations/7/../../{others(OWN)[4:]}/operations/7".removeprefix("/v1/"),
+)
 
 
 def empty(title: str, method: str, **more: object) -> None:

@@ -5,15 +5,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
+from support.logserver import LogServer
+from support.place import ROOT
+from support.standin import Standin
 
 from bypass import tally
 from bypass.gateways import RULES, Gateways
 from bypass.judge import Judge
 from bypass.pair import Pair
 from bypass.table import KINDS, is_hosts_own, pairs
-from support.logserver import LogServer
-from support.place import ROOT
-from support.standin import Standin
 
 
 @pytest.fixture(scope="module")
@@ -52,5 +52,9 @@ def test_an_attack_does_no_harm_and_its_twin_passes(judge: Judge, pair: Pair) ->
         attack, escaped = judge.attack_fault(version, pair)
         twin, refused = judge.twin_fault(version, pair)
         tally.count(pair, escaped, refused)
-        faults += [f"HTTP/{version}: {what}: {fault}" for what, fault in (("attack", attack), ("twin", twin)) if fault]
+        faults += [
+            f"HTTP/{version}: {what}: {fault}"
+            for what, fault in (("attack", attack), ("twin", twin))
+            if fault
+        ]
     assert not faults, "\n".join(faults)

@@ -1,7 +1,8 @@
 """Paths that mean something else to one reader than to another."""
 
-from bypass.pair import HOST, Harm, Kind, Pair, Request, target_has
 from support.calls import GENERATE, MODEL, PROJECT
+
+from bypass.pair import HOST, Harm, Kind, Pair, Request, Seen, target_has
 
 GOOGLE = f"{PROJECT}/publishers/google/models"
 CLAUDE = f"{PROJECT}/publishers/anthropic/models/claude-sonnet-4-5"
@@ -31,7 +32,9 @@ def path(
     harm: Harm | None = None,
 ) -> Pair:
     sent = Request(target=attack, group=group)
-    return Pair(kind.name, name, sent, Request(target=twin, group=group), expect, harm or target_has(attack))
+    return Pair(
+        kind.name, name, sent, Request(target=twin, group=group), expect, harm or target_has(attack)
+    )
 
 
 def model(kind: Kind, name: str, attack: str, **more: str) -> Pair:
@@ -76,14 +79,23 @@ DOTS.pairs += [
 SEMICOLON.pairs += [
     model(SEMICOLON, "a parameter of the model", "gemini-2.5-flash;v=1"),
     model(SEMICOLON, "a way out behind it", "gemini-2.5-flash;/../gemini-1.5-pro"),
-    path(SEMICOLON, "a parameter of the publisher", GENERATE.replace("google", "google;x"), group="platform"),
+    path(
+        SEMICOLON,
+        "a parameter of the publisher",
+        GENERATE.replace("google", "google;x"),
+        group="platform",
+    ),
     path(SEMICOLON, "a parameter of the version", GENERATE.replace("/v1/", "/v1;x=y/")),
     path(SEMICOLON, "a parameter of the verb", f"{GENERATE};x=y"),
     path(
-        SEMICOLON, "two parameters in one", f"{GENERATE}?alt=json;key=AIza",
-        twin=f"{GENERATE}?alt=json", expect="query_not_allowed", harm=target_has(";key"),
+        SEMICOLON,
+        "two parameters in one",
+        f"{GENERATE}?alt=json;key=AIza",
+        twin=f"{GENERATE}?alt=json",
+        expect="query_not_allowed",
+        harm=target_has(";key"),
     ),
-]  # fmt: skip
+]
 
 CASE.pairs += [
     path(CASE, "the version", GENERATE.replace("/v1/", "/V1/"), expect="route_unknown"),
@@ -100,19 +112,36 @@ CASE.pairs += [
 ]  # fmt: skip
 
 AT.pairs += [
-    path(AT, "encoded twice", f"{CLAUDE}%254020250929:rawPredict", f"{CLAUDE}%4020250929:rawPredict"),
     path(
-        AT, "beside another escape", f"{CLAUDE}%40%32%30250929:rawPredict",
+        AT, "encoded twice", f"{CLAUDE}%254020250929:rawPredict", f"{CLAUDE}%4020250929:rawPredict"
+    ),
+    path(
+        AT,
+        "beside another escape",
+        f"{CLAUDE}%40%32%30250929:rawPredict",
         f"{CLAUDE}@20250929:rawPredict",
     ),
     path(AT, "in a project", GENERATE.replace("acme-ml", "acme-ml@acme-hr"), group="platform"),
-    path(AT, "in a project, encoded", GENERATE.replace("acme-ml", "a%40acme-hr"), group="platform", harm=target_has("a@acme-hr")),
+    path(
+        AT,
+        "in a project, encoded",
+        GENERATE.replace("acme-ml", "a%40acme-hr"),
+        group="platform",
+        harm=target_has("a@acme-hr"),
+    ),
     path(AT, "in a publisher", GENERATE.replace("google", "google@evil"), group="platform"),
-    path(AT, "in a location", GENERATE.replace("us-central1", "us-central1@evil"), group="platform"),
-]  # fmt: skip
+    path(
+        AT, "in a location", GENERATE.replace("us-central1", "us-central1@evil"), group="platform"
+    ),
+]
 
 VERBS.pairs += [
-    model(VERBS, "the granted one first", "gemini-2.5-flash:generateContent", twin=f"{MODEL}:countTokens"),
+    model(
+        VERBS,
+        "the granted one first",
+        "gemini-2.5-flash:generateContent",
+        twin=f"{MODEL}:countTokens",
+    ),
     path(VERBS, "another granted one last", f"{GENERATE}:predict", twin=PREDICT),
     path(VERBS, "the granted one last", f"{MODEL}:predictLongRunning:generateContent"),
     path(VERBS, "an empty one between", f"{MODEL}::generateContent"),
@@ -122,23 +151,41 @@ VERBS.pairs += [
 ]
 
 
-def is_absolute(seen: object) -> bool:
-    return not seen.target.startswith("/")  # type: ignore[attr-defined]
+def is_absolute(seen: Seen) -> bool:
+    return not seen.target.startswith("/")
 
 
 def form(name: str, target: str, expect: str, **more: str) -> Pair:
     twin = Request()
-    return Pair(FORM.name, name, twin.but(target=target, **more), twin, expect, is_absolute, over=("1.1",))
+    attack = twin.but(target=target, **more)
+    # Only some HAProxys know an authority where none belongs.
+    other = ("url_not_canonical",) if expect == HOST else ()
+    return Pair(
+        FORM.name, name, attack, twin, expect, is_absolute, over=("1.1",), other_haproxies=other
+    )
 
 
 FORM.pairs += [
     form("absolute", f"http://gateway.example{GENERATE}", "url_not_canonical"),
     form("absolute over TLS", f"https://gateway.example{GENERATE}", "url_not_canonical"),
-    form("absolute, Google's host", f"http://evil.example{GENERATE}", "url_not_canonical", authority="evil.example"),
+    form(
+        "absolute, Google's host",
+        f"http://evil.example{GENERATE}",
+        "url_not_canonical",
+        authority="evil.example",
+    ),
     form("absolute, another host than Host", f"http://evil.example{GENERATE}", HOST),
     form("absolute with a user", f"http://a@gateway.example{GENERATE}", "url_not_canonical"),
     form("absolute without a path", "http://gateway.example", "url_not_canonical"),
-    form("authority of CONNECT", "gateway.example:443", "url_not_canonical", method="CONNECT", authority="gateway.example:443", body=None, media=()),
+    form(
+        "authority of CONNECT",
+        "gateway.example:443",
+        "url_not_canonical",
+        method="CONNECT",
+        authority="gateway.example:443",
+        body=None,
+        media=(),
+    ),
     form("authority of POST", "gateway.example:443", HOST),
     form("asterisk", "*", "url_not_canonical", method="OPTIONS", body=None, media=()),
 ]

@@ -87,6 +87,11 @@ class H2:
         self._flush()
         return stream
 
+    def send_more(self, stream: int, data: bytes, end: bool) -> None:
+        """A piece of the body of a stream that `send` left open."""
+        self._h2.send_data(stream, data, end_stream=end)
+        self._flush()
+
     def send_raw(
         self,
         head: list[tuple[str, str]],
@@ -115,7 +120,7 @@ class H2:
         if end:
             frame.flags.add("END_STREAM")
         # Never indexed: the library's own table and the peer's must stay the same.
-        never = [hpack.NeverIndexedHeaderTuple(_bytes(name), _bytes(value)) for name, value in pairs]
+        never = [hpack.NeverIndexedHeaderTuple(_bytes(n), _bytes(value)) for n, value in pairs]
         frame.data = hpack.Encoder().encode(never, huffman=False)
         return frame.serialize()
 

@@ -1,0 +1,51 @@
+"""What stands behind the part of a body that is read, and behind the body."""
+
+from support.calls import BODY
+
+from bypass.bodies import TOO_LARGE, TOOLS, body
+from bypass.pair import BOTH, NEUTRALISED, Kind, Pair, Request, Seen, body_arrives, dumps
+
+TRAILERS = Kind("trailers", checks=("DeclaredLength",), rules=("trailers",))
+BEYOND = Kind("beyond the buffer", checks=("DeclaredLength",))
+
+KINDS = [TRAILERS, BEYOND]
+
+
+def has_trailers(seen: Seen) -> bool:
+    return bool(seen.record["trailers"])
+
+
+for name, trailers in {
+    "another project": (("x-goog-user-project", "victim"),),
+    "another credential": (("authorization", "Bearer evil"),),
+    "a method override": (("x-http-method-override", "DELETE"),),
+    "several": (("x-a", "b"), ("x-goog-fieldmask", "name")),
+}.items():
+    sent = Request(trailers=trailers)
+    TRAILERS.pairs.append(Pair(TRAILERS.name, name, sent, Request(), TOO_LARGE, has_trailers))
+
+# With a length they do not fit into HTTP/1.1; a body that goes unread may come in chunks.
+WITH_LENGTH = (("content-length", str(len(BODY))),)
+for name, request, expect, over, since in (
+    ("behind a length", Request(headers=WITH_LENGTH), NEUTRALISED, ("2",), (2, 6)),
+    ("of a body that goes unread", Request(group="unread"), NEUTRALISED, BOTH, (3, 2)),
+):
+    sent = request.but(trailers=(("x-goog-user-project", "victim"),))
+    honest = request.but(headers=())
+    TRAILERS.pairs.append(
+        Pair(TRAILERS.name, name, sent, honest, expect, has_trailers, over=over, since=since)
+    )
+
+# HAProxy's buffer holds 24,576 bytes of a request: what stands behind them would not be read.
+FILL = dumps({"contents": [{"role": "user", "parts": [{"text": "x" * 40_000}]}]})
+LONG = FILL[:-1] + b',"tools":[{"googleSearch":{}}]}'
+body(BEYOND, "a tool behind 40 KB", LONG, expect=TOO_LARGE)
+body(BEYOND, "a NUL at the end", BODY + b"\0", expect=TOO_LARGE)
+body(BEYOND, "a tool behind a NUL", BODY + b"\0" + TOOLS, expect=TOO_LARGE)
+for name, chunks in {
+    "in chunks": TOOLS,
+    "in chunks, behind 40 KB": LONG,
+    "nothing in chunks": b"",
+}.items():
+    sent = Request(body=chunks, chunked=True)
+    BEYOND.pairs.append(Pair(BEYOND.name, name, sent, Request(), TOO_LARGE, body_arrives(chunks)))

@@ -1,0 +1,92 @@
+"""A model in the path and another one in the body."""
+
+from support.calls import PROJECT
+
+from bypass.bodies import CONTENTS, body
+from bypass.pair import Kind, dumps
+
+MODELS = Kind("model in path and body", checks=("BodyModel",))
+
+KINDS = [MODELS]
+
+BAD, GOOD = "gemini-1.5-pro", "gemini-2.5-flash"
+
+
+def named(model: object, **more: object) -> bytes:
+    return dumps({"model": model, "contents": CONTENTS, **more})
+
+
+RESOURCE = "{}/publishers/google/models/{}".format(PROJECT.removeprefix("/v1/"), "{}")
+CLAUDE = f"{PROJECT}/publishers/anthropic/models/claude-sonnet-4-5:rawPredict"
+CHAT = f"{PROJECT}/endpoints/openapi/chat/completions"
+OWN_CHAT = f"{PROJECT}/endpoints/7712/chat/completions"
+EMBED = f"{PROJECT}/publishers/google/models/text-embedding-005:batchEmbedContents"
+OTHER = "model_mismatch"
+body(MODELS, "publisher and name", named(f"google/{BAD}"), named(f"google/{GOOD}"), OTHER)
+body(MODELS, "the name alone", named(BAD), named(GOOD), OTHER)
+body(MODELS, "as models/", named(f"models/{BAD}"), named(GOOD), OTHER)
+body(
+    MODELS,
+    "from publishers on",
+    named(f"publishers/google/models/{BAD}"),
+    named(f"publishers/google/models/{GOOD}"),
+    OTHER,
+)
+body(MODELS, "in whole", named(RESOURCE.format(BAD)), named(RESOURCE.format(GOOD)), OTHER)
+body(
+    MODELS,
+    "of another project",
+    named(RESOURCE.format(GOOD).replace("acme-ml", "acme-hr")),
+    named(RESOURCE.format(GOOD)),
+    OTHER,
+)
+body(
+    MODELS,
+    "of another location",
+    named(RESOURCE.format(GOOD).replace("us-central1", "global")),
+    named(RESOURCE.format(GOOD)),
+    OTHER,
+)
+body(MODELS, "Claude's", named("claude-opus-4-1"), named("claude-sonnet-4-5"), OTHER, CLAUDE)
+body(MODELS, "behind an endpoint", named(f"google/{BAD}"), named("7712"), OTHER, OWN_CHAT)
+body(
+    MODELS,
+    "of one request of a batch",
+    dumps({"requests": [{"model": f"google/{BAD}"}]}),
+    dumps({"requests": [{"model": "google/text-embedding-005"}]}),
+    OTHER,
+    EMBED,
+)
+ROUTE = '{"generationConfig":{"routingConfig":{%s}}}'
+BY_NAME = ROUTE % '"manualMode":{"modelName":"gemini-2.5-flash"}'
+for name, mode in {
+    "routed to": '"manualMode":{"modelName":"gemini-1.5-pro"}',
+    "routed to, in the other spelling": '"manual_mode":{"model_name":"gemini-1.5-pro"}',
+    "that Google chooses": '"autoMode":{"modelRoutingPreference":"PRIORITIZE_QUALITY"}',
+    "that Google chooses without preference": '"autoMode":{}',
+}.items():
+    body(MODELS, name, (ROUTE % mode).encode(), BY_NAME.encode(), OTHER)
+body(
+    MODELS,
+    "in the body alone, of another project",
+    named(RESOURCE.format(GOOD).replace("acme-ml", "acme-hr")),
+    named(RESOURCE.format(GOOD)),
+    OTHER,
+    CHAT,
+)
+body(
+    MODELS,
+    "in the body alone, with a way out",
+    named(f"google/{GOOD}/../{BAD}"),
+    named(f"google/{GOOD}"),
+    "model_missing",
+    CHAT,
+)
+body(
+    MODELS,
+    "a list of models",
+    named([f"google/{GOOD}", f"google/{BAD}"]),
+    named(f"google/{GOOD}"),
+    "body_not_json",
+    CHAT,
+)
