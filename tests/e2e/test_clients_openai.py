@@ -9,9 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from support.callers import Callers, Wallet, every_dialect, one_by_one, outlives_its_token
-from support.haproxy import Haproxy
-from support.logserver import LogServer
+from support.callers import Callers, Wallet, one_by_one, outlives_its_token
 from support.snippets import run
 from support.standin import Standin
 
@@ -150,27 +148,16 @@ def test_a_session_outlives_its_token(
     assert callers.reasons() == ["ok", "token_expired", "ok"]
 
 
-def test_over_http2_and_tls(
-    gateway: Callable[..., Haproxy],
-    standin: Standin,
-    logs: LogServer,
-    certificate: Path,
-) -> None:
-    haproxy = gateway(
-        vertex=every_dialect(standin.service_account), tls_certificate=certificate
-    )
-    callers = Callers(haproxy, standin, logs)
+def test_over_http2_and_tls(callers: Callers, certificate: Path) -> None:
     trust = ssl.create_default_context(cafile=certificate)
-    client = openai.OpenAI(
-        base_url=f"https://localhost:{haproxy.tls_port}{PATH}",
+    with openai.OpenAI(
+        base_url=callers.secure_url + PATH,
         api_key=callers.token,
         http_client=openai.DefaultHttpxClient(http2=True, verify=trust),
-    )
-
-    raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES)
+    ) as client:
+        raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES)
+        stream = client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
     assert raw.http_response.http_version == "HTTP/2"
-    assert raw.parse().choices[0].message.content == TEXT
-    stream = client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == TEXT
-    client.close()
+    assert (raw.parse().choices[0].message.content, streamed) == (TEXT, TEXT)

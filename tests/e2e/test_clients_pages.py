@@ -123,8 +123,8 @@ def documented(
         prepared.vertex |= {
             "issuers": issuers,
             "roles": [
-                role | {"name": issuer["name"], "who": {"issuer": issuer["name"], "subjects": ["x"]}}
-                for issuer in issuers
+                role | {"name": name, "who": {"issuer": name, "subjects": ["x"]}}
+                for name in (issuer["name"] for issuer in issuers)
             ],
         }
         hosts = {issuer["issuer"].split("/")[2] for issuer in issuers if "jwks_file" not in issuer}
