@@ -20,15 +20,19 @@ help: ## What there is to make
 setup: ## Install what is missing: HAProxy, compilers, tools (Debian; asks for sudo where needed)
 	packaging/setup run test lint
 
-build: ## The module for the Lua of the installed HAProxy
+build: build-cli ## The module for the Lua of the installed HAProxy, and the command-line tool
 	@packaging/setup run
 	@$(MAKE) --no-print-directory build-$$($(HAPROXY) -vv | sed -n 's/.*Lua version : Lua \(5\.[0-9]\).*/\1/p')
 
-build-all: build-5.3 build-5.4 ## The module for Lua 5.3 and Lua 5.4
+build-all: build-5.3 build-5.4 build-cli ## The module for Lua 5.3 and Lua 5.4, and the command-line tool
 
 build-5.3 build-5.4: build-%:
 	$(CARGO) build --release --locked --features lua$(subst .,,$*) --target-dir target/lua$(subst .,,$*)
 	install -D -m 644 target/lua$(subst .,,$*)/release/libhaproxy_vertex.so dist/lua/$*/haproxy_vertex.so
+
+build-cli:
+	$(CARGO) build --release --locked --features cli --bin haproxy-vertex --target-dir target/cli
+	install -D -m 755 target/cli/release/haproxy-vertex dist/bin/haproxy-vertex
 
 standin:
 	$(CARGO) build --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
@@ -60,13 +64,16 @@ test: test-setup build-all standin $(PYTHON) $(PYTHON_GOOGLE) $(NODE_MODULES) te
 	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest tests/e2e
 
 test-core:
-	$(CARGO) test --locked
+	$(CARGO) test --locked --features cli --target-dir target/cli
 	$(CARGO) test --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 
 test-c:
 	$(CARGO) build --locked
 	gcc -std=c99 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c -o target/smoke -Ltarget/debug -lhaproxy_vertex -Wl,-rpath,$(CURDIR)/target/debug
 	target/smoke tests/c/vertex.json
+
+test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
 
 test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
@@ -75,6 +82,10 @@ test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-t
 
 header: $(TOOLS)/cbindgen ## Write include/haproxy_vertex.h anew
 	$(TOOLS)/cbindgen -q --config cbindgen.toml --output include/haproxy_vertex.h .
+
+schema: ## Write haproxy-conf/vertex.schema.json anew
+	$(CARGO) run --quiet --locked --features cli --target-dir target/cli -- schema > target/vertex.schema.json
+	mv target/vertex.schema.json haproxy-conf/vertex.schema.json
 
 routes: ## Write src/vertex/routes.txt anew from Google's current discovery documents
 	python3 -m venv target/discovery
@@ -88,12 +99,14 @@ lint: ## Format, lints, licences, header drift, Lua, shell
 bench: test-setup build standin $(PYTHON) ## CPU per request, as ratios in one run: target/bench/summary.json
 	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY)
+	$(CARGO) bench --locked --quiet --bench roles | tee target/bench/roles.jsonl
 
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \
 	  lua=$$(basename $$(dirname $$so)); \
 	  install -D -m 644 $$so $(DESTDIR)$(PREFIX)/lib/$(TRIPLET)/lua/$$lua/haproxy_vertex.so || exit 1; \
 	done
+	install -D -m 755 dist/bin/haproxy-vertex $(DESTDIR)$(PREFIX)/bin/haproxy-vertex
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex lua/vertex.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/vertex lua/vertex/*.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/haproxy-conf haproxy-conf/*
@@ -114,5 +127,5 @@ $(TOOLS)/cargo-deny:
 
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
-.PHONY: help setup build build-all build-5.3 build-5.4 standin demo test test-setup test-core test-c \
-	test-matrix header routes lint lint-tools bench install clean
+.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
+	test-c test-bypass test-matrix header schema routes lint lint-tools bench install clean

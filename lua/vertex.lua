@@ -1,8 +1,11 @@
 -- What HAProxy loads (`lua-load-per-thread`): registers the module's functions, decides nothing.
 local native = require("haproxy_vertex")
+local authorize = require("vertex.authorize")
 local fetch = require("vertex.fetch")
 local show = require("vertex.show")
+local sign = require("vertex.sign")
 local steps = require("vertex.steps")
+local verify = require("vertex.verify")
 local wait = require("vertex.wait")
 
 local file = os.getenv("VERTEX_CONFIG") or "/etc/haproxy/vertex.json"
@@ -17,10 +20,10 @@ core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", native.bearer)
 core.register_converters("vertex_says", native.says)
 core.register_action("vertex_wait", { "http-req" }, wait.run, 0)
-core.register_action("vertex", { "http-req" }, steps.all, 0)
-core.register_action("vertex-verify", { "http-req" }, steps.verify, 0)
-core.register_action("vertex-authorize", { "http-req" }, steps.authorize, 0)
-core.register_action("vertex-sign", { "http-req" }, steps.sign, 1)
+core.register_action("vertex", { "http-req" }, steps.run, 0)
+core.register_action("vertex-verify", { "http-req" }, verify.run, 0)
+core.register_action("vertex-authorize", { "http-req" }, authorize.run, 0)
+core.register_action("vertex-sign", { "http-req" }, sign.run, 1)
 core.register_cli({ "vertex", "show", "keys", "json" }, "vertex show keys json : print public keys", show.keys)
 
 core.register_init(function()

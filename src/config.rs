@@ -5,6 +5,11 @@
 mod backends;
 mod check;
 mod raw;
+#[cfg(feature = "cli")]
+mod schema;
+
+#[cfg(feature = "cli")]
+pub use schema::schema;
 
 use std::io;
 use std::path::{Path, PathBuf};

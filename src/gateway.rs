@@ -3,6 +3,8 @@
 
 mod audit;
 mod dialect;
+mod explain;
+mod judge;
 mod load;
 mod peer;
 mod request;
@@ -16,20 +18,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Reason;
 use crate::google::Bearers;
-use crate::jose;
-use crate::oidc::{Issuer, MAX_UNANSWERED, Outcome, Reply, StoredKeys, Verifier};
-use crate::policy::{self, Ask, Contents, Policy};
+use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, StoredKeys, Verifier};
+use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Body, Target};
 use audit::Facts;
 use dialect::Dialect;
-use peer::PeerLine;
-use request::{Payload, Request};
-use session::{Session, Sessions};
+use session::Sessions;
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
 
-pub use steps::{Passage, Signed, Step, Variables};
+pub use explain::Explanation;
+pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,157 +92,6 @@ impl Gateway {
         self.judge(request, None, now, within, render)
     }
 
-    /// Comes to a verdict and hands it, with what it rests on, to `take`. A caller who is `known`
-    /// brings no token any more.
-    fn judge<T>(
-        &self,
-        request: &[u8],
-        known: Option<&Arc<Session>>,
-        now: Now,
-        (since, patience): (Monotonic, Patience),
-        take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
-    ) -> T {
-        let Ok((head, body)) = request::split(request) else {
-            return take(Verdict::Deny(Reason::Internal), &Facts::default());
-        };
-        let Ok(request) = Request::parse(&head, body) else {
-            return take(Verdict::Deny(Reason::Internal), &Facts::default());
-        };
-        let mut facts = Facts { request: Some(&request), ..Facts::default() };
-        let session = match known {
-            Some(session) => Ok(Arc::clone(session)),
-            None => self.session(&request, now, since),
-        };
-        let session = match session {
-            Ok(session) => session,
-            Err(verdict) => return take(verdict.within(patience), &facts),
-        };
-        facts.session = Some(&session);
-        let url = match request.origin_url() {
-            Ok(url) => url,
-            Err(reason) => return take(Verdict::Deny(reason), &facts),
-        };
-        let target = match Target::parse(request.method, &url) {
-            Ok(target) => target,
-            Err(reason) => return take(Verdict::Deny(reason), &facts),
-        };
-        facts.target = Some(&target);
-        if let Some(reason) = request.forbidden_header() {
-            return take(Verdict::Deny(reason), &facts);
-        }
-        let verdict = match Self::first_look(&request, &target) {
-            Ok(contents) => self.authorize(&session, &target, contents, &mut facts, now),
-            Err(verdict) => verdict,
-        };
-        if !matches!(verdict, Verdict::NeedsBody) {
-            return take(verdict.within(patience), &facts);
-        }
-        let body = match Self::read(&request) {
-            Ok(body) => body,
-            Err(verdict) => return take(verdict, &facts),
-        };
-        let target = match target.clone().with_body(&body) {
-            Ok(target) => target,
-            Err(reason) => return take(Verdict::Deny(reason), &facts),
-        };
-        let mut facts = Facts { target: Some(&target), ..facts };
-        let contents = contents(&body, request.content_length());
-        let verdict = self.authorize(&session, &target, Some(contents), &mut facts, now);
-        take(verdict.within(patience), &facts)
-    }
-
-    /// What is known of the contents before any body is read.
-    fn first_look(
-        request: &Request<'_>,
-        target: &Target<'_>,
-    ) -> Result<Option<Contents<'static>>, Verdict<'static>> {
-        match request.payload() {
-            Payload::Empty if target.names_model_in_body() => {
-                Err(Verdict::Deny(Reason::ModelMissing))
-            }
-            Payload::Empty => Ok(Some(Contents::default())),
-            _ if !target.route.takes_body() => Err(Verdict::Deny(Reason::BodyNotAllowed)),
-            _ if target.names_model_in_body() => Err(Verdict::NeedsBody),
-            _ => Ok(None),
-        }
-    }
-
-    fn read(request: &Request<'_>) -> Result<Body, Verdict<'static>> {
-        match request.payload() {
-            Payload::Whole(_) if !request.is_json() => Err(Verdict::Deny(Reason::BodyNotJson)),
-            Payload::Whole(bytes) => Body::scan(bytes).map_err(Verdict::Deny),
-            Payload::Unread => Err(Verdict::NeedsBody),
-            Payload::Unreadable | Payload::Empty => Err(Verdict::Deny(Reason::BodyTooLargeToCheck)),
-        }
-    }
-
-    /// The role that decides, and its credential's bearer.
-    fn authorize<'g>(
-        &'g self,
-        session: &Session,
-        target: &'g Target<'g>,
-        contents: Option<Contents<'_>>,
-        facts: &mut Facts<'g>,
-        now: Now,
-    ) -> Verdict<'g> {
-        let request = facts.request;
-        let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
-        let ask = Ask {
-            project: target.project,
-            location: target.location,
-            model: target.model.map(|model| (model.publisher, model.name)),
-            method: &target.route.method,
-            wall: now.wall,
-            peer: peer.as_ref(),
-            contents: contents.as_ref(),
-            size: request.and_then(Request::content_length),
-        };
-        let role = match self.policy.decide(&session.roles, &ask) {
-            policy::Decision::Allow(role) => role,
-            policy::Decision::RoleNone => return Verdict::Deny(Reason::RoleNone),
-            policy::Decision::BodyNotAllowed(condition) => return Verdict::DenyBody(condition),
-            policy::Decision::NeedPeer => return Verdict::NeedsPeer,
-            policy::Decision::NeedContents => return Verdict::NeedsBody,
-        };
-        facts.role = Some(role);
-        facts.credential = self.bearers.credential(role.credential);
-        match self.bearers.slot(role.credential, target.location) {
-            None => Verdict::Deny(Reason::LocationWithoutBackend),
-            Some(slot) if slot.is_ready(now) => {
-                Verdict::Allow { target, host: slot.host(), handle: slot.handle() }
-            }
-            Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
-        }
-    }
-
-    /// Who asks: from the cache of verified tokens, or verified now.
-    fn session(
-        &self,
-        request: &Request<'_>,
-        now: Now,
-        since: Monotonic,
-    ) -> Result<Arc<Session>, Verdict<'static>> {
-        let token = request.token().map_err(Verdict::Deny)?;
-        let digest = jose::digest(token.as_bytes());
-        if let Some(session) = self.sessions.get(&digest)
-            && session.key.is_current()
-        {
-            session.validity.check(now.wall).map_err(Verdict::Deny)?;
-            return Ok(session);
-        }
-        match self.verifier.verify(token, now, since) {
-            Outcome::Refuse(reason) => Err(Verdict::Deny(reason)),
-            Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
-            Outcome::Valid(verified) => {
-                let issuer = self.verifier.issuers().get(verified.issuer);
-                let issuer = issuer.ok_or(Verdict::Deny(Reason::Internal))?;
-                let session = Arc::new(Session::new(verified, &issuer.config.name, &self.policy));
-                self.sessions.insert(digest, Arc::clone(&session));
-                Ok(session)
-            }
-        }
-    }
-
     /// The `Authorization` header behind a verdict's handle; nothing for any other text.
     #[must_use]
     pub fn bearer(&self, handle: &[u8], now: Now) -> Option<Arc<str>> {
@@ -297,18 +145,6 @@ impl Gateway {
 #[must_use]
 pub fn refusal(reason: Reason, text: &str) -> String {
     Dialect::of(text).refusal(reason, reason.text())
-}
-
-fn contents(body: &Body, size: Option<u64>) -> Contents<'_> {
-    Contents {
-        size: size.unwrap_or(0),
-        tools: &body.tools,
-        file_uris: &body.file_uris,
-        cached_contents: &body.cached_contents,
-        output_uris: &body.output_uris,
-        model_armor_templates: &body.model_armor_templates,
-        max_output_tokens: body.max_output_tokens,
-    }
 }
 
 /// All threads of HAProxy share one gateway; mlua cannot check that here.

@@ -33,6 +33,13 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// The names of the checks that a test has switched off, with blanks between.
+#[cfg(feature = "faults")]
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only in tests")]
+pub(crate) fn switched_off() -> String {
+    std::env::var("HAPROXY_VERTEX_WITHOUT").unwrap_or_default()
+}
+
 /// How long ago a file was written, in seconds.
 #[cfg(feature = "cli")]
 #[allow(clippy::disallowed_methods, reason = "the host's edge")]

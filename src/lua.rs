@@ -69,6 +69,8 @@ fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<Strin
 }
 
 fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigError> {
+    #[cfg(feature = "faults")]
+    crate::switch::only_without(host::switched_off());
     Config::load(file, &host::read_file)
         .and_then(|config| Gateway::open(config, &haproxy, host::now()))
 }
@@ -173,9 +175,10 @@ fn sign(
     let headers = |signed: Signed| -> Result<Table> {
         let table = lua.create_table()?;
         table.set("authorization", signed.authorization.as_ref())?;
-        if let Some((host, uri)) = signed.target {
-            table.set("host", host)?;
-            table.set("uri", uri)?;
+        if let Some(target) = signed.target {
+            table.set("method", target.method)?;
+            table.set("host", target.host)?;
+            table.set("uri", target.uri)?;
         }
         Ok(table)
     };

@@ -18,15 +18,22 @@ use std::sync::Arc;
 use crate::error::Reason;
 use crate::jose::{Compact, Key};
 use crate::json::Json;
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, UnixTime};
 
 /// What follows from a token and a key alone, whoever asks for whatever.
 #[derive(Debug)]
 pub struct Verified {
-    /// The place of the issuer in the configuration.
-    pub issuer: usize,
     /// The key that verified it; the result holds as long as the issuer publishes that key.
     pub key: Arc<Key>,
+    /// Who it says that the caller is.
+    pub identity: Identity,
+}
+
+/// What the claims of a token say, whoever signed it.
+#[derive(Debug)]
+pub struct Identity {
+    /// The place of the issuer in the configuration.
+    pub issuer: usize,
     /// When it is valid.
     pub validity: Validity,
     /// `sub`.
@@ -77,22 +84,12 @@ impl Verifier {
     }
 
     fn try_verify(&self, token: &str, now: Now, since: Monotonic) -> Result<Outcome, Reason> {
-        let token = Compact::parse(token)?;
-        let claims = Claims::new(&token.payload);
-        let iss = claims.text("iss")?.ok_or(Reason::ClaimMissing)?;
-        let (index, issuer) = self
-            .issuers
-            .iter()
-            .enumerate()
-            .find(|(_, issuer)| issuer.config.issuer == iss)
-            .ok_or(Reason::IssuerUnknown)?;
+        let mut token = Compact::parse(token)?;
+        let payload = std::mem::replace(&mut token.payload, Json::Null);
         // Claims come before keys: a token that would be refused anyway must cause no fetch.
-        let config = &issuer.config;
-        claims.check_audience(&config.claims.audience, &config.audiences)?;
-        let validity = claims.validity(now.wall)?;
-        validity.check(now.wall)?;
-        let subject = claims.text("sub")?.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
-        if !config.algorithms.contains(&token.header.alg) {
+        let identity = self.identify(payload, now.wall)?;
+        let issuer = self.issuers.get(identity.issuer).ok_or(Reason::Internal)?;
+        if !issuer.config.algorithms.contains(token.header.alg) {
             return Err(Reason::AlgNotAllowed);
         }
         let kid = token.header.kid.as_deref().ok_or(Reason::KeyUnknown)?;
@@ -104,25 +101,42 @@ impl Verifier {
         let mut refusal = Reason::KeyUnknown;
         for key in keys {
             match key.verify(&token) {
-                Ok(()) => {
-                    let display = config.claims.display.as_ref();
-                    return Ok(Outcome::Valid(Verified {
-                        issuer: index,
-                        key,
-                        validity,
-                        subject: subject.to_owned(),
-                        groups: claims.texts(&config.claims.groups)?,
-                        display: display
-                            .map_or(Ok(None), |name| claims.text(name))?
-                            .map(str::to_owned),
-                        claims: token.payload,
-                    }));
-                }
+                Ok(()) => return Ok(Outcome::Valid(Verified { key, identity })),
                 // With two keys of one kid, the one whose algorithm fits says more.
                 Err(Reason::AlgNotAllowed) if refusal == Reason::BadSignature => {}
                 Err(reason) => refusal = reason,
             }
         }
         Err(refusal)
+    }
+
+    /// Reads the claims of a token, whose signature is another matter.
+    ///
+    /// # Errors
+    /// `claim_missing`, `issuer_unknown`, `audience_wrong`, `token_expired`, `token_not_yet_valid`,
+    /// `lifetime_too_long`, `token_malformed`.
+    pub fn identify(&self, payload: Json, now: UnixTime) -> Result<Identity, Reason> {
+        let claims = Claims::new(&payload);
+        let iss = claims.text("iss")?.ok_or(Reason::ClaimMissing)?;
+        let (index, issuer) = self
+            .issuers
+            .iter()
+            .enumerate()
+            .find(|(_, issuer)| issuer.config.issuer == iss)
+            .ok_or(Reason::IssuerUnknown)?;
+        let config = &issuer.config;
+        claims.check_audience(&config.claims.audience, &config.audiences)?;
+        let validity = claims.validity(now)?;
+        validity.check(now)?;
+        let subject = claims.text("sub")?.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
+        let display = config.claims.display.as_ref();
+        Ok(Identity {
+            issuer: index,
+            validity,
+            subject: subject.to_owned(),
+            groups: claims.texts(&config.claims.groups)?,
+            display: display.map_or(Ok(None), |name| claims.text(name))?.map(str::to_owned),
+            claims: payload,
+        })
     }
 }

@@ -1,156 +1,89 @@
 //! Who may do what: roles in the order of the file, the first that matches decides, and no match
-//! is a refusal. Which roles a caller can have follows from the token alone and is kept with it.
+//! is a refusal. Which roles a caller can have follows from the token alone and is kept with it;
+//! what depends on the request or the clock is looked at each time.
 
+mod claim;
+mod cover;
+mod index;
+mod may;
+mod miss;
 mod pattern;
+mod peer;
+mod terms;
+mod uri;
+mod who;
+mod window;
 
+pub use claim::{Claim, ClaimPath, ClaimTest, Scalar};
+pub use may::{Ask, May};
+pub use miss::Miss;
 pub use pattern::Pattern;
+pub use peer::{Certificate, CertificateTest, Network, Peer};
+pub use terms::{BodyTerms, Contents, Reading, Term};
+pub use uri::UriPrefix;
+pub use who::{Caller, Who};
+pub use window::{Day, Window};
 
-/// A caller, as roles see one.
-#[derive(Clone, Copy, Debug)]
-pub struct Caller<'c> {
-    /// The name of the issuer in the configuration.
-    pub issuer: &'c str,
-    /// `sub`.
-    pub subject: &'c str,
-    /// The groups claim.
-    pub groups: &'c [String],
-    pub claims: &'c crate::json::Json,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Certificate<'p> {
-    pub subject: &'p str,
-    pub sha256: &'p str,
-}
-#[derive(Clone, Copy, Debug)]
-pub struct Peer<'p> {
-    pub address: Option<std::net::IpAddr>,
-    pub certificate: Option<Certificate<'p>>,
-}
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Contents<'b> {
-    pub size: u64,
-    pub tools: &'b [String],
-    pub file_uris: &'b [String],
-    pub cached_contents: &'b [String],
-    pub output_uris: &'b [String],
-    pub model_armor_templates: &'b [String],
-    pub max_output_tokens: Option<u64>,
-}
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    pub project: Option<&'a str>,
-    pub location: &'a str,
-    pub model: Option<(&'a str, &'a str)>,
-    pub method: &'a str,
-    pub wall: crate::time::UnixTime,
-    pub peer: Option<&'a Peer<'a>>,
-    pub contents: Option<&'a Contents<'a>>,
-    pub size: Option<u64>,
-}
-#[derive(Clone, Copy, Debug)]
-pub enum Decision<'p> {
-    Allow(&'p Role),
-    RoleNone,
-    BodyNotAllowed(Condition),
-    NeedPeer,
-    NeedContents,
-}
-#[derive(Clone, Copy, Debug)]
-pub enum Condition {
-    Tools,
-}
-impl Condition {
-    pub fn name(self) -> &'static str {
-        "tools"
-    }
-}
-
-/// Whom a role is for.
-#[derive(Debug)]
-pub struct Who {
-    /// The name of the one issuer whose callers can have this role.
-    pub issuer: String,
-    /// Which of them.
-    pub members: Members,
-}
-
-/// Which callers of an issuer.
-#[derive(Debug)]
-pub enum Members {
-    /// All of them.
-    Anyone,
-    /// Those with one of these groups or subjects.
-    Listed {
-        /// Values of the groups claim.
-        groups: Vec<String>,
-        /// Values of `sub`.
-        subjects: Vec<String>,
-    },
-}
-
-/// What a role allows; each list must match.
-#[derive(Debug)]
-pub struct May {
-    /// Google projects.
-    pub projects: Vec<Pattern>,
-    /// Locations.
-    pub locations: Vec<Pattern>,
-    /// Models, as `publisher/model`.
-    pub models: Vec<Pattern>,
-    /// Methods.
-    pub methods: Vec<Pattern>,
-}
+use index::Index;
 
 /// Who may do what, as which Google identity.
 #[derive(Debug)]
 pub struct Role {
     /// The name in log lines.
     pub name: String,
-    /// Whom it is for.
-    pub who: Who,
+    /// Whom it is for: any of these.
+    pub who: Vec<Who>,
     /// What it allows.
     pub may: May,
     /// The place of its credential in the configuration.
     pub credential: usize,
 }
 
-impl Who {
-    fn matches(&self, caller: Caller<'_>) -> bool {
-        self.issuer == caller.issuer
-            && match &self.members {
-                Members::Anyone => true,
-                Members::Listed { groups, subjects } => {
-                    subjects.iter().any(|subject| subject == caller.subject)
-                        || caller.groups.iter().any(|group| groups.contains(group))
-                }
-            }
-    }
+/// The outcome.
+#[derive(Clone, Copy, Debug)]
+pub enum Decision<'p> {
+    /// This role allows it.
+    Allow(&'p Role),
+    /// No role of the caller is for this target.
+    RoleNone,
+    /// Roles are for the target, but none has this term of what is asked.
+    TermMissing(Term),
+    /// A role would have to read the body, which cannot be read.
+    Unreadable,
+    /// Who is at the other end of the connection has to be known.
+    NeedPeer,
+    /// The body has to be read.
+    NeedContents,
 }
 
-impl May {
-    fn allows(&self, ask: &Ask<'_>) -> bool {
-        let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|p| p.matches(text));
-        any(&self.methods, ask.method)
-            && any(&self.locations, ask.location)
-            && ask.project.is_none_or(|p| any(&self.projects, p))
-            && ask
-                .model
-                .is_none_or(|(a, b)| self.models.iter().any(|pattern| pattern.matches_pair(a, b)))
-    }
+/// One alternative of one role's `who`: what a caller can have.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    role: usize,
+    who: usize,
 }
 
 /// The roles of a configuration.
 #[derive(Debug)]
 pub struct Policy {
     roles: Vec<Role>,
+    grants: Vec<Grant>,
+    index: Index,
 }
 
 impl Policy {
     /// A policy of these roles, in this order.
     #[must_use]
     pub fn new(roles: Vec<Role>) -> Self {
-        Self { roles }
+        let alternatives = |(role, held): (usize, &Role)| {
+            (0..held.who.len()).map(move |who| Grant { role, who }).collect::<Vec<_>>()
+        };
+        let grants: Vec<Grant> = roles.iter().enumerate().flat_map(alternatives).collect();
+        let index =
+            Index::new(roles.iter().flat_map(|role| {
+                role.who.iter().map(move |who| (who, role.may.projects.as_slice()))
+            }));
+        Self { roles, grants, index }
     }
 
     /// The roles, in order.
@@ -159,25 +92,47 @@ impl Policy {
         &self.roles
     }
 
-    pub fn roles_of(&self, caller: &Caller<'_>) -> Box<[u32]> {
-        self.roles
-            .iter()
-            .zip(0..)
-            .filter(|(role, _)| role.who.matches(*caller))
-            .map(|(_, i)| i)
-            .collect()
+    /// What a caller can have by the token alone: numbers for [`Self::decide`], in order.
+    #[must_use]
+    pub fn grants_of(&self, caller: &Caller<'_>) -> Box<[u32]> {
+        let fits = |number: &u32| self.grant(*number).is_some_and(|(_, who)| who.fits(caller));
+        self.index.candidates(caller).into_iter().filter(fits).collect()
     }
-    pub fn decide(&self, candidates: &[u32], ask: &Ask<'_>) -> Decision<'_> {
-        for i in candidates {
-            let Some(role) = self.roles.get(usize::try_from(*i).unwrap_or(0)) else { continue };
-            if role.may.allows(ask) {
-                let Some(c) = ask.contents else { return Decision::NeedContents };
-                if !c.tools.is_empty() {
-                    return Decision::BodyNotAllowed(Condition::Tools);
+
+    /// The first role among `grants` that allows `ask`.
+    #[must_use]
+    pub fn decide(&self, grants: &[u32], ask: &Ask<'_>) -> Decision<'_> {
+        let mut otherwise = Decision::RoleNone;
+        for number in self.index.within(grants, ask.project).iter() {
+            let Some((role, who)) = self.grant(*number) else {
+                continue;
+            };
+            if !role.may.is_for(ask) || !who.holds_at(ask.wall) {
+                continue;
+            }
+            if who.asks_for_peer() {
+                match ask.peer {
+                    None => return Decision::NeedPeer,
+                    Some(peer) if !who.fits_peer(peer) => continue,
+                    Some(_) => {}
                 }
-                return Decision::Allow(role);
+            }
+            let problem = match role.may.missing_term(ask) {
+                Ok(None) => return Decision::Allow(role),
+                Ok(Some(term)) => Decision::TermMissing(term),
+                Err(Reading::Later) => return Decision::NeedContents,
+                Err(_) => Decision::Unreadable,
+            };
+            if matches!(otherwise, Decision::RoleNone) {
+                otherwise = problem;
             }
         }
-        Decision::RoleNone
+        otherwise
+    }
+
+    fn grant(&self, number: u32) -> Option<(&Role, &Who)> {
+        let grant = self.grants.get(usize::try_from(number).ok()?)?;
+        let role = self.roles.get(grant.role)?;
+        Some((role, role.who.get(grant.who)?))
     }
 }

@@ -10,7 +10,7 @@ mod spelling;
 
 use std::fmt;
 
-pub use body::Body;
+pub use body::{Body, LimitPlace, fold_name};
 pub use host::host_of;
 pub use model::Model;
 pub use query::{Alt, Query};
@@ -18,6 +18,7 @@ pub use route::{Class, ModelPlace, Route, Segment, Variable, routes};
 pub use spelling::respell;
 
 use crate::error::Reason;
+use crate::switch::{Check, on};
 use route::Names;
 
 /// No name in a URL of Google's is longer.
@@ -58,7 +59,9 @@ impl<'u> Target<'u> {
         if path == "/" {
             return Err(Reason::RouteUnknown);
         }
-        spelling::check(path)?;
+        if on(Check::Spelling) {
+            spelling::check(path)?;
+        }
         let (version, path) =
             path.strip_prefix('/').and_then(|p| p.split_once('/')).ok_or(Reason::RouteUnknown)?;
         let (route, names) = Route::find(http_method, version, path).ok_or(Reason::RouteUnknown)?;
@@ -73,7 +76,7 @@ impl<'u> Target<'u> {
         };
         let mut publisher = "";
         for (variable, name) in route.variables().zip(names) {
-            if !variable.fits(name) {
+            if on(Check::Names) && !variable.fits(name) {
                 return Err(Reason::UrlNotCanonical);
             }
             match variable {
@@ -91,7 +94,8 @@ impl<'u> Target<'u> {
         if route.model != ModelPlace::Path {
             target.model = None;
         }
-        target.query = query.map_or(Ok(Query::default()), |q| Query::parse(q, route))?;
+        target.query =
+            query.map(|query| Query::parse(query, route)).transpose()?.unwrap_or_default();
         Ok(target)
     }
 

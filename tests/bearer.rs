@@ -11,7 +11,7 @@ use common::keys::{KEY_FILE, SigningKey, from_base64url, rsa_pem};
 use common::settings::{Files, haproxy, minimal};
 use common::{START, at, now};
 use haproxy_vertex::gateway::Gateway;
-use haproxy_vertex::jose::PublicKey;
+use haproxy_vertex::jose::{Algorithm, PublicKey};
 use haproxy_vertex::time::Now;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -28,7 +28,8 @@ fn opened(bearer: &str) -> (Value, Value, bool) {
     let (header, claims) = input.split_once('.').unwrap();
     let (n, e) = SigningKey::rsa().numbers();
     let key = PublicKey::Rsa { n, e };
-    let verified = key.verify(input.as_bytes(), &from_base64url(signature)).is_ok();
+    let verified =
+        key.verify(Algorithm::Rs256, input.as_bytes(), &from_base64url(signature)).is_ok();
     let json = |part: &str| serde_json::from_slice(&from_base64url(part)).unwrap();
     (json(header), json(claims), verified)
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use haproxy_vertex::error::Reason;
-use haproxy_vertex::vertex::{Body, Model, Target};
+use haproxy_vertex::vertex::{Body, Model, Route, Target, routes};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -45,32 +45,32 @@ fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {
 #[test]
 fn tools_are_named_whatever_the_dialect() {
     for (body, tools) in [
-        (json!({ "tools": [{ "googleSearch": {} }] }), vec!["googleSearch"]),
+        (json!({ "tools": [{ "googleSearch": {} }] }), vec!["googlesearch"]),
         (
             json!({ "tools": [{ "google_search": {} }, { "codeExecution": {} }] }),
-            vec!["google_search", "codeExecution"],
+            vec!["googlesearch", "codeexecution"],
         ),
         (
             json!({ "tools": [{ "functionDeclarations": [], "urlContext": {} }] }),
-            vec!["urlContext"],
+            vec!["urlcontext"],
         ),
-        (json!({ "tools": [{ "neverHeardOf": { "x": 1 } }] }), vec!["neverHeardOf"]),
+        (json!({ "tools": [{ "neverHeardOf": { "x": 1 } }] }), vec!["neverheardof"]),
         (
             json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search", "max_uses": 5 }] }),
-            vec!["web_search_20250305"],
+            vec!["websearch20250305"],
         ),
-        (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googleSearch"]),
+        (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googlesearch"]),
         (
             json!({ "tools": [{ "type": "web_search", "googleSearch": {} }] }),
-            vec!["web_search", "googleSearch"],
+            vec!["websearch", "googlesearch"],
         ),
-        (json!({ "web_search_options": {} }), vec!["web_search_options"]),
-        (json!({ "mcp_servers": [{ "name": "m" }] }), vec!["mcp_servers"]),
+        (json!({ "web_search_options": {} }), vec!["websearchoptions"]),
+        (json!({ "mcp_servers": [{ "name": "m" }] }), vec!["mcpservers"]),
         (
             json!({ "extra_body": { "google": { "tools": [{ "googleSearch": {} }] } } }),
-            vec!["googleSearch"],
+            vec!["googlesearch"],
         ),
-        (json!({ "serviceAccount": "x@y" }), vec!["serviceAccount"]),
+        (json!({ "serviceAccount": "x@y" }), vec!["serviceaccount"]),
     ] {
         assert_eq!(scan(&body).tools, tools, "{body}");
     }
@@ -132,6 +132,8 @@ fn what_google_reads_and_writes_is_found() {
         json!({ "outputConfig": { "gcsDestination": { "outputUriPrefix": "gs://b/x" } } }),
         json!({ "outputConfig": { "bigqueryDestination": { "outputUri": "gs://b/x" } } }),
         json!({ "output_config": { "x": { "uri": "gs://b/x" } } }),
+        json!({ "generationConfig": { "responseFormat": [{ "video": { "gcsUri": "gs://b/x" } }] } }),
+        json!({ "distillationSpec": { "pipelineRootDirectory": "gs://b/x" } }),
     ] {
         let writes = Body { output_uris: vec!["gs://b/x".to_owned()], ..Body::default() };
         assert_eq!(scan(&body), writes, "{body}");
@@ -146,12 +148,26 @@ fn stored_state_and_templates_are_found() {
         json!({ "extra_body": { "google": { "cached_content": "s" } } }),
         json!({ "previous_response_id": "s" }),
         json!({ "conversation": { "id": "s" } }),
+        json!({ "input": [{ "output": [{ "type": "input_file", "file_id": "s" }] }] }),
+        json!({ "outputConfig": { "cachedContent": "s" } }),
+        json!({ "continuationToken": "s" }),
+        json!({ "inputConfig": { "vertexMultimodalDatasetSource": { "datasetName": "s" } } }),
+        json!({ "preTunedModel": { "tunedModelName": "s" } }),
+        json!({ "evaluationConfig": { "autoraterConfig": { "autoraterModel": "s" } } }),
         json!({ "messages": [{ "content": [{ "source": { "type": "file", "file_id": "s" } }] }] }),
         json!({ "container": { "skills": [{ "skill_id": "s" }] } }),
     ] {
-        let named = Body { cached_contents: vec!["s".to_owned()], ..Body::default() };
+        let named = Body { stored_state: vec!["s".to_owned()], ..Body::default() };
         assert_eq!(scan(&body), named, "{body}");
     }
+    let voice = |name: &str| {
+        scan(
+            &json!({ "generationConfig": { "speechConfig": { "voiceConfig": { "voice": name } } } }),
+        )
+    };
+    assert_eq!(voice("voice_other").stored_state, ["voice_other"]);
+    assert_eq!(voice("voicekey_other").stored_state, ["voicekey_other"]);
+    assert_eq!(voice("Kore"), Body::default());
     let armor =
         json!({ "modelArmorConfig": { "promptTemplateName": "p", "responseTemplateName": "r" } });
     assert_eq!(scan(&armor).model_armor_templates, ["p", "r"]);
@@ -168,14 +184,55 @@ fn the_largest_limit_on_output_counts() {
         (json!({ "generationConfig": { "maxOutputTokens": -1 } }), Some(u64::MAX)),
         (json!({ "generationConfig": { "maxOutputTokens": "1e9" } }), Some(u64::MAX)),
         (json!({ "generationConfig": { "maxOutputTokens": true } }), Some(u64::MAX)),
+        (json!({ "generationConfig": { "maxOutputTokens": 0 } }), Some(u64::MAX)),
         (json!({ "generationConfig": { "maxOutputTokens": null } }), None),
-        (json!({ "max_tokens": 5, "max_completion_tokens": 7 }), Some(7)),
-        (json!({ "max_output_tokens": 7 }), Some(7)),
-        (json!({ "parameters": { "maxOutputTokens": 7 } }), Some(7)),
+        (json!({ "generationConfig": { "maxOutputTokens": 5 }, "max_tokens": 7 }), Some(7)),
         (json!({ "contents": [{ "maxOutputTokens": 7 }] }), None),
     ] {
-        assert_eq!(scan(&body).max_output_tokens, limit, "{body}");
+        let said = scan(&body).max_output_tokens(route("generateContent"));
+        assert_eq!(said, limit, "{body}");
     }
+}
+
+fn route(method: &str) -> &'static Route {
+    routes().iter().find(|route| route.method == method).expect("a route")
+}
+
+#[test]
+fn a_limit_counts_only_where_its_api_looks_for_it() {
+    let gemini = json!({ "generationConfig": { "maxOutputTokens": 5 } });
+    let gemini_snake = json!({ "generation_config": { "max_output_tokens": 5 } });
+    let tokens = json!({ "max_tokens": 5 });
+    let completion = json!({ "max_completion_tokens": 5 });
+    let output = json!({ "max_output_tokens": 5 });
+    let nowhere = [
+        json!({ "maxTokens": 5 }),
+        json!({ "MAX_TOKENS": 5 }),
+        json!({ "max_tokens_to_sample": 5 }),
+        json!({ "parameters": { "maxOutputTokens": 5 } }),
+        json!({ "generationConfig": { "max_tokens": 5 } }),
+        json!({ "generationConfig": { "MaxOutputTokens": 5 } }),
+    ];
+    let places = [&gemini, &gemini_snake, &tokens, &completion, &output];
+    for (method, heeded) in [
+        ("generateContent", &[&gemini, &gemini_snake][..]),
+        ("streamGenerateContent", &[&gemini, &gemini_snake]),
+        ("stateful/interactions.create", &[&gemini, &gemini_snake]),
+        ("chat.completions", &[&tokens, &completion]),
+        ("openapi.completions", &[&tokens]),
+        ("rawPredict", &[&tokens]),
+        ("streamRawPredict", &[&tokens]),
+        ("stateful/responses.create", &[&output]),
+    ] {
+        assert!(route(method).generates(), "{method}");
+        for body in places.into_iter().chain(&nowhere) {
+            let limit = heeded.contains(&body).then_some(5);
+            assert_eq!(scan(body).max_output_tokens(route(method)), limit, "{method} {body}");
+        }
+    }
+    let others = routes().iter().filter(|route| !route.generates()).count();
+    assert!(others > 50);
+    assert_eq!(scan(&tokens).max_output_tokens(route("predict")), Some(5));
 }
 
 #[test]
@@ -214,10 +271,8 @@ fn what_is_not_strict_json_is_refused_and_its_twin_is_read() {
         assert_eq!(text(crooked), Err(Reason::BodyNotJson), "{crooked}");
     }
     assert_eq!(Body::scan(b"{\"a\":\"\xff\"}"), Err(Reason::BodyNotJson));
-    assert_eq!(
-        Body::scan("{\"a\":1}".encode_utf16().map(|c| c as u8).collect::<Vec<_>>().as_slice()),
-        Ok(Body::default())
-    );
+    let utf_16: Vec<u8> = "{\"a\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(Body::scan(&utf_16), Err(Reason::BodyNotJson));
     let deep = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
     assert!(text(&deep(100)).is_ok());
     assert_eq!(text(&deep(200)), Err(Reason::BodyNotJson));
@@ -281,6 +336,10 @@ fn the_model_in_a_body_is_read_in_every_form_that_clients_write() {
     assert_eq!(named("/tuningJobs", &tuning).unwrap().1, "gemini-2.5-flash");
 }
 
+fn routing(config: &Value) -> Value {
+    json!({ "generationConfig": { "routingConfig": config } })
+}
+
 #[test]
 fn a_body_that_names_another_model_than_the_path_is_refused() {
     let path = "/publishers/google/models/gemini-2.5-flash:generateContent";
@@ -296,6 +355,16 @@ fn a_body_that_names_another_model_than_the_path_is_refused() {
         (json!({ "Model": "gemini-2.5-pro" }), false),
         (json!({ "requests": [{ "model": "gemini-2.5-flash" }] }), true),
         (json!({ "requests": [{ "model": "gemini-2.5-flash" }, { "model": "x" }] }), false),
+        (routing(&json!({ "manualMode": { "modelName": "gemini-2.5-flash" } })), true),
+        (routing(&json!({ "manualMode": { "modelName": "gemini-1.5-pro" } })), false),
+        (routing(&json!({ "manual_mode": { "model_name": "gemini-1.5-pro" } })), false),
+        (
+            routing(&json!({ "autoMode": { "modelRoutingPreference": "PRIORITIZE_QUALITY" } })),
+            false,
+        ),
+        (routing(&json!({ "autoMode": {} })), false),
+        (routing(&json!({ "autoMode": null })), true),
+        (routing(&json!({})), true),
     ] {
         assert_eq!(named(path, &body).is_ok(), same, "{body}");
     }
@@ -345,7 +414,7 @@ proptest! {
         let free = path.iter().any(|name| name == "labels" || name == "metadata" || name.ends_with("schema"));
         let body = path.iter().rev().fold(json!({ spelling: "gs://b/x" }), |inner, name| json!({ name: [inner] }));
         let found = scan(&body);
-        let seen = found.file_uris.len() + found.tools.len() + found.output_uris.len() + found.cached_contents.len();
+        let seen = found.file_uris.len() + found.tools.len() + found.output_uris.len() + found.stored_state.len();
         prop_assert!(free || seen > 0, "{}", body);
     }
 }

@@ -331,3 +331,25 @@ fn a_backend_without_our_defaults_is_told() {
     assert_eq!(open("vertex_unrouted", Some("vertex-internal")), Ok(()));
     assert_eq!(open("www", Some("")), Ok(()));
 }
+
+#[test]
+fn a_misspelt_an_unused_and_a_missing_attribute_each_fail_the_run() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Case {
+        name: String,
+        comment: String,
+    }
+    named!(Case);
+    let fails = |text: &'static str| {
+        std::panic::catch_unwind(|| common::vectors::read::<Case>(text))
+            .err()
+            .map(|_| ())
+            .ok_or(text)
+    };
+    assert_eq!(common::vectors::read::<Case>(r#"[{"name": "a", "comment": "b"}]"#).len(), 1);
+    fails(r#"[{"name": "a", "coment": "b"}]"#).unwrap();
+    fails(r#"[{"name": "a", "comment": "b", "also": 1}]"#).unwrap();
+    fails(r#"[{"name": "a"}]"#).unwrap();
+    fails(r#"[{"name": "a", "comment": "b"}, {"name": "a", "comment": "c"}]"#).unwrap();
+}

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use haproxy_vertex::error::Reason;
+use haproxy_vertex::jose::Algorithm;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -17,6 +18,10 @@ fn read(name: &str) -> String {
 fn words_after(text: &str, prefix: &str, allowed: fn(char) -> bool) -> BTreeSet<String> {
     let word = |rest: &str| rest.chars().take_while(|c| allowed(*c)).collect::<String>();
     text.split(prefix).skip(1).map(word).filter(|word| !word.is_empty()).collect()
+}
+
+fn action_char(c: char) -> bool {
+    name_char(c) || c == '-'
 }
 
 fn name_char(c: char) -> bool {
@@ -123,6 +128,42 @@ fn every_variable_of_the_rule_set_is_documented() {
 }
 
 #[test]
+fn every_action_and_its_variables_are_documented_and_no_others() {
+    let reference = read("docs/reference.md");
+    let section = reference.split("\n## Actions\n").nth(1).and_then(|s| s.split("\n## ").next());
+    let tables = section.and_then(|section| section.split("```").next()).unwrap_or_default();
+    let registered = words_after(&read("lua/vertex.lua"), "core.register_action(\"", action_char);
+    for action in registered.iter().filter(|action| action.as_str() != "vertex_wait") {
+        assert!(tables.contains(&format!("| `http-request lua.{action}")), "{action}");
+    }
+    // The script takes all of them back, and the table at the end says what each one holds.
+    let script = read("lua/vertex/variables.lua");
+    let lists = script.lines().filter(|line| line.starts_with("local ") && line.contains("= {"));
+    let known: BTreeSet<_> = lists.flat_map(|line| words_after(line, "\"", name_char)).collect();
+    let rows = tables.split("| variable | holds |").nth(1).unwrap_or_default();
+    let rows = rows.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let documented: BTreeSet<_> = rows.flat_map(|cell| words_after(cell, "`", name_char)).collect();
+    assert_eq!(documented, known);
+    let steps = read("src/gateway/steps.rs");
+    let told = steps.split("(\"").skip(1).filter_map(|rest| rest.split_once("\",")?.0.into());
+    let told: BTreeSet<_> =
+        told.filter(|name| !name.is_empty() && name.chars().all(name_char)).collect();
+    let unknown: Vec<_> = told.iter().filter(|name| !known.contains(**name)).collect();
+    assert!(told.len() > 10 && unknown.is_empty(), "{unknown:?}");
+}
+
+#[test]
+fn the_example_for_the_actions_lets_the_same_headers_through() {
+    let list = |text: &str| {
+        let rule = text.lines().find(|line| line.contains("http-request del-header ^(?!"));
+        rule.map(|rule| rule.trim().to_owned())
+    };
+    let packaged = list(&read("haproxy-conf/vertex.cfg"));
+    assert!(packaged.is_some());
+    assert_eq!(list(&read("docs/reference.md")), packaged);
+}
+
+#[test]
 fn every_environment_variable_is_documented_with_its_default() {
     let rules = read("haproxy-conf/vertex.cfg");
     let configuration = read("docs/configuration.md");
@@ -139,12 +180,22 @@ fn every_environment_variable_is_documented_with_its_default() {
 }
 
 #[test]
+fn every_algorithm_is_documented_and_no_other() {
+    let configuration = read("docs/configuration.md");
+    let row = configuration.lines().find(|line| line.starts_with("| `algorithms` |")).unwrap();
+    let documented: Vec<_> = row.split('`').skip(1).step_by(2).skip(1).collect();
+    let known: Vec<_> = Algorithm::ALL.iter().map(|alg| alg.name()).collect();
+    assert_eq!(documented, known);
+}
+
+#[test]
 fn every_member_of_the_configuration_is_documented() {
-    let shape = read("src/config/raw.rs");
+    let shape = read("src/config/raw.rs") + &read("src/config/raw/role.rs");
     let configuration = read("docs/configuration.md");
     let members = shape
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub(super) "))
+        .filter_map(|line| line.trim().strip_prefix("pub("))
+        .filter_map(|line| line.split_once(") ").map(|(_, line)| line))
         .filter_map(|line| line.split_once(": "))
         .map(|(name, _)| name.trim_start_matches("r#"));
     let mut seen = 0;
@@ -155,7 +206,7 @@ fn every_member_of_the_configuration_is_documented() {
                 l.split(" | ").next().is_some_and(|cell| ends.iter().any(|end| cell.ends_with(end)))
             })
         };
-        let groups = ["claims", "who", "may"];
+        let groups = ["who", "may", "_schema"];
         assert!(
             groups.contains(&member) || configuration.lines().any(row),
             "docs/configuration.md has no row for {member}"

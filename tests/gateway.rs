@@ -279,6 +279,30 @@ fn over_http_2_the_url_comes_with_scheme_and_authority_and_over_http_1_it_must_n
     }
 }
 
+#[test]
+fn over_http_2_only_a_look_says_that_a_get_brings_no_body() {
+    let key = SigningKey::ed();
+    for unread in [false, true] {
+        let mut settings = minimal();
+        settings["roles"][0]["may"]["methods"] = json!(["stateful/cachedContents.get"]);
+        if unread {
+            settings["roles"][0]["body"] = json!("unread");
+        }
+        let gateway = open(&key, &settings, BACKENDS);
+        let url = "/v1/projects/acme-ml/locations/us-central1/cachedContents/7";
+        let mut get = Ask::with(&key.token("k1", &member())).method("GET").url(url).bodiless();
+        assert_eq!(decide(&gateway, &get.clone().head()).decision(), "allow");
+        for version in ["2.0", "3.0"] {
+            version.clone_into(&mut get.version);
+            assert_eq!(decide(&gateway, &get.clone().head()).decision(), "body");
+            assert_eq!(decide(&gateway, &get).decision(), "allow");
+            let mut bringing = get.clone();
+            bringing.body = b"{}".to_vec();
+            assert_eq!(decide(&gateway, &bringing).reason(), "body_not_allowed");
+        }
+    }
+}
+
 static PLACE: LazyLock<(SigningKey, Gateway)> = LazyLock::new(|| {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);

@@ -8,7 +8,7 @@ use common::START;
 use common::keys::{SigningKey, jwks};
 use common::script::{ISSUER, Script, claims, issuer_config};
 use common::vectors::{expect, run};
-use haproxy_vertex::jose::{Algorithm, KeySet};
+use haproxy_vertex::jose::{Algorithm, Algorithms, KeySet};
 use haproxy_vertex::oidc::{
     ClaimNames, Endpoint, Issuer, IssuerConfig, KeySource, LEEWAY_SECS, MAX_LIFETIME_SECS, Outcome,
     Verified, Verifier,
@@ -32,7 +32,7 @@ struct Case {
 named!(Case);
 
 fn from_file(keys: &[Value]) -> KeySource {
-    KeySource::File(KeySet::parse(&jwks(keys), Algorithm::ALL).unwrap())
+    KeySource::File(KeySet::parse(&jwks(keys), &Algorithms::default()).unwrap())
 }
 
 fn verified(verifier: &Verifier, token: &str) -> Verified {
@@ -70,11 +70,11 @@ fn what_a_token_says_of_its_caller_is_handed_on() {
     claims["email"] = json!("alice@corp.example");
     claims["nbf"] = json!(START - 5);
     let verified = verified(&script.verifier, &key.token("k", &claims));
-    assert_eq!((verified.issuer, verified.subject.as_str()), (0, "alice"));
-    assert_eq!(verified.groups, ["ml", "ops"]);
-    assert_eq!(verified.display.as_deref(), Some("alice@corp.example"));
-    assert_eq!(verified.validity.not_before, UnixTime(START));
-    assert_eq!(verified.validity.expires, UnixTime(START + 3600));
+    assert_eq!((verified.identity.issuer, verified.identity.subject.as_str()), (0, "alice"));
+    assert_eq!(verified.identity.groups, ["ml", "ops"]);
+    assert_eq!(verified.identity.display.as_deref(), Some("alice@corp.example"));
+    assert_eq!(verified.identity.validity.not_before, UnixTime(START));
+    assert_eq!(verified.identity.validity.expires, UnixTime(START + 3600));
     assert!(verified.key.is_current());
 }
 
@@ -88,10 +88,13 @@ fn groups_and_display_come_from_the_claims_that_the_issuer_names() {
     let mut claims = claims();
     claims["groups"] = json!(["not these"]);
     claims["email"] = json!("alice@corp.example");
-    assert!(verified(&verifier, &key.token("k", &claims)).groups.is_empty());
+    assert!(verified(&verifier, &key.token("k", &claims)).identity.groups.is_empty());
     claims["roles"] = json!("ml");
     let verified = verified(&verifier, &key.token("k", &claims));
-    assert_eq!((verified.groups, verified.display), (vec!["ml".to_owned()], None));
+    assert_eq!(
+        (verified.identity.groups, verified.identity.display),
+        (vec!["ml".to_owned()], None)
+    );
 }
 
 #[test]
@@ -119,8 +122,8 @@ fn one_issuers_key_verifies_no_token_of_another() {
     let verifier = Verifier::new(issuers.into());
     let mut partner = claims();
     partner["iss"] = json!("https://partner.example");
-    assert_eq!(verified(&verifier, &own.token("k", &claims())).issuer, 0);
-    assert_eq!(verified(&verifier, &other.token("p", &partner)).issuer, 1);
+    assert_eq!(verified(&verifier, &own.token("k", &claims())).identity.issuer, 0);
+    assert_eq!(verified(&verifier, &other.token("p", &partner)).identity.issuer, 1);
     let refused = |token: &str| match verifier.verify(token, common::at(0), common::at(0).mono) {
         Outcome::Refuse(reason) => reason.code(),
         other => panic!("{other:?}"),
@@ -147,7 +150,7 @@ fn of_two_keys_with_one_kid_each_verifies_its_own_tokens() {
 fn an_algorithm_outside_the_issuers_list_is_refused_before_keys_are_asked_for() {
     let key = SigningKey::ed();
     let mut config = issuer_config(common::script::fetched(None));
-    config.algorithms = vec![Algorithm::Rs256];
+    config.algorithms = Algorithms::listed(vec![Algorithm::Rs256]);
     let verifier = Verifier::new(vec![Issuer::new(config, common::at(0))]);
     let outcome = |token: &str| verifier.verify(token, common::at(0), common::at(0).mono);
     assert!(matches!(outcome(&SigningKey::rsa().token("k", &claims())), Outcome::Wait(_)));

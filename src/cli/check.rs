@@ -1,1 +1,110 @@
+//! The check of a configuration: its faults, as HAProxy would tell them, and what in it deserves a
+//! second look.
 
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::cli::{ConfigFile, Report};
+use crate::config::Config;
+use crate::gateway::Gateway;
+use crate::google::Credential;
+use crate::host;
+use crate::policy::{Pattern, Role};
+
+const SECONDS_A_DAY: u64 = 24 * 3600;
+
+/// `check`
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// A configuration file of HAProxy's, in its order: backends and buffers are checked as well.
+    #[arg(short = 'f', long = "haproxy", value_name = "FILE")]
+    haproxy: Vec<String>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
+    let mut text = String::new();
+    let config = match arguments.config.load() {
+        Ok(config) => config,
+        Err(fault) => return Ok(Report { text: fault + "\n", good: false }),
+    };
+    let mut mend: Vec<String> = hidden(&config.roles);
+    let folder = arguments.config.folder();
+    mend.extend(config.credentials.iter().filter_map(|credential| overdue(credential, folder)));
+    let lent = config.roles.iter().filter_map(|role| lent(role, &config));
+    let lent: Vec<String> = lent.collect();
+    let counts = format!(
+        "{} issuers, {} credentials, {} roles",
+        config.issuers.len(),
+        config.credentials.len(),
+        config.roles.len()
+    );
+    if !arguments.haproxy.is_empty() {
+        let haproxy = host::haproxy(arguments.haproxy.iter().cloned());
+        mend.extend(Gateway::open(config, &haproxy, host::now()).err().map(|e| e.to_string()));
+    }
+    let _ = writeln!(text, "{}: {counts}", arguments.config.name());
+    for line in mend.iter().chain(&lent) {
+        let _ = writeln!(text, "{line}");
+    }
+    if mend.is_empty() {
+        text.push_str("nothing to mend\n");
+    }
+    Ok(Report { text, good: mend.is_empty() })
+}
+
+fn hidden(roles: &[Role]) -> Vec<String> {
+    let mut hidden = Vec::new();
+    for (index, role) in roles.iter().enumerate() {
+        let former = roles.iter().take(index).find(|former| former.hides(role));
+        if let Some(former) = former {
+            hidden.push(format!(
+                "/roles/{index}: role \"{}\" is hidden: role \"{}\" before it decides all that it \
+                 is for",
+                role.name, former.name
+            ));
+        }
+    }
+    hidden
+}
+
+fn overdue(credential: &Credential, folder: &Path) -> Option<String> {
+    let most = credential.max_age_days?;
+    let days = host::age_of_file(&folder.join(&credential.file))?.checked_div(SECONDS_A_DAY)?;
+    (days > u64::from(most)).then(|| {
+        format!(
+            "credential \"{}\": {} was written {days} days ago, and max_age_days is {most}",
+            credential.name,
+            credential.file.display()
+        )
+    })
+}
+
+/// What a role lends whose bodies go unread.
+fn lent(role: &Role, config: &Config) -> Option<String> {
+    if role.may.body.is_some() {
+        return None;
+    }
+    let credential = config.credentials.get(role.credential)?;
+    let identity = credential.google_identity().unwrap_or("its Google identity");
+    let projects: Vec<String> = role.may.projects.iter().map(Pattern::to_string).collect();
+    Some(format!(
+        "role \"{}\": bodies go unread, so its callers can have credential \"{}\" ({identity}) read \
+         and write every bucket and address that it can, use every tool, and name all that is \
+         stored in projects {}",
+        role.name,
+        credential.name,
+        projects.join(", ")
+    ))
+}
+
+impl ConfigFile {
+    fn name(&self) -> std::path::Display<'_> {
+        self.config.display()
+    }
+
+    fn folder(&self) -> &Path {
+        self.config.parent().unwrap_or_else(|| Path::new(""))
+    }
+}

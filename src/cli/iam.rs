@@ -163,7 +163,7 @@ fn compare(needs: &Needs<'_>, policy: &IamPolicy, roles: &[CustomRole], report: 
         if TOO_WIDE.contains(&role.as_str()) {
             missing.clear();
             say(false, format!("{role} is too wide: bind the custom role of `iam` instead"));
-        } else if let Some(known) = roles.iter().find(|known| known.name.ends_with(role.as_str())) {
+        } else if let Some(known) = roles.iter().find(|known| known.name == *role) {
             missing.retain(|permission| !known.permissions.contains(*permission));
             let needed = |permission: &&String| !needs.permissions.contains(permission.as_str());
             let extra: Vec<_> = known.permissions.iter().filter(needed).cloned().collect();

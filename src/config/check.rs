@@ -1,14 +1,18 @@
 //! From the file's shape to what the layers want. Each fault is told where it stands.
 
+mod roles;
+mod state;
+mod who;
+
+pub(super) use roles::roles;
+
 use zeroize::Zeroizing;
 
 use crate::config::{Files, raw};
 use crate::error::ConfigError;
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
-use crate::jose::{Algorithm, KeySet};
+use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
-use crate::policy::{May, Members, Pattern, Role, Who};
-use crate::vertex::method_names;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -41,7 +45,7 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
     )?;
     texts(&format!("{at}/audiences"), &raw.audiences)?;
     let algorithms = match raw.algorithms {
-        None => Algorithm::ALL.to_vec(),
+        None => Algorithms::default(),
         Some(names) => algorithms(&format!("{at}/algorithms"), &names)?,
     };
     let places = [raw.jwks_file.is_some(), raw.jwks_uri.is_some(), !raw.jwks_hosts.is_empty()];
@@ -99,7 +103,7 @@ fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
     hosts.iter().enumerate().map(authority).collect()
 }
 
-fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
+fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
     non_empty(at, names, "an algorithm")?;
     let known = || Algorithm::ALL.iter().map(|alg| alg.name()).collect::<Vec<_>>().join(", ");
     let algorithm = |(index, name): (usize, &String)| {
@@ -108,7 +112,7 @@ fn algorithms(at: &str, names: &[String]) -> Checked<Vec<Algorithm>> {
             ConfigError::at(format!("{at}/{index}"), problem)
         })
     };
-    names.iter().enumerate().map(algorithm).collect()
+    names.iter().enumerate().map(algorithm).collect::<Checked<_>>().map(Algorithms::listed)
 }
 
 pub(super) fn credentials(
@@ -142,108 +146,18 @@ pub(super) fn credentials(
                 return Err(ConfigError::at(format!("{at}/form"), problem));
             }
         };
-        let file = raw.file.display();
-        let source = source
-            .map_err(|why| ConfigError::at(format!("{at}/file"), format!("{file}: {why}")))?;
-        Ok(Credential { name: raw.name, source, without_role: raw.without_role })
-    };
-    raw.into_iter().enumerate().map(credential).collect()
-}
-
-pub(super) fn roles(
-    raw: Vec<raw::Role>,
-    issuers: &[IssuerConfig],
-    credentials: &[Credential],
-) -> Checked<Vec<Role>> {
-    non_empty("/roles", &raw, "a role; without one, every request is refused")?;
-    unique("/roles", raw.iter().map(|role| role.name.as_str()))?;
-    let role = |(index, raw): (usize, raw::Role)| {
-        let at = format!("/roles/{index}");
-        name(&format!("{at}/name"), &raw.name)?;
-        let names = credentials.iter().map(|credential| credential.name.as_str());
-        let credential = place_of(&format!("{at}/as"), "credential", &raw.r#as, names)?;
-        Ok(Role {
+        let source = source.map_err(|why| {
+            ConfigError::at(format!("{at}/file"), format!("{}: {why}", raw.file.display()))
+        })?;
+        Ok(Credential {
             name: raw.name,
-            who: who(raw.who, &format!("{at}/who"), issuers)?,
-            may: may(&raw.may, &format!("{at}/may"))?,
-            credential,
+            source,
+            without_role: raw.without_role,
+            file: raw.file,
+            max_age_days: raw.max_age_days,
         })
     };
-    raw.into_iter().enumerate().map(role).collect()
-}
-
-fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<Who> {
-    let names = issuers.iter().map(|issuer| issuer.name.as_str());
-    place_of(&format!("{at}/issuer"), "issuer", &raw.issuer, names)?;
-    let members = match (raw.anyone, raw.groups, raw.subjects) {
-        (true, None, None) => Members::Anyone,
-        (false, groups, subjects) if groups.is_some() || subjects.is_some() => {
-            let checked = |list: Option<Vec<String>>, which: &str| {
-                let at = format!("{at}/{which}");
-                if let Some(list) = &list {
-                    non_empty(&at, list, "a value of that claim")?;
-                    texts(&at, list)?;
-                }
-                Ok(list.unwrap_or_default())
-            };
-            Members::Listed {
-                groups: checked(groups, "groups")?,
-                subjects: checked(subjects, "subjects")?,
-            }
-        }
-        _ => {
-            let problem =
-                "either `groups` or `subjects` (or both), or `\"anyone\": true` is wanted";
-            return Err(ConfigError::at(at, problem));
-        }
-    };
-    Ok(Who { issuer: raw.issuer, members })
-}
-
-fn may(raw: &raw::May, at: &str) -> Checked<May> {
-    let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
-    let model =
-        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
-    let methods = || method_names().collect::<Vec<_>>().join(", ");
-    Ok(May {
-        projects: patterns(&format!("{at}/projects"), &raw.projects, |text| {
-            text.bytes()
-                .all(lower)
-                .then_some(())
-                .ok_or_else(|| "a project's id or number".to_owned())
-        })?,
-        locations: patterns(&format!("{at}/locations"), &raw.locations, |text| {
-            let fits = text == "*" || (text.bytes().all(lower) && !text.contains('*'));
-            fits.then_some(()).ok_or_else(|| "a location like us-central1, or * alone".to_owned())
-        })?,
-        models: patterns(&format!("{at}/models"), &raw.models, |text| {
-            let fits = text == "*" || (text.bytes().all(model) && text.matches('/').count() == 1);
-            fits.then_some(())
-                .ok_or_else(|| "publisher/model like google/gemini-2.5-*, or * alone".to_owned())
-        })?,
-        methods: patterns(&format!("{at}/methods"), &raw.methods, |text| {
-            let pattern = Pattern::new(text);
-            let fits = method_names().any(|method| pattern.matches(method));
-            fits.then_some(()).ok_or_else(|| format!("one of {}, or *", methods()))
-        })?,
-    })
-}
-
-fn patterns(
-    at: &str,
-    texts: &[String],
-    check: impl Fn(&str) -> Result<(), String>,
-) -> Checked<Vec<Pattern>> {
-    non_empty(at, texts, "a value, or \"*\" for all")?;
-    let pattern = |(index, text): (usize, &String)| match check(text) {
-        Ok(()) if !text.is_empty() => Ok(Pattern::new(text)),
-        Ok(()) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a value is wanted")),
-        Err(wanted) => {
-            let problem = format!("\"{text}\" matches nothing: {wanted} is wanted");
-            Err(ConfigError::at(format!("{at}/{index}"), problem))
-        }
-    };
-    texts.iter().enumerate().map(pattern).collect()
+    raw.into_iter().enumerate().map(credential).collect()
 }
 
 fn name(at: &str, name: &str) -> Checked<()> {

@@ -1,51 +1,77 @@
 //! The shape of the file, as serde reads it. Unknown and duplicate members are errors.
 
-use std::fmt;
-use std::marker::PhantomData;
-use std::path::PathBuf;
+mod role;
+mod shape;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use std::path::PathBuf;
 
 use crate::google::JwtForm;
 use crate::oidc::StoredKeys;
+#[cfg(feature = "cli")]
+pub(super) use role::Yes;
+pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Who, Window};
+pub(super) use shape::{Claims as ClaimTests, Object, OneOrMore};
+use shape::{object, objects};
 
+/// The configuration of haproxy-vertex.
 #[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
+    /// Where this schema is, for editors.
+    #[serde(rename = "$schema")]
+    pub(super) _schema: Option<String>,
+    /// Whose tokens are taken.
     #[serde(deserialize_with = "objects")]
     pub(super) issuers: Vec<Issuer>,
+    /// Google identities for roles to act as.
     #[serde(deserialize_with = "objects")]
     pub(super) credentials: Vec<Credential>,
+    /// Who may do what; the first that matches decides, no match is a refusal.
     #[serde(deserialize_with = "objects")]
     pub(super) roles: Vec<Role>,
+    /// Public keys that the former process kept.
     pub(super) state_file: Option<PathBuf>,
 }
 
 #[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Issuer {
+    /// Stands in roles and log lines.
     pub(super) name: String,
+    /// `iss`, compared exactly.
     pub(super) issuer: String,
+    /// The audience claim must be or hold one of these.
     pub(super) audiences: Vec<String>,
+    /// Which keys are taken; all that are supported by default.
     pub(super) algorithms: Option<Vec<String>>,
+    /// Which claims mean what.
     #[serde(default, deserialize_with = "object")]
     pub(super) claims: Claims,
+    /// A JWK set, instead of fetching one.
     pub(super) jwks_file: Option<PathBuf>,
+    /// Where the JWK set is, instead of discovery.
     pub(super) jwks_uri: Option<String>,
+    /// Other hosts than the issuer's own that its discovery document may name.
     #[serde(default)]
     pub(super) jwks_hosts: Vec<String>,
 }
 
 #[derive(Debug, Default, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Claims {
+    /// The claim that names the audience: `aud` by default, without fallback.
     pub(super) audience: Option<AudienceClaim>,
+    /// The caller's groups, a text or an array of texts: `groups` by default.
     pub(super) groups: Option<String>,
+    /// A name for people, shown in the log only.
     pub(super) display: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum AudienceClaim {
     Aud,
@@ -54,6 +80,7 @@ pub(super) enum AudienceClaim {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum CredentialType {
     ServiceAccount,
@@ -61,44 +88,22 @@ pub(super) enum CredentialType {
 }
 
 #[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credential {
+    /// Stands in roles and log lines.
     pub(super) name: String,
+    /// What `file` holds.
     pub(super) r#type: CredentialType,
+    /// A service account's key file as Google gives it, or an access token alone.
     pub(super) file: PathBuf,
+    /// Of a service account's self-signed token: for one API host, or for the cloud-platform scope.
     pub(super) form: Option<JwtForm>,
+    /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
     #[serde(default)]
     pub(super) without_role: bool,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Role {
-    pub(super) name: String,
-    #[serde(deserialize_with = "object")]
-    pub(super) who: Who,
-    #[serde(deserialize_with = "object")]
-    pub(super) may: May,
-    pub(super) r#as: String,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Who {
-    pub(super) issuer: String,
-    #[serde(default)]
-    pub(super) anyone: bool,
-    pub(super) groups: Option<Vec<String>>,
-    pub(super) subjects: Option<Vec<String>>,
-}
-
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct May {
-    pub(super) projects: Vec<String>,
-    pub(super) locations: Vec<String>,
-    pub(super) models: Vec<String>,
-    pub(super) methods: Vec<String>,
+    /// `haproxy-vertex check` tells when `file` was written longer ago.
+    pub(super) max_age_days: Option<u32>,
 }
 
 /// The state file: what `vertex show keys json` prints.
@@ -107,44 +112,4 @@ pub(super) struct May {
 pub(super) struct State {
     #[serde(deserialize_with = "objects")]
     pub(super) issuers: Vec<StoredKeys>,
-}
-
-/// Reads a JSON object. serde's derived structs would take an array of their members as well.
-fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Object::deserialize(deserializer).map(|Object(object)| object)
-}
-
-fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|Object(object)| object).collect())
-}
-
-pub(super) struct Object<T>(pub(super) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-    }
 }

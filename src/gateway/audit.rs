@@ -50,6 +50,24 @@ pub(super) struct Facts<'f> {
     pub(super) credential: Option<&'f Credential>,
 }
 
+impl<'f> Facts<'f> {
+    /// What the role and the target say, by the names of log line and variables.
+    pub(super) fn named(&self) -> [(&'static str, Option<&'f str>); 8] {
+        let (target, credential) = (self.target, self.credential);
+        let model = target.and_then(|target| target.model);
+        [
+            ("role", self.role.map(|role| role.name.as_str())),
+            ("credential", credential.map(|credential| credential.name.as_str())),
+            ("google_identity", credential.and_then(Credential::google_identity)),
+            ("project", target.and_then(|target| target.project)),
+            ("location", target.map(|target| target.location)),
+            ("publisher", model.map(|model| model.publisher)),
+            ("model", model.map(|model| model.name)),
+            ("method", target.map(|target| target.route.method.as_str())),
+        ]
+    }
+}
+
 /// Writes the tail; HAProxy's log format adds what is known later and the closing brace.
 pub(super) fn write_tail(
     out: &mut String,
@@ -73,7 +91,6 @@ pub(super) fn write_tail(
         None => out.push_str("\"-\""),
     }
     let session = facts.session;
-    let target = facts.target;
     for part in [
         " vertex{decision=",
         decision.name(),
@@ -84,21 +101,28 @@ pub(super) fn write_tail(
     ] {
         out.push_str(part);
     }
-    for (name, value) in [
-        (" role=", facts.role.map(|role| role.name.as_str())),
-        (" credential=", facts.credential.map(|credential| credential.name.as_str())),
-        (" google_identity=", facts.credential.and_then(Credential::google_identity)),
-        (" project=", target.and_then(|target| target.project)),
-        (" location=", target.map(|target| target.location)),
-        (" publisher=", target.and_then(|target| target.model).map(|model| model.publisher)),
-        (" model=", target.and_then(|target| target.model).map(|model| model.name)),
-        (" method=", target.map(|target| target.route.method.as_str())),
-    ] {
+    for (name, value) in facts.named() {
+        out.push(' ');
         out.push_str(name);
+        out.push('=');
         checked(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
     }
     out.push_str(" display=");
     out.push_str(session.map_or("-", |session| &session.display));
+}
+
+/// A tail that was written for another credential.
+pub(super) fn with_credential(tail: &str, credential: &Credential) -> String {
+    let (Some((before, _)), Some((_, after))) =
+        (tail.split_once(" credential="), tail.split_once(" project="))
+    else {
+        return String::new();
+    };
+    let mut out = format!("{before} credential={} google_identity=", credential.name);
+    checked(&mut out, credential.google_identity().unwrap_or_default(), MAX_VALUE_BYTES);
+    out.push_str(" project=");
+    out.push_str(after);
+    out
 }
 
 /// A principal as the log writes it: `issuer:subject`; an issuer's name holds no colon.

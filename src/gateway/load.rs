@@ -47,20 +47,37 @@ impl Gateway {
             true => config.named_locations()?,
             false => locations_of(&haproxy.backends),
         };
+        let location_backend = (!haproxy.is_bare).then_some(LOCATION_BACKEND);
+        config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND)?;
+        // Without the packaged rules there are no defaults of ours, and no gate but the operator's.
+        if !haproxy.is_bare {
+            check_origins(haproxy)?;
+        }
+        let gateway = Self::build(config, locations, now)?;
+        gateway.check_buffers(haproxy)?;
+        Ok(gateway)
+    }
+
+    /// A gateway for these locations without HAProxy, to ask it what it would decide.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn offline(config: Config, locations: Vec<String>, now: Now) -> Result<Self, ConfigError> {
+        Self::build(config, locations, now)
+    }
+
+    fn build(config: Config, locations: Vec<String>, now: Now) -> Result<Self, ConfigError> {
         let hosts = locations.into_iter().map(|location| {
             let host = host_of(&location);
             (location, host)
         });
-        let location_backend = (!haproxy.is_bare).then_some(LOCATION_BACKEND);
-        config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND)?;
-        check_origins(haproxy)?;
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
         let accepted = accepted(&config.issuers);
         let issuers: Vec<_> =
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         restore(&issuers, &config.stored_keys, now);
-        let gateway = Self {
+        Ok(Self {
             verifier: Verifier::new(issuers),
             sessions: Sessions::default(),
             policy: Policy::new(config.roles),
@@ -68,9 +85,7 @@ impl Gateway {
             waiting: Waiting::default(),
             learnt: AtomicU64::new(0),
             accepted,
-        };
-        gateway.check_buffers(haproxy)?;
-        Ok(gateway)
+        })
     }
 
     /// HAProxy fails a request whose headers outgrow `tune.maxrewrite`, and cannot tell an endless
@@ -88,15 +103,21 @@ impl Gateway {
         let bufsize_wanted = maxrewrite_wanted
             .saturating_mul(4)
             .max(maxrewrite_wanted.saturating_add(fetch_room).next_power_of_two());
-        Err(ConfigError::at(
-            "/credentials",
-            format!(
-                "tune.bufsize {bufsize} with tune.maxrewrite {maxrewrite} is too small for an \
-                 Authorization header of {longest} bytes and documents of {fetch_max} bytes: set \
-                 VERTEX_MAXREWRITE={maxrewrite_wanted} and VERTEX_BUFSIZE={bufsize_wanted} in \
+        let remedy = match haproxy.is_bare {
+            true => format!(
+                "write tune.maxrewrite {maxrewrite_wanted} and tune.bufsize {bufsize_wanted} in \
+                 the global section"
+            ),
+            false => format!(
+                "set VERTEX_MAXREWRITE={maxrewrite_wanted} and VERTEX_BUFSIZE={bufsize_wanted} in \
                  HAProxy's environment"
             ),
-        ))
+        };
+        let problem = format!(
+            "tune.bufsize {bufsize} with tune.maxrewrite {maxrewrite} is too small for an \
+             Authorization header of {longest} bytes and documents of {fetch_max} bytes: {remedy}"
+        );
+        Err(ConfigError::at("/credentials", problem))
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use crate::error::Reason;
 use crate::gateway::dialect::Dialect;
 use crate::gateway::peer::PeerLine;
+use crate::switch::{Check, on};
 use crate::vertex::respell;
 
 /// The headers that can carry the caller's token.
@@ -62,6 +63,8 @@ enum Credential<'r> {
 pub(super) enum Payload<'r> {
     /// There is none.
     Empty,
+    /// Only a look at it says whether there is one.
+    Unsaid,
     /// There may be one that was not asked for yet.
     Unread,
     /// It is longer than HAProxy's buffer, or does not say how long it is.
@@ -131,21 +134,27 @@ impl<'r> Request<'r> {
         match name {
             _ if CREDENTIAL_HEADERS.contains(&name) => {
                 self.credential = match self.credential {
-                    Credential::None => Credential::One { header: name, value },
-                    _ => Credential::Several,
+                    Credential::One { .. } | Credential::Several if on(Check::OneCredential) => {
+                        Credential::Several
+                    }
+                    _ => Credential::One { header: name, value },
                 };
             }
             "content-type" => {
-                self.has_forbidden_header |= self.content_type.replace(value).is_some();
+                let twice = self.content_type.replace(value).is_some();
+                self.has_forbidden_header |= twice && on(Check::HeadersOnce);
             }
             "content-length" => {
                 let length = value.parse().ok();
                 let twice = self.content_length.is_some() && self.content_length != length;
-                self.has_forbidden_header |= twice || length.is_none();
+                self.has_forbidden_header |= (twice || length.is_none()) && on(Check::HeadersOnce);
                 self.content_length = length;
             }
             "transfer-encoding" => self.is_chunked = true,
-            _ => self.has_forbidden_header |= FORBIDDEN_HEADERS.contains(&name),
+            _ => {
+                self.has_forbidden_header |=
+                    FORBIDDEN_HEADERS.contains(&name) && on(Check::ForbiddenHeaders);
+            }
         }
     }
 
@@ -192,22 +201,33 @@ impl<'r> Request<'r> {
         self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
     }
 
-    /// The declared length of the body.
-    pub(super) const fn content_length(&self) -> Option<u64> {
-        self.content_length
+    /// The length of the body, in bytes; nothing where nobody says.
+    pub(super) fn body_bytes(&self) -> Option<u64> {
+        match self.payload() {
+            Payload::Empty => Some(0),
+            _ => self.content_length.filter(|_| !self.is_chunked),
+        }
     }
 
-    /// What is known of the body. Only HTTP/1 says by its headers alone that there is none.
+    /// What is known of the body. Only HTTP/1 says by its headers alone that there is none; over
+    /// HTTP/2 and 3 a method that takes none may bring one without Content-Length.
     pub(super) fn payload(&self) -> Payload<'r> {
         let given = u64::try_from(self.body.len()).ok();
         match self.content_length {
             Some(0) => Payload::Empty,
-            None if self.method == "GET" && !self.is_chunked => Payload::Empty,
-            None if self.method == "DELETE" && !self.is_chunked => Payload::Empty,
-            None => Payload::Unreadable,
-            Some(_) if !self.has_body => Payload::Unread,
+            None if matches!(self.method, "GET" | "DELETE") && !self.is_chunked => {
+                match self.version {
+                    "1.0" | "1.1" => Payload::Empty,
+                    _ if !self.has_body => Payload::Unsaid,
+                    _ if self.body.is_empty() => Payload::Empty,
+                    _ => Payload::Unreadable,
+                }
+            }
+            None if on(Check::DeclaredLength) => Payload::Unreadable,
+            _ if !self.has_body => Payload::Unread,
             length if length == given && !self.is_chunked => Payload::Whole(self.body),
-            Some(_) => Payload::Unreadable,
+            _ if on(Check::DeclaredLength) => Payload::Unreadable,
+            _ => Payload::Whole(self.body),
         }
     }
 
@@ -215,12 +235,13 @@ impl<'r> Request<'r> {
     pub(super) fn is_json(&self) -> bool {
         let mut parts = self.content_type.unwrap_or_default().split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
-        media_type.eq_ignore_ascii_case("application/json")
+        let is_json = media_type.eq_ignore_ascii_case("application/json")
             && parts.all(|parameter| {
                 let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
                 name.eq_ignore_ascii_case("charset")
                     && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-            })
+            });
+        is_json || !on(Check::JsonType)
     }
 
     /// HAProxy shows a request over HTTP/2 or 3 with scheme and authority; over HTTP/1 only a
@@ -231,10 +252,8 @@ impl<'r> Request<'r> {
         }
         let rest =
             self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"))?;
-        match self.version {
-            "2.0" | "3.0" => rest.find('/').and_then(|at| rest.get(at..)),
-            _ => None,
-        }
+        let shown_so = matches!(self.version, "2.0" | "3.0") || !on(Check::OriginForm);
+        rest.find('/').filter(|_| shown_so).and_then(|at| rest.get(at..))
     }
 }
 

@@ -1,27 +1,32 @@
 //! Verified tokens, kept by the digest of the whole token, signature included. A session holds
 //! what follows from token, key and configuration alone; refusals are not kept.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::gateway::audit;
 use crate::jose::Key;
-use crate::oidc::{Validity, Verified};
-use crate::policy::{Caller, Policy};
+use crate::oidc::{Identity, Validity};
 
 /// The most tokens that are kept; the least used make room.
 const MAX_SESSIONS: u64 = 1_000_000;
 
+/// The most lists of grants that are shared.
+const MAX_LISTS: usize = 4096;
+
 /// A caller with a verified token.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) key: Arc<Key>,
+    /// What verified the token; nothing where claims were only read, and such a session is never
+    /// one of the cache.
+    key: Option<Arc<Key>>,
     pub(super) validity: Validity,
-    /// The roles that this caller can have, in order.
-    pub(super) roles: Box<[u32]>,
+    /// What this caller can have of the roles, in order.
+    pub(super) grants: Arc<[u32]>,
     /// `issuer:subject` as the log writes it.
     pub(super) principal: Box<str>,
     /// The display claim as the log writes it.
@@ -29,18 +34,30 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(verified: Verified, issuer: &str, policy: &Policy) -> Self {
-        let Verified { key, validity, subject, groups, display, claims, .. } = verified;
-        let caller = Caller { issuer, subject: &subject, groups: &groups, claims: &claims };
-        let roles = policy.roles_of(&caller);
-        let principal = audit::principal(issuer, &subject).into();
-        let display = audit::value(display.as_deref().unwrap_or_default()).into();
-        Self { key, validity, roles, principal, display }
+    /// What a caller of the issuer with this name, having these grants, is known by.
+    pub(super) fn new(
+        identity: &Identity,
+        key: Option<Arc<Key>>,
+        issuer: &str,
+        grants: Arc<[u32]>,
+    ) -> Self {
+        let principal = audit::principal(issuer, &identity.subject).into();
+        let display = audit::value(identity.display.as_deref().unwrap_or_default()).into();
+        Self { key, validity: identity.validity, grants, principal, display }
+    }
+
+    /// Whether the issuer still publishes the key that verified the token.
+    pub(super) fn is_current(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.is_current())
     }
 }
 
 /// The cache, shared by all threads.
-pub(super) struct Sessions(Option<Cache<[u8; 32], Arc<Session>>>);
+pub(super) struct Sessions {
+    cache: Option<Cache<[u8; 32], Arc<Session>>>,
+    /// Lists of grants, each once: callers with the same roles share theirs.
+    lists: Mutex<HashSet<Arc<[u32]>>>,
+}
 
 impl Default for Sessions {
     fn default() -> Self {
@@ -48,24 +65,41 @@ impl Default for Sessions {
             .estimated_items_capacity(1024)
             .weight_capacity(MAX_SESSIONS)
             .build();
-        Self(options.ok().map(|options| {
+        let cache = options.ok().map(|options| {
             Cache::with_options(
                 options,
                 UnitWeighter,
                 DefaultHashBuilder::default(),
                 DefaultLifecycle::default(),
             )
-        }))
+        });
+        Self { cache, lists: Mutex::default() }
     }
 }
 
 impl Sessions {
     pub(super) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Session>> {
-        self.0.as_ref()?.get(digest)
+        self.cache.as_ref()?.get(digest)
+    }
+
+    /// The list that is kept for these grants.
+    pub(super) fn shared(&self, grants: Box<[u32]>) -> Arc<[u32]> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.get(&*grants) {
+            return Arc::clone(list);
+        }
+        if lists.len() >= MAX_LISTS {
+            lists.retain(|list| Arc::strong_count(list) > 1);
+        }
+        let list: Arc<[u32]> = grants.into();
+        if lists.len() < MAX_LISTS {
+            lists.insert(Arc::clone(&list));
+        }
+        list
     }
 
     pub(super) fn insert(&self, digest: [u8; 32], session: Arc<Session>) {
-        if let Some(cache) = &self.0 {
+        if let Some(cache) = &self.cache {
             cache.insert(digest, session);
         }
     }
@@ -74,5 +108,24 @@ impl Sessions {
 impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Sessions")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_with_the_same_roles_share_one_list_and_lists_are_bounded() {
+        let sessions = Sessions::default();
+        let list = |number: u32| sessions.shared(vec![number, 1_000_000].into());
+        assert!(Arc::ptr_eq(&list(0), &list(0)));
+        let kept = list(7);
+        let most = u32::try_from(MAX_LISTS).unwrap();
+        for number in 0..most + 10 {
+            assert_eq!(*list(number), [number, 1_000_000]);
+        }
+        assert!(sessions.lists.lock().unwrap().len() <= MAX_LISTS);
+        assert!(Arc::ptr_eq(&list(7), &kept), "one in use stays");
     }
 }

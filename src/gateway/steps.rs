@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Reason;
 use crate::gateway::Gateway;
-use crate::gateway::audit::Facts;
+use crate::gateway::audit::{self, Facts};
 use crate::gateway::request::{self, Request};
 use crate::gateway::session::Session;
 use crate::gateway::verdict::Verdict;
@@ -26,9 +26,23 @@ pub struct Passage {
 #[derive(Clone, Debug)]
 struct Grant {
     handle: String,
-    host: String,
-    uri: String,
+    target: SignedTarget,
     location: String,
+    /// The audit tail, for a credential that is not the role's.
+    audit: String,
+    /// What to tell if there is no credential to sign with.
+    unavailable: Variables,
+}
+
+/// What was decided on, as it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedTarget {
+    /// The method.
+    pub method: String,
+    /// Google's host.
+    pub host: String,
+    /// Path and query.
+    pub uri: String,
 }
 
 /// What leaves in place of what came.
@@ -36,8 +50,8 @@ struct Grant {
 pub struct Signed {
     /// The value of the `Authorization` header.
     pub authorization: Arc<str>,
-    /// Google's host, and path and query; nothing for a credential that is used without a role.
-    pub target: Option<(String, String)>,
+    /// Nothing for a credential that is used without a role: then the request leaves as it is.
+    pub target: Option<SignedTarget>,
 }
 
 /// The end of a step.
@@ -91,47 +105,73 @@ impl Gateway {
         now: Now,
     ) -> Step<Passage> {
         self.step_within(ticket, now, |within| {
-            let known = Some(&passage.session);
+            // A wait may lie between the steps.
+            let session = &passage.session;
+            let holds = match session.is_current() {
+                true => session.validity.check(now.wall),
+                false => Err(Reason::KeyUnknown),
+            };
+            if let Err(reason) = holds {
+                let facts = Facts { session: Some(session), ..Facts::default() };
+                return self.refused(reason, &facts);
+            }
+            let known = Some(session);
             self.judge(request, known, now, within, |verdict, facts| {
                 let Verdict::Allow { target, host, handle } = verdict else {
                     return self.undone(verdict, facts);
                 };
+                let told = granted(verdict, facts);
+                let audit = told.iter().find(|(name, _)| *name == "audit");
                 let grant = Grant {
                     handle: handle.to_owned(),
-                    host: host.to_owned(),
-                    uri: target.to_string(),
+                    target: SignedTarget {
+                        method: facts.request.map_or("", |request| request.method).to_owned(),
+                        host: host.to_owned(),
+                        uri: target.to_string(),
+                    },
                     location: target.location.to_owned(),
+                    audit: audit.map(|(_, tail)| tail.clone()).unwrap_or_default(),
+                    unavailable: self.refusal(Verdict::Deny(Reason::CredentialUnavailable), facts),
                 };
                 let session = Arc::clone(&passage.session);
-                Step::Done(Passage { session, grant: Some(grant) }, granted(verdict, facts))
+                Step::Done(Passage { session, grant: Some(grant) }, told)
             })
         })
     }
 
     /// Google's credential for a request: that of its role, or the one called `name`. Without a
-    /// role only a credential that the configuration gives away so.
+    /// role only a credential that the configuration gives away so; a refusal then tells nothing,
+    /// as it is whoever decided before that has to say why.
     #[must_use]
     pub fn sign(&self, passage: Option<&Passage>, name: &str, now: Now) -> Step<Signed> {
         let grant = passage.and_then(|passage| passage.grant.as_ref());
-        let handle = match (name, grant) {
-            ("role", grant) => grant.map(|grant| grant.handle.as_str()),
-            (name, grant) => {
-                let location = grant.map(|grant| grant.location.as_str());
-                let slot = self.bearers.named(name, location);
-                slot.filter(|(credential, _)| grant.is_some() || credential.without_role)
-                    .map(|(_, slot)| slot.handle())
-            }
+        let unavailable = || match grant {
+            Some(grant) => Step::Refused(grant.unavailable.clone()),
+            None => Step::Refused(Vec::new()),
         };
-        let Some(handle) = handle else {
-            return self.refused(Reason::RoleNone, &Facts::default());
-        };
-        match self.bearers.header(handle, now) {
-            Some(authorization) => {
-                let target = grant.map(|grant| (grant.host.clone(), grant.uri.clone()));
-                Step::Done(Signed { authorization, target }, Vec::new())
-            }
-            None => self.refused(Reason::CredentialUnavailable, &Facts::default()),
+        let target = grant.map(|grant| grant.target.clone());
+        if let ("role", Some(grant)) = (name, grant) {
+            return match self.bearers.header(&grant.handle, now) {
+                Some(authorization) => Step::Done(Signed { authorization, target }, Vec::new()),
+                None => unavailable(),
+            };
         }
+        let location = grant.map(|grant| grant.location.as_str());
+        let named = self.bearers.named(name, location);
+        let named = named.filter(|(credential, _)| grant.is_some() || credential.without_role);
+        let Some((credential, slot)) = named else {
+            return unavailable();
+        };
+        let Some(authorization) = self.bearers.header(slot.handle(), now) else {
+            return unavailable();
+        };
+        let mut told = vec![("credential", credential.name.clone())];
+        let identity = credential.google_identity().unwrap_or("-");
+        told.push(("google_identity", identity.to_owned()));
+        if let Some(grant) = grant {
+            told.push(("audit", audit::with_credential(&grant.audit, credential)));
+        }
+        Step::Done(Signed { authorization, target }, told)
     }
 
     /// Runs a step for the request with this ticket, and takes the ticket back at its end.
@@ -159,18 +199,22 @@ impl Gateway {
             Verdict::NeedsPeer => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
             Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Allow { .. } => {
-                let text = verdict.render(facts, &self.accepted);
-                let field = |n: usize| text.split('|').nth(n).unwrap_or_default().to_owned();
-                Step::Refused(vec![
-                    ("decision", field(0)),
-                    ("status", field(1)),
-                    ("reason", field(2)),
-                    ("message", verdict.message(&self.accepted)),
-                    ("error", field(5)),
-                    ("audit", field(6)),
-                ])
+                Step::Refused(self.refusal(verdict, facts))
             }
         }
+    }
+
+    fn refusal(&self, verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
+        let text = verdict.render(facts, &self.accepted);
+        let field = |n: usize| text.split('|').nth(n).unwrap_or_default().to_owned();
+        vec![
+            ("decision", field(0)),
+            ("status", field(1)),
+            ("reason", field(2)),
+            ("message", verdict.message(&self.accepted)),
+            ("error", field(5)),
+            ("audit", field(6)),
+        ]
     }
 
     fn refused<T>(&self, reason: Reason, facts: &Facts<'_>) -> Step<T> {
@@ -180,22 +224,15 @@ impl Gateway {
 
 fn granted(verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
     let text = verdict.render(facts, "");
-    let target = facts.target;
-    let model = target.and_then(|target| target.model);
     let told = [
         ("decision", Some("allow")),
         ("reason", Some("ok")),
-        ("role", facts.role.map(|role| role.name.as_str())),
-        ("credential", facts.credential.map(|credential| credential.name.as_str())),
-        ("google_identity", facts.credential.and_then(|credential| credential.google_identity())),
-        ("project", target.and_then(|target| target.project)),
-        ("location", target.map(|target| target.location)),
-        ("publisher", model.map(|model| model.publisher)),
-        ("model", model.map(|model| model.name)),
-        ("method", target.map(|target| target.route.method.as_str())),
         ("audit", text.split('|').next_back()),
     ];
-    told.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))).collect()
+    told.into_iter()
+        .chain(facts.named())
+        .filter_map(|(name, value)| Some((name, value?.to_owned())))
+        .collect()
 }
 
 /// The two parts of a principal as the log writes it; an issuer's name holds no colon.

@@ -19,7 +19,7 @@ use crate::error::Reason;
 use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
-use crate::policy::Condition;
+use crate::policy::Term;
 use crate::vertex::Target;
 
 /// When a caller may try again: the longest that keys or a credential are away as a rule.
@@ -34,8 +34,8 @@ pub(super) enum Verdict<'v> {
         handle: &'v str,
     },
     Deny(Reason),
-    /// Refused for what the body asks for: the member of `may` that no role has.
-    DenyBody(Condition),
+    /// Refused for what the body asks for: the member of `may` that no role has for it.
+    DenyBody(Term),
     /// Undecided; the reason is what to say if it stays so.
     Wait(Reason),
     /// Who is at the other end of the connection has to be known.
@@ -51,6 +51,16 @@ impl Verdict<'_> {
             (Self::Wait(reason), Patience::Spent) => Self::Deny(reason),
             (Self::Wait(_), Patience::NoRoom) => Self::Deny(Reason::Busy),
             _ => self,
+        }
+    }
+
+    /// Why it is no allow.
+    pub(super) const fn refusal(self) -> Option<Reason> {
+        match self {
+            Self::Allow { .. } => None,
+            Self::Deny(reason) | Self::Wait(reason) => Some(reason),
+            Self::DenyBody(_) => Some(Reason::BodyNotAllowed),
+            Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
         }
     }
 
@@ -86,8 +96,8 @@ impl Verdict<'_> {
                 | Reason::AudienceWrong),
             ) => format!("{}; this gateway wants a token of {accepted}", reason.text()),
             Self::Deny(reason) | Self::Wait(reason) => reason.text().to_owned(),
-            Self::DenyBody(condition) => {
-                format!("{}: {}", Reason::BodyNotAllowed.text(), condition.name())
+            Self::DenyBody(term) => {
+                format!("{}: {}", Reason::BodyNotAllowed.text(), term.name())
             }
             Self::Allow { .. } => String::new(),
             Self::NeedsPeer | Self::NeedsBody => Reason::Internal.text().to_owned(),

@@ -1,6 +1,7 @@
 //! A Google identity that roles act as.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
@@ -16,6 +17,10 @@ pub struct Credential {
     pub name: String,
     /// Where its bearers come from.
     pub source: CredentialSource,
+    /// The file that holds it, as the configuration names it.
+    pub file: PathBuf,
+    /// After how many days it should have been replaced, if the operator wants to be told.
+    pub max_age_days: Option<u32>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
     pub without_role: bool,
 }

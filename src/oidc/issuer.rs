@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Reason;
-use crate::jose::{Algorithm, Key, KeySet};
+use crate::jose::{Algorithms, Key, KeySet};
 use crate::oidc::endpoint::Endpoint;
 use crate::oidc::refresh::{Refresh, Reply};
 use crate::time::{Monotonic, Now, UnixTime};
@@ -23,7 +23,7 @@ pub struct IssuerConfig {
     /// One of these must be in the audience claim.
     pub audiences: Vec<String>,
     /// The algorithms that its keys may have.
-    pub algorithms: Vec<Algorithm>,
+    pub algorithms: Algorithms,
     /// Which claims mean what.
     pub claims: ClaimNames,
     /// Where its keys are.

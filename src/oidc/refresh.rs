@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::error::Reason;
-use crate::jose::{Algorithm, KeySet};
+use crate::jose::{Algorithms, KeySet};
 use crate::json::Json;
 use crate::oidc::endpoint::Endpoint;
 use crate::oidc::issuer::Keys;
@@ -184,7 +184,7 @@ impl Refresh {
         &mut self,
         number: u32,
         reply: &Reply,
-        allowed: &[Algorithm],
+        allowed: &Algorithms,
         now: Monotonic,
     ) -> Option<KeySet> {
         self.unanswered.retain(|unanswered| *unanswered != number);

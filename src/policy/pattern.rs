@@ -26,6 +26,15 @@ impl Pattern {
         })
     }
 
+    /// Reads a pattern whose star stays within its segment even when it stands alone.
+    #[must_use]
+    pub fn of_segments(text: &str) -> Self {
+        match text.contains('*') {
+            true => Self(Kind::Starred(text.into())),
+            false => Self(Kind::Exactly(text.into())),
+        }
+    }
+
     /// The text without stars, where there are none.
     #[must_use]
     pub fn exact(&self) -> Option<&str> {
@@ -42,6 +51,29 @@ impl Pattern {
             Kind::Everything => true,
             Kind::Exactly(own) => own.as_ref() == text,
             Kind::Starred(own) => starred(own.as_bytes(), text.as_bytes()),
+        }
+    }
+
+    /// Whether some text matches both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Everything, _) | (_, Kind::Everything) => true,
+            (_, Kind::Exactly(text)) => self.matches(text),
+            (Kind::Exactly(text), _) => other.matches(text),
+            (Kind::Starred(one), Kind::Starred(two)) => meet(one.as_bytes(), two.as_bytes()),
+        }
+    }
+
+    /// Whether all that matches `other` matches this; no for some pairs of patterns with stars for
+    /// which it is so.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Kind::Everything, _) => true,
+            (_, Kind::Everything) => false,
+            // A star of the other is covered where a star of this one takes it.
+            (_, Kind::Exactly(text) | Kind::Starred(text)) => self.matches(text),
         }
     }
 
@@ -69,6 +101,41 @@ impl fmt::Display for Pattern {
             Kind::Exactly(text) | Kind::Starred(text) => f.write_str(text),
         }
     }
+}
+
+/// Whether two patterns with stars have a text in common: what is left of both, tried pair by
+/// pair, each once.
+fn meet(one: &[u8], two: &[u8]) -> bool {
+    let width = two.len() + 1;
+    let mut tried = vec![false; (one.len() + 1) * width];
+    let mut todo = vec![(one, two)];
+    while let Some((one, two)) = todo.pop() {
+        let pair = tried.get_mut(one.len() * width + two.len());
+        if pair.is_none_or(|tried| std::mem::replace(tried, true)) {
+            continue;
+        }
+        match (one.split_first(), two.split_first()) {
+            (None, None) => return true,
+            (Some((b'*', one_rest)), Some((b'*', two_rest))) => {
+                todo.extend([(one_rest, two), (one, two_rest)]);
+            }
+            (Some((b'*', rest)), other) => {
+                todo.push((rest, two));
+                todo.extend(
+                    other.filter(|(b, _)| **b != b'/').map(|(_, two_rest)| (one, two_rest)),
+                );
+            }
+            (other, Some((b'*', rest))) => {
+                todo.push((one, rest));
+                todo.extend(
+                    other.filter(|(b, _)| **b != b'/').map(|(_, one_rest)| (one_rest, two)),
+                );
+            }
+            (Some((a, one_rest)), Some((b, two_rest))) if a == b => todo.push((one_rest, two_rest)),
+            _ => {}
+        }
+    }
+    false
 }
 
 /// Greedy matching that goes back to the latest star only.
@@ -121,11 +188,41 @@ mod tests {
         }
     }
 
+    /// Every text of up to eight of three letters: two patterns of five signs that have a text in
+    /// common have one that is no longer.
+    fn texts() -> impl Iterator<Item = String> {
+        (0..=8_u32).flat_map(|length| {
+            (0..3_u32.pow(length)).map(move |mut number| {
+                (0..length)
+                    .map(|_| {
+                        let letter = ['a', 'b', '/'][usize::try_from(number % 3).unwrap()];
+                        number /= 3;
+                        letter
+                    })
+                    .collect()
+            })
+        })
+    }
+
     proptest! {
         #[test]
         fn agrees_with_the_naive_matcher(pattern in "[ab/*]{0,8}", text in "[ab/]{0,10}") {
             let expected = pattern == "*" || naive(pattern.as_bytes(), text.as_bytes());
             prop_assert_eq!(Pattern::new(&pattern).matches(&text), expected);
+        }
+
+        #[test]
+        fn patterns_overlap_if_some_text_matches_both(one in "[ab/*]{0,5}", two in "[ab/*]{0,5}") {
+            let (one, two) = (Pattern::new(&one), Pattern::new(&two));
+            let common = texts().any(|text| one.matches(&text) && two.matches(&text));
+            prop_assert_eq!(one.overlaps(&two), common);
+        }
+
+        #[test]
+        fn what_covers_leaves_nothing_out(one in "[ab/*]{0,5}", two in "[ab/*]{0,5}") {
+            let (one, two) = (Pattern::new(&one), Pattern::new(&two));
+            let left_out = texts().any(|text| two.matches(&text) && !one.matches(&text));
+            prop_assert!(!(one.covers(&two) && left_out));
         }
 
         #[test]

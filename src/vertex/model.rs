@@ -1,6 +1,7 @@
 //! A model's name, and the spellings of it that clients write into bodies.
 
 use crate::error::Reason;
+use crate::switch::{Check, on};
 use crate::vertex::route::Variable;
 use crate::vertex::{Body, ModelPlace, Target};
 
@@ -28,7 +29,8 @@ impl<'m> Model<'m> {
     fn parse(text: &'m str, target: &Target<'m>) -> Result<Self, Reason> {
         let mut parts: Vec<&str> = text.splitn(9, '/').collect();
         if let ["projects", project, "locations", location, ..] = *parts.as_slice() {
-            if Some(project) != target.project || location != target.location {
+            let is_own = Some(project) == target.project && location == target.location;
+            if on(Check::BodyModel) && !is_own {
                 return Err(Reason::ModelMismatch);
             }
             parts.drain(..4);
@@ -66,11 +68,16 @@ impl<'u> Target<'u> {
             };
             let text = text.filter(|text| !text.is_empty()).ok_or(Reason::ModelMissing)?;
             self.model = Some(Model::parse(text, &self)?);
-        } else if body.model.iter().chain(&body.batched_models).any(|text| !self.is_for(text)) {
+        } else if on(Check::BodyModel) && body.model.iter().any(|text| !self.is_for(text)) {
+            return Err(Reason::ModelMismatch);
+        }
+        if on(Check::BodyModel) && body.batched_models.iter().any(|text| !self.is_for(text)) {
             return Err(Reason::ModelMismatch);
         }
         match &body.operation_name {
-            Some(operation) if !self.owns(operation) => Err(Reason::ModelMismatch),
+            Some(operation) if on(Check::Operation) && !self.owns(operation) => {
+                Err(Reason::ModelMismatch)
+            }
             _ => Ok(self),
         }
     }

@@ -3,6 +3,7 @@
 //! Source: Google's system parameters, docs.cloud.google.com/apis/docs/system-parameters.
 
 use crate::error::Reason;
+use crate::switch::{Check, on};
 use crate::vertex::Route;
 
 /// The longest value of a parameter.
@@ -33,22 +34,30 @@ impl<'u> Query<'u> {
     pub(super) fn parse(query: &'u str, route: &Route) -> Result<Self, Reason> {
         let mut parsed = Self::default();
         for parameter in query.split('&') {
-            let (name, value) = parameter.split_once('=').ok_or(Reason::QueryNotAllowed)?;
-            match name {
-                "alt" | "$alt" | "%24alt" if parsed.alt.is_none() => {
-                    parsed.alt = Some(Alt::parse(name, value, route)?);
-                }
-                _ => {
-                    let known = parameters(route).iter().find(|known| **known == name);
-                    let known = *known.ok_or(Reason::QueryNotAllowed)?;
-                    if parsed.others.iter().any(|(name, _)| *name == known) || !is_plain(value) {
-                        return Err(Reason::QueryNotAllowed);
-                    }
-                    parsed.others.push((known, value));
-                }
+            match parsed.take(parameter, route) {
+                Err(reason) if on(Check::QueryList) => return Err(reason),
+                _ => {}
             }
         }
         Ok(parsed)
+    }
+
+    fn take(&mut self, parameter: &'u str, route: &Route) -> Result<(), Reason> {
+        let (name, value) = parameter.split_once('=').ok_or(Reason::QueryNotAllowed)?;
+        match name {
+            "alt" | "$alt" | "%24alt" if self.alt.is_none() => {
+                self.alt = Some(Alt::parse(name, value, route)?);
+            }
+            _ => {
+                let known = parameters(route).iter().find(|known| **known == name);
+                let known = *known.ok_or(Reason::QueryNotAllowed)?;
+                if self.others.iter().any(|(name, _)| *name == known) || !is_plain(value) {
+                    return Err(Reason::QueryNotAllowed);
+                }
+                self.others.push((known, value));
+            }
+        }
+        Ok(())
     }
 
     /// Writes the query that is sent to Google, with its `?`.

@@ -4,8 +4,10 @@
 
 use once_cell::sync::Lazy;
 
+use crate::vertex::body::heeded;
+
 /// The most names that stand in one path.
-pub const MAX_NAMES: usize = 6;
+pub(super) const MAX_NAMES: usize = 6;
 
 /// What a route can do, and so how it is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +79,7 @@ pub struct Route {
 }
 
 /// The names in a path, in their order; those that are not there are empty.
-pub type Names<'u> = [&'u str; MAX_NAMES];
+pub(super) type Names<'u> = [&'u str; MAX_NAMES];
 
 /// The table, as a tree: a literal segment comes before a variable one, and nothing goes back.
 #[derive(Debug, Default)]
@@ -108,6 +110,12 @@ impl Route {
     #[must_use]
     pub fn takes_body(&self) -> bool {
         !matches!(self.http_method, "GET" | "DELETE")
+    }
+
+    /// Whether a model answers with tokens whose number a body can limit.
+    #[must_use]
+    pub fn generates(&self) -> bool {
+        !heeded(&self.method).is_empty()
     }
 
     /// Whether answers of this method are streamed, as events if the caller asks so.

@@ -7,8 +7,9 @@ use haproxy_vertex::jose::base64url;
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING,
+    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
+    RsaKeyPair,
 };
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ pub fn from_base64url(text: &str) -> Vec<u8> {
 enum Pair {
     Rsa(Box<RsaKeyPair>),
     Ec { fixed: Box<EcdsaKeyPair>, der: Box<EcdsaKeyPair> },
+    P384(Box<EcdsaKeyPair>),
     Ed(Box<Ed25519KeyPair>),
 }
 
@@ -70,6 +72,13 @@ impl SigningKey {
         Self(Pair::Ec { fixed, der: pair(&ECDSA_P256_SHA256_ASN1_SIGNING) })
     }
 
+    /// A new P-384 key.
+    pub fn p384() -> Self {
+        let (alg, random) = (&ECDSA_P384_SHA384_FIXED_SIGNING, SystemRandom::new());
+        let der = EcdsaKeyPair::generate_pkcs8(alg, &random).unwrap();
+        Self(Pair::P384(Box::new(EcdsaKeyPair::from_pkcs8(alg, der.as_ref(), &random).unwrap())))
+    }
+
     /// A new Ed25519 key: the cheapest to sign with.
     pub fn ed() -> Self {
         let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
@@ -81,6 +90,7 @@ impl SigningKey {
         match self.0 {
             Pair::Rsa(_) => "RS256",
             Pair::Ec { .. } => "ES256",
+            Pair::P384(_) => "ES384",
             Pair::Ed(_) => "EdDSA",
         }
     }
@@ -94,6 +104,7 @@ impl SigningKey {
                 pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
                 signature
             }
+            Pair::P384(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
             Pair::Ec { fixed, .. } => fixed.sign(&random, message).unwrap().as_ref().to_vec(),
             Pair::Ed(pair) => pair.sign(message).as_ref().to_vec(),
         }
@@ -123,6 +134,11 @@ impl SigningKey {
                 let point = fixed.public_key().as_ref();
                 let (x, y) = (base64url(&point[1..33]), base64url(&point[33..]));
                 json!({ "kty": "EC", "crv": "P-256", "kid": kid, "x": x, "y": y })
+            }
+            Pair::P384(pair) => {
+                let point = pair.public_key().as_ref();
+                let (x, y) = (base64url(&point[1..49]), base64url(&point[49..]));
+                json!({ "kty": "EC", "crv": "P-384", "kid": kid, "x": x, "y": y })
             }
             Pair::Ed(pair) => {
                 let x = base64url(pair.public_key().as_ref());

@@ -1,6 +1,6 @@
 //! One issuer and a provider that answers by a script, with a clock that moves when told to.
 
-use haproxy_vertex::jose::Algorithm;
+use haproxy_vertex::jose::Algorithms;
 use haproxy_vertex::oidc::{
     Answer, ClaimNames, Endpoint, Issuer, IssuerConfig, KeySource, Outcome, Reply, Verifier,
 };
@@ -23,7 +23,7 @@ pub fn issuer_config(source: KeySource) -> IssuerConfig {
         name: "corp".to_owned(),
         issuer: ISSUER.to_owned(),
         audiences: vec!["vertex-gateway".to_owned(), "second".to_owned()],
-        algorithms: Algorithm::ALL.to_vec(),
+        algorithms: Algorithms::default(),
         claims: ClaimNames {
             audience: "aud".to_owned(),
             groups: "groups".to_owned(),

@@ -14,7 +14,7 @@ import pytest
 
 from support.calls import GENERATE, headers
 from support.client import Connection, Response, once
-from support.configuration import Configuration, vertex_json
+from support.configuration import Configuration, unread, vertex_json
 from support.haproxy import Haproxy, NotStarted
 from support.logserver import LogServer
 from support.standin import Standin
@@ -42,7 +42,7 @@ def with_access_token(standin: Standin, folder: Path, length: int) -> dict[str, 
     vertex["credentials"] = [
         {"name": "ml-prod", "type": "access_token", "file": str(folder / "access-token")}
     ]
-    return vertex
+    return unread(vertex)
 
 
 def post_in_pieces(connection: Connection, token: str, body: bytes) -> Response:
@@ -133,7 +133,7 @@ def token_of(standin: Standin, length: int) -> str:
 def test_a_caller_s_token_may_have_16_kb(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, header: str
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(vertex=unread(vertex_json(standin.service_account)))
     scheme = "Bearer " if header == "Authorization" else ""
     body = os.urandom(100_000)
 
@@ -160,7 +160,9 @@ def test_a_body_with_a_content_length_arrives_whole(
 ) -> None:
     body = os.urandom(size)
 
-    assert once(gateway().port, "POST", GENERATE, headers(token), body).status == 200
+    haproxy = gateway(vertex=unread(vertex_json(standin.service_account)))
+
+    assert once(haproxy.port, "POST", GENERATE, headers(token), body).status == 200
 
     [seen] = standin.requests(of="google")
     assert (seen["body_length"], seen["body_sha256"]) == (size, sha256(body))
@@ -173,8 +175,9 @@ def test_a_chunked_body_arrives_whole(
     body = os.urandom(size)
     pairs = headers(token) | {"Transfer-Encoding": "chunked"}
     step = max(1, size // 50)
+    haproxy = gateway(vertex=unread(vertex_json(standin.service_account)))
 
-    with Connection(gateway().port) as connection:
+    with Connection(haproxy.port) as connection:
         connection.send_request("POST", GENERATE, pairs)
         for at in range(0, size, step):
             piece = body[at : at + step]
@@ -191,7 +194,8 @@ def test_a_caller_who_waits_for_100_continue_is_asked_for_the_body(
 ) -> None:
     body = os.urandom(100_000)
     pairs = headers(token) | {"Expect": "100-continue", "Content-Length": str(len(body))}
-    with Connection(gateway().port) as connection:
+    haproxy = gateway(vertex=unread(vertex_json(standin.service_account)))
+    with Connection(haproxy.port) as connection:
         connection.send_request("POST", GENERATE, pairs)
         assert connection.socket.recv(13, socket.MSG_PEEK) == b"HTTP/1.1 100 "
         connection.send(body)

@@ -20,6 +20,7 @@ from support.logserver import LogServer
 from support.place import SHARE, haproxy_version
 from support.ruleset import elsewhere
 from support.standin import Standin
+from test_fail_closed_actions import ACTIONS, SAYS
 
 BUSY, INTERNAL = "busy", "internal"
 NO_CREDENTIAL, NO_KEYS = "credential_unavailable", "keys_unavailable"
@@ -84,6 +85,10 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
 }
 
 
+# With what is broken in a file of its own.
+EVERYWHERE = EXPECTED | {action: broken.of for action, broken in ACTIONS.items()} | SAYS
+
+
 def cases(*of: str) -> list[tuple[str, ...]]:
     """(native function, fault, what comes of it). Only from 2.8 on does HAProxy end a loop that
     never yields; before, its watchdog ends HAProxy."""
@@ -134,11 +139,11 @@ def assert_refused(haproxy: Haproxy, standin: Standin, logs: LogServer) -> None:
 
 
 def test_every_callback_and_every_native_function_has_its_fault_here() -> None:
-    broken_here = {callback: set(functions) for callback, functions in EXPECTED.items()}
+    broken_here = {callback: set(functions) for callback, functions in EVERYWHERE.items()}
 
     assert callbacks(SHARE) == broken_here
     assert natives(SHARE) == set.union(*broken_here.values())
-    assert all(faults for functions in EXPECTED.values() for faults in functions.values())
+    assert all(faults for functions in EVERYWHERE.values() for faults in functions.values())
 
 
 def test_the_same_request_passes_when_nothing_is_broken(

@@ -59,7 +59,7 @@ def test_without_keys_a_request_waits_and_is_refused_until_the_provider_is_back(
     eventually(lambda: generate(haproxy, token).status == 200, "requests pass", within=15)
 
 
-@pytest.mark.parametrize("alg", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("alg", ["RS256", "PS384", "ES256", "ES384", "EdDSA"])
 def test_the_first_request_with_a_new_key_passes_within_two_seconds(
     warm: Haproxy, standin: Standin, alg: str
 ) -> None:

@@ -1,10 +1,13 @@
 """The built modules: what they export, that they stay mapped, that their Lua loads them."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
+from support.faults import module_with_panic
 from support.place import ROOT
 
 LUAS = ("5.3", "5.4")
@@ -26,6 +29,14 @@ def test_it_exports_its_two_faces_and_nothing_else(lua: str) -> None:
     others = names - {"luaopen_haproxy_vertex"}
     assert others == {"hv_answer", "hv_decide", "hv_free", "hv_open", "hv_step", "hv_version"}
     assert all(f"{name}(" in header for name in others)
+
+
+def test_its_checks_have_switches_only_in_the_build_for_tests() -> None:
+    host = (ROOT / "src" / "host.rs").read_text()
+    [variable] = set(re.findall(r'env::var\("(\w+)"\)', host))
+    assert variable.encode() in module_with_panic().read_bytes()
+    for lua in LUAS:
+        assert variable.encode() not in Path(module(lua)).read_bytes()
 
 
 @pytest.mark.parametrize("lua", LUAS)

@@ -134,7 +134,7 @@ def test_an_installed_tree_is_laid_out_as_a_package_s(tree: Path) -> None:
     expected = {f"usr/lib/{machine}/lua/{lua}/haproxy_vertex.so" for lua in ("5.3", "5.4")}
     expected |= {f"{share}/{path.relative_to(SHARE)}" for path in SHARE.rglob("*.lua")}
     expected |= {f"{share}/haproxy-conf/{p.name}" for p in CONFIGURATION.parent.iterdir()}
-    expected |= {"usr/include/haproxy_vertex.h"}
+    expected |= {"usr/include/haproxy_vertex.h", "usr/bin/haproxy-vertex"}
     documents = ["README.md", "CHANGELOG.md", *(path.name for path in ROOT.glob("docs/*.md"))]
     expected |= {f"usr/share/doc/haproxy-vertex/{name}" for name in documents}
     assert found == expected
@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[object, str, str, str]] = {
     ),
     "a method that there is none": (
         put("generate", "roles", 0, "may", "methods", 0), "/roles/0/may/methods/0",
-        '"generate"', "one of generateContent, streamGenerateContent, countTokens",
+        '"generate"', "like generateContent",
     ),
     "wrong JSON": ('{"issuers": [', "", "EOF while parsing", "line 1 column 13"),
     "no JSON": ("issuers:\n", "", "expected value", "line 1 column 1"),

@@ -1,6 +1,7 @@
 """The shape of each refusal on the wire, beside the request that passes."""
 
 import itertools
+import json
 from collections.abc import Callable
 
 import pytest
@@ -20,6 +21,7 @@ from support.standin import Standin
 OF_THE_GATEWAY = {
     "token_duplicate", "keys_unavailable", "google_credential_refused", "google_denied",
     "undecided",  # test_audit
+    "model_missing",  # of paths that are not spoken in Google's dialect: the tests of clients
     "busy", "credential_unavailable", "internal",  # the tests of faults and of the slow path
 }  # fmt: skip
 
@@ -29,8 +31,8 @@ def test_every_reason_has_its_case() -> None:
     assert {case.reason for case in CASES.values()} == STATUS.keys() - OF_THE_GATEWAY
 
 
-def send(haproxy: Haproxy, call: Call, body: bytes = BODY) -> Response:
-    return once(haproxy.port, call.method, call.target, call.pairs, body)
+def send(haproxy: Haproxy, call: Call) -> Response:
+    return once(haproxy.port, call.method, call.target, call.pairs, call.body)
 
 
 @pytest.mark.parametrize("what", CASES)
@@ -46,11 +48,11 @@ def test_a_refusal_has_its_shape_and_its_twin_passes(
     with H2(haproxy.port) as h2:
         for answer in (
             send(haproxy, refused),
-            h2.request(refused.method, refused.target, refused.pairs, BODY),
+            h2.request(refused.method, refused.target, refused.pairs, refused.body),
         ):
             assert_refused(answer, case.reason, what)
         assert send(haproxy, twin).status == 200
-        assert h2.request(twin.method, twin.target, twin.pairs, BODY).status == 200
+        assert h2.request(twin.method, twin.target, twin.pairs, twin.body).status == 200
 
     assert len(standin.requests(of="google")) == 2
     reasons = [line["reason"] for line in logs.wait_for(4)]
@@ -134,7 +136,7 @@ def test_two_credentials_are_refused_even_if_they_are_the_same(
 def test_a_connection_goes_on_after_a_refusal_of_a_request_with_a_body(
     gateway: Callable[..., Haproxy], standin: Standin, size: int
 ) -> None:
-    body = b"x" * size
+    body = json.dumps({"contents": [], "x": "x" * (size - 24)}).encode()
     token = good(standin)
     with Connection(gateway().port) as connection:
         for pairs, status in ((headers(None), 401), (headers("x"), 401), (headers(token), 200)) * 2:
@@ -181,7 +183,8 @@ def test_only_post_is_let_through(
 
 def exchange(haproxy: Haproxy, head: str, body: bytes = BODY) -> Response:
     with Connection(haproxy.port) as connection:
-        text = head.strip().replace("\n", "\r\n") + f"\r\nContent-Length: {len(body)}\r\n\r\n"
+        text = head.strip().replace("\n", "\r\n") + "\r\nContent-Type: application/json"
+        text += f"\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.send(text.encode() + body)
         return connection.read()
 

@@ -8,6 +8,7 @@ import pytest
 
 from support.ask import GENERATE, headers
 from support.client import Connection
+from support.configuration import unread, vertex_json
 from support.haproxy import Haproxy
 from support.place import haproxy_version
 from support.standin import Standin
@@ -50,7 +51,8 @@ def upstream() -> Iterator[RawUpstream]:
 def test_trailers_are_dropped_from_3_2_on(
     gateway: Callable[..., Haproxy], standin: Standin, upstream: RawUpstream, trailers: str
 ) -> None:
-    haproxy = gateway(google_http=upstream.port)
+    vertex = unread(vertex_json(standin.service_account))
+    haproxy = gateway(google_http=upstream.port, vertex=vertex)
     connection = Connection(haproxy.port)
     chunked = {**headers(standin.token()), "Transfer-Encoding": "chunked"}
     connection.send_request("POST", GENERATE, chunked)

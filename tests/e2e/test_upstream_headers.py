@@ -1,6 +1,7 @@
 """Which of a caller's headers reach Google: those of the list, over HTTP/1.1 and HTTP/2 alike."""
 
 import json
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -107,7 +108,9 @@ def test_headers_of_the_list_reach_google_and_no_others(
         "accept-encoding": "identity",
         "content-length": str(len(BODY)),
     }
-    assert sorted(pairs) == sorted(expected.items())
+    agent = dict(pairs)["user-agent"]
+    assert re.fullmatch(rf"haproxy-vertex/[0-9a-f-]{{36}} {re.escape(PASS['user-agent'])}", agent)
+    assert sorted(pairs) == sorted((expected | {"user-agent": agent}).items())
     assert seen["bearer"]["valid"], seen["bearer"]
 
 
@@ -174,6 +177,8 @@ def test_a_connection_header_takes_nothing_away_and_adds_nothing(
 
     seen = the_one(standin)
     names = {name for name, _ in seen["headers"]}
-    known = {"host", "authorization", "content-type", "content-length", "accept-encoding"}
+    known = {
+        "host", "authorization", "content-type", "content-length", "accept-encoding", "user-agent",
+    }  # fmt: skip
     assert names == known
     assert seen["bearer"]["valid"]

@@ -1,6 +1,8 @@
 //! Which member of a body means what, by where it stands. What is not known to be the caller's own
 //! data counts: a new tool of Google's is a tool before anybody has heard of it.
 
+use crate::vertex::body::limit::LimitPlace;
+
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -14,16 +16,22 @@ pub(super) enum Place {
     Model,
     /// `requests`, and each of its elements.
     Requests,
-    /// `model` of such an element.
+    /// `model` of such an element, or of `routingConfig`.
     BatchedModel,
     /// `baseModel`.
     BaseModel,
     /// `operationName`.
     OperationName,
-    /// `generationConfig`, and `parameters` of a prediction.
-    Settings,
+    /// `generationConfig`.
+    GenerationConfig,
+    /// `parameters` of a prediction.
+    Parameters,
+    /// `routingConfig`, and all below it: another model than the path's may answer.
+    Routing,
+    /// Google chooses the model.
+    AnyModel,
     /// A limit on output tokens.
-    OutputLimit,
+    OutputLimit(LimitPlace),
     /// What Google reads.
     ReadUri,
     /// Something that is written to, and all below it.
@@ -32,6 +40,8 @@ pub(super) enum Place {
     WriteUri,
     /// State that Google keeps.
     StoredState,
+    /// A voice: one of Google's, or one that is stored.
+    Voice,
     /// `modelArmorConfig`.
     ModelArmor,
     /// `tools`, and each of its elements.
@@ -64,27 +74,34 @@ const FUNCTION_MEMBERS: &[&str] = &[
 
 /// State that bodies name, in any dialect.
 const STORED_STATE: &[&str] = &[
+    "autoratermodel",
     "cachedcontent",
     "container",
     "contextcache",
+    "continuationtoken",
     "conversation",
+    "datasetname",
     "fileid",
     "fileids",
     "previousinteractionid",
     "previousresponseid",
     "session",
+    "tunedmodelname",
+    "tunedteachermodelsource",
 ];
 
 /// Members that ask for a tool outside of `tools`; a job's service account is as powerful as one.
 const TOOLS_ELSEWHERE: &[&str] = &["mcpservers", "serviceaccount", "websearchoptions"];
 
 impl Place {
-    /// Where the value of a member stands; `name` is [`folded`].
+    /// Where the value of a member stands; `name` is [`fold_name`].
     pub(super) fn member(self, name: &str) -> Self {
+        if let Some(at) = self.limit(name) {
+            return Self::OutputLimit(at);
+        }
         match (self, name) {
             (Self::Free, _) => Self::Free,
             (Self::Output, name) if is_uri(name) => Self::WriteUri,
-            (Self::Output, _) => Self::Output,
             (Self::ModelArmor, _) => Self::ModelArmor,
             (Self::StoredState, _) => Self::StoredState,
             (Self::Tools, "type") => Self::ToolType,
@@ -96,25 +113,47 @@ impl Place {
             (Self::Root, "model") => Self::Model,
             (Self::Root, "basemodel") => Self::BaseModel,
             (Self::Root, "operationname") => Self::OperationName,
-            (Self::Root, "generationconfig" | "parameters") => Self::Settings,
+            (Self::Root, "generationconfig") => Self::GenerationConfig,
+            (Self::Root, "parameters") => Self::Parameters,
             (Self::Root, "messages") => Self::Messages,
             (Self::Root, "requests") => Self::Requests,
             (Self::Requests, "model") => Self::BatchedModel,
-            (
-                Self::Root | Self::Settings,
-                "maxoutputtokens" | "maxtokens" | "maxcompletiontokens" | "maxtokenstosample",
-            ) => Self::OutputLimit,
             (_, "functioncall" | "functionresponse") => Self::FunctionPart,
             (_, "tools") => Self::Tools,
-            (_, "labels" | "metadata" | "responseformat") => Self::Free,
+            (Self::Root, "labels" | "metadata") => Self::Free,
+            (Self::Routing, "modelname") => Self::BatchedModel,
+            (Self::Routing, "automode") => Self::AnyModel,
+            (Self::Routing, _) | (_, "routingconfig") => Self::Routing,
             (_, "modelarmorconfig") => Self::ModelArmor,
             (_, name) if name.ends_with("schema") => Self::Free,
+            (_, "voice") => Self::Voice,
+            (_, "pipelinerootdirectory") => Self::WriteUri,
             (_, name) if STORED_STATE.contains(&name) => Self::StoredState,
             (_, name) if TOOLS_ELSEWHERE.contains(&name) => Self::Tool,
             (_, name) if is_uri(name) && is_output(name) => Self::WriteUri,
             (_, name) if is_uri(name) => Self::ReadUri,
             (_, name) if is_output(name) => Self::Output,
+            (Self::Output, _) => Self::Output,
             _ => Self::Plain,
+        }
+    }
+
+    fn limit(self, name: &str) -> Option<LimitPlace> {
+        match (self, LimitPlace::at_top(name)?) {
+            (Self::Root, at) => Some(at),
+            (Self::GenerationConfig, LimitPlace::MaxOutputTokens) => {
+                Some(LimitPlace::GenerationConfig)
+            }
+            (Self::GenerationConfig | Self::Parameters, _) => Some(LimitPlace::Elsewhere),
+            _ => None,
+        }
+    }
+
+    /// Where a member stands whose name is written so.
+    pub(super) fn spelled(self, name: &str) -> Self {
+        match self {
+            Self::OutputLimit(at) => Self::OutputLimit(at.spelled(name)),
+            other => other,
         }
     }
 
@@ -136,8 +175,9 @@ impl Place {
     }
 }
 
-/// A member's name without the difference between `fileUri` and `file_uri`.
-pub(super) fn folded(name: &str) -> String {
+/// A name without the difference between `fileUri` and `file_uri`.
+#[must_use]
+pub fn fold_name(name: &str) -> String {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
@@ -146,5 +186,9 @@ fn is_uri(name: &str) -> bool {
 }
 
 fn is_output(name: &str) -> bool {
-    name.starts_with("output") || name.starts_with("storage") || name.ends_with("destination")
+    // `responseFormat.video.gcsUri` is where a video goes.
+    name.starts_with("output")
+        || name.starts_with("storage")
+        || name.ends_with("destination")
+        || name == "responseformat"
 }

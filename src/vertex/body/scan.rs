@@ -6,8 +6,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::switch::{Check, on};
 use crate::vertex::body::Body;
-use crate::vertex::body::place::{Place, folded};
+use crate::vertex::body::place::{Place, fold_name};
 
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
@@ -88,14 +89,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
+        if place == Place::AnyModel {
+            body.text(place, "");
+        }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
         while let Some(name) = map.next_key::<String>()? {
             let member = match place {
                 Place::Free => Place::Free,
                 _ => {
-                    let folded = folded(&name);
-                    let member = place.member(&folded);
+                    let folded = spelled_alike(&name);
+                    let member = place.member(&folded).spelled(&name);
                     if member.acts() && folded != name {
                         names.add(folded).map_err(A::Error::custom)?;
                     }
@@ -106,7 +110,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             let inside = if member == Place::Tool { Place::Plain } else { member };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
             if member == Place::Tool {
-                tools.push((name.clone(), kind));
+                tools.push((fold_name(&name), kind));
             }
             names.add(name).map_err(A::Error::custom)?;
         }
@@ -120,7 +124,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
 impl Walk<'_> {
     fn number<E: Error>(self, number: Option<u64>) -> Result<Kind, E> {
         match self.place {
-            Place::OutputLimit => self.body.limit(number),
+            Place::OutputLimit(at) => self.body.limit(at, number),
             place if place.wants_text() => return Err(E::custom("a text is wanted")),
             Place::Root => return Err(E::custom("an object is wanted")),
             _ => {}
@@ -131,10 +135,18 @@ impl Walk<'_> {
     fn check_nested<E: Error>(&self, is_array: bool) -> Result<(), E> {
         match self.place {
             Place::Root if is_array => Err(E::custom("an object is wanted")),
-            Place::OutputLimit => Err(E::custom("a number is wanted")),
+            Place::OutputLimit(_) => Err(E::custom("a number is wanted")),
             place if place.wants_text() => Err(E::custom("a text is wanted")),
             _ => Ok(()),
         }
+    }
+}
+
+/// The name by which a member is known.
+fn spelled_alike(name: &str) -> String {
+    match on(Check::SnakeCase) {
+        true => fold_name(name),
+        false => name.to_lowercase(),
     }
 }
 
@@ -153,7 +165,7 @@ impl Names {
     fn add(&mut self, name: String) -> Result<(), &'static str> {
         let known = self.few.contains(&name) || self.many.contains(&name);
         match self.few.len() {
-            _ if known => return Err("a member stands twice"),
+            _ if known && on(Check::NamesOnce) => return Err("a member stands twice"),
             count if count < Self::FEW => self.few.push(name),
             _ => {
                 self.many.insert(name);

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 KEYS = (
     "decision", "reason", "principal", "role", "credential", "google_identity", "project",
-    "location", "publisher", "model", "method", "display", "google",
+    "location", "publisher", "model", "method", "display", "google", "id",
 )  # fmt: skip
 
 _LINE = re.compile(

@@ -16,14 +16,13 @@ BODY = "body"
 def callbacks(share: Path) -> dict[str, set[str]]:
     """`converters vertex_decide` and the like: the names of the native functions that it uses.
 
-    A callback that is a function of another script uses all that this script uses.
+    A callback that is a function of another script uses all that this script uses, and the scripts
+    that it requires.
     """
     found: dict[str, set[str]] = {BODY: set()}
     for script in sorted(share.rglob("*.lua")):
         text = script.read_text()
-        modules = {
-            name: share / f"{path.replace('.', '/')}.lua" for name, path in _REQUIRE.findall(text)
-        }
+        modules = _modules(text, share)
         registered = _registrations(text)
         if len(registered) != text.count("register_"):
             raise ValueError(f"{script.name} registers in a way that is not understood here")
@@ -76,5 +75,11 @@ def _natives_of(arguments: str, modules: dict[str, Path]) -> set[str]:
     used = set(_NATIVE.findall(arguments))
     for name, script in modules.items():
         if script.is_file() and re.search(rf"\b{name}\.\w", arguments):
-            used |= set(_NATIVE.findall(script.read_text()))
+            text = script.read_text()
+            used |= _natives_of(text, _modules(text, script.parents[1]))
     return used
+
+
+def _modules(text: str, share: Path) -> dict[str, Path]:
+    """The scripts that a text requires, by the names it gives them."""
+    return {name: share / f"{path.replace('.', '/')}.lua" for name, path in _REQUIRE.findall(text)}

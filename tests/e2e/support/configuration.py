@@ -161,6 +161,13 @@ class Configuration:
         return json.dumps(self.vertex, indent=2)
 
 
+def unread(vertex: dict[str, Any]) -> dict[str, Any]:
+    """The same with roles whose bodies may be anything."""
+    for role in vertex["roles"]:
+        role["body"] = "unread"
+    return vertex
+
+
 def section(head: str, lines: list[str], *more: str) -> str:
     body = lines + [line.strip() for text in more for line in text.splitlines()]
     return "\n".join([head, *(f"    {line}" for line in body if line), ""])

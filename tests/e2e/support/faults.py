@@ -24,6 +24,8 @@ FAULTS = {
     "returns_an_empty_text": 'return ""',
     "returns_a_text": 'return "broken on purpose"',
     "returns_bearer": 'return "Bearer"',
+    "says_done": 'return "done"',
+    "says_done_with_junk": 'return "done", "junk", {}',
     "allows": 'return verdict("allow")',
     "allows_a_location": 'return verdict("allow|us-central1")',
     "allows_in_capitals": 'return verdict("ALLOW|us-central1|0.dead|h|/v1/x|x")',

@@ -9,6 +9,8 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import hpack
+import hyperframe.frame
 
 from support.client import Connection
 
@@ -73,6 +75,8 @@ class H2:
             (b":path", _bytes(path)),
             *((name.lower().encode(), _bytes(value)) for name, value in pairs),
         ]
+        if body and end and all(name != b"content-length" for name, _ in head):
+            head.append((b"content-length", str(len(body)).encode()))
         stream = self._h2.get_next_available_stream_id()
         self._answers[stream] = Answer()
         self._h2.send_headers(stream, head, end_stream=end and not body)
@@ -82,6 +86,38 @@ class H2:
                 self._h2.send_data(stream, body[at : at + 16384], end_stream=end and last)
         self._flush()
         return stream
+
+    def send_raw(
+        self,
+        head: list[tuple[str, str]],
+        body: bytes = b"",
+        trailers: list[tuple[str, str]] = (),
+    ) -> int:
+        """Headers as they are, pseudo-headers and capitals too, around the library's checks."""
+        stream = self._h2.get_next_available_stream_id()
+        self._answers[stream] = Answer()
+        data = self._headers_frame(stream, head, end=not body and not trailers)
+        for at in range(0, len(body), 16384):
+            last = at + 16384 >= len(body) and not trailers
+            self._h2.send_data(stream, body[at : at + 16384], end_stream=last)
+            data += self._h2.data_to_send()
+        if trailers:
+            data += self._headers_frame(stream, trailers, end=True)
+        self.socket.sendall(data)
+        return stream
+
+    def _headers_frame(self, stream: int, pairs: list[tuple[str, str]], end: bool) -> bytes:
+        # The library is to know that the stream is open, not what it says.
+        self._h2.send_headers(stream, [(b":method", b"POST"), (b":path", b"/")], end_stream=end)
+        self._h2.clear_outbound_data_buffer()
+        frame = hyperframe.frame.HeadersFrame(stream)
+        frame.flags.add("END_HEADERS")
+        if end:
+            frame.flags.add("END_STREAM")
+        # Never indexed: the library's own table and the peer's must stay the same.
+        never = [hpack.NeverIndexedHeaderTuple(_bytes(name), _bytes(value)) for name, value in pairs]
+        frame.data = hpack.Encoder().encode(never, huffman=False)
+        return frame.serialize()
 
     def reset_stream(self, stream: int) -> None:
         self._h2.reset_stream(stream, h2.errors.ErrorCodes.CANCEL)

@@ -18,11 +18,14 @@ STATUS = {
         (401, "UNAUTHENTICATED"),
     ),
     **dict.fromkeys(
-        ("url_not_canonical", "query_not_allowed", "header_not_allowed", "undecided"),
+        (
+            "url_not_canonical", "query_not_allowed", "header_not_allowed", "undecided",
+            "body_not_json", "model_missing", "model_mismatch",
+        ),
         (400, "INVALID_ARGUMENT"),
     ),
     "route_unknown": (404, "NOT_FOUND"),
-    **dict.fromkeys(("role_none", "location_without_backend"), (403, "PERMISSION_DENIED")),
+    **dict.fromkeys(("role_none", "location_without_backend", "body_not_allowed"), (403, "PERMISSION_DENIED")),
     **dict.fromkeys(
         (
             "keys_unavailable", "busy", "credential_unavailable", "internal",
@@ -31,6 +34,7 @@ STATUS = {
         (503, "UNAVAILABLE"),
     ),
     "google_denied": (502, "PERMISSION_DENIED"),
+    "body_too_large_to_check": (413, "INVALID_ARGUMENT"),
 }  # fmt: skip
 
 BEARER_ERROR = {"token_missing": None, "token_duplicate": "invalid_request"}
@@ -93,5 +97,7 @@ def _assert_headers(answer: Answered, reason: str, status: int) -> None:
         told = re.search(r'error="([^"]*)"', challenge)
         assert (told and told[1]) == BEARER_ERROR.get(reason, "invalid_token")
     retry = answer.header("retry-after")
-    assert (retry is not None) == (status == 503)
+    useless = answer.header("x-should-retry") == "false"
+    assert useless == (status != 503 or reason == "google_credential_refused")
+    assert (retry is not None) == (status == 503 and not useless)
     assert retry is None or 1 <= int(retry) <= 60

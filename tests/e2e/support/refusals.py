@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from support.calls import GENERATE, MODEL, OTHER_MODEL, PROJECT, STREAM, headers
+from support.calls import BODY, GENERATE, MODEL, OTHER_MODEL, PROJECT, STREAM, headers
 from support.standin import Standin
 
 Pairs = list[tuple[str, str]]
@@ -16,6 +16,7 @@ class Call:
     method: str
     target: str
     pairs: Pairs
+    body: bytes = BODY
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,13 @@ def _embedded(standin: Standin) -> Call:
     return bearer(good(standin, header={"jwk": jwk, "crit": ["exp"]}))
 
 
+def _body(body: bytes | str, **more: str) -> Callable[[Standin], Call]:
+    data = body.encode() if isinstance(body, str) else body
+    return lambda standin: replace(bearer(good(standin), **more), body=data)
+
+
 FINE = _good()
+PROMPT = '"contents":[{"role":"user","parts":[{"text":"hello"}]}]'
 ELSEWHERE = PROJECT.replace("us-central1", "asia-east1") + GENERATE.removeprefix(PROJECT)
 
 CASES = {
@@ -108,7 +115,7 @@ CASES = {
     "two slashes": Case("url_not_canonical", _good(GENERATE.replace("/models", "//models")), FINE),
     "an encoded letter": Case("url_not_canonical", _good(GENERATE.replace("gem", "g%65m")), FINE),
     "a dot segment": Case("url_not_canonical", _good("/v1/." + GENERATE[3:]), FINE),
-    "another method of Google's": Case("route_unknown", _good(f"{MODEL}:predict"), FINE),
+    "another method of Google's": Case("route_unknown", _good(f"{MODEL}:speak"), FINE),
     "another version": Case(
         "route_unknown", _good("/v2" + GENERATE[3:]), _good("/v1beta1" + GENERATE[3:])
     ),
@@ -128,5 +135,25 @@ CASES = {
     "another model": Case("role_none", _good(OTHER_MODEL), FINE),
     "another project": Case("role_none", _good(GENERATE.replace("acme-ml", "acme-hr")), FINE),
     "another group": Case("role_none", _token(groups=["hr"]), _token(groups=["hr", "ml"])),
+    "a body that is no JSON": Case("body_not_json", _body("{'a':1}"), _body(f"{{{PROMPT}}}")),
+    "a name twice": Case(
+        "body_not_json", _body(f'{{{PROMPT},"a":1,"\\u0061":1}}'), _body(f'{{{PROMPT},"a":1,"b":1}}')
+    ),
+    "another charset": Case(
+        "body_not_json", _good(Content_Type="application/json; charset=utf-16"),
+        _good(Content_Type="application/json; charset=utf-8"),
+    ),
+    "a body that does not fit the buffer": Case(
+        "body_too_large_to_check", _body(f'{{{PROMPT},"x":"{"x" * 32_000}"}}'),
+        _body(f'{{{PROMPT},"x":"{"x" * 20_000}"}}'),
+    ),
+    "another model in the body": Case(
+        "model_mismatch", _body(f'{{{PROMPT},"model":"gemini-2.5-pro"}}'),
+        _body(f'{{{PROMPT},"model":"gemini-2.5-flash"}}'),
+    ),
+    "a tool of Google's": Case(
+        "body_not_allowed", _body(f'{{{PROMPT},"tools":[{{"googleSearch":{{}}}}]}}'),
+        _body(f'{{{PROMPT},"tools":[{{"functionDeclarations":[{{"name":"googleSearch"}}]}}]}}'),
+    ),
     "a location without a backend": Case("location_without_backend", _good(ELSEWHERE), FINE),
 }  # fmt: skip

@@ -77,7 +77,7 @@ class Standin:
 
     def token(self, claims: dict[str, Any] | None = None, issuer: str = "corp", **more: Any) -> str:
         """A caller's token. A claim given as None is left out; `more`: alg, kid,
-        header, lifetime, iat_offset, sign_with ("own", "other", "none")."""
+        header, lifetime, iat_offset, sign_with ("own", "other", "none"), sign_as."""
         return self.call("POST", "/tokens", _given(issuer=issuer, claims=claims, **more))["token"]
 
     def tokens(
@@ -125,7 +125,7 @@ class Standin:
     def requests(self, of: str | None = None, since: int = 0) -> list[dict[str, Any]]:
         """What reached the stand-in; `of`: only its side "google" or "idp". Of each:
         method, target, headers as pairs, bearer {valid, kind, reason, claims},
-        body_length, body_sha256, body_text, status, chunks_sent, client_gone, port."""
+        body_length, body_sha256, body_text, trailers, status, chunks_sent, client_gone, port."""
         side = "" if of is None else f"&of={of}"
         return self.call("GET", f"/requests?since={since}{side}")["requests"]
 

@@ -2,7 +2,12 @@ use super::*;
 use serde_json::{Value, json};
 
 fn answer(body: &str, int_enums: bool) -> Answer {
-    let body = Body { length: 0, sha256: [0xab; 32], kept: body.as_bytes().to_vec() };
+    let body = Body {
+        length: 0,
+        sha256: [0xab; 32],
+        kept: body.as_bytes().to_vec(),
+        trailers: Vec::new(),
+    };
     Answer::new("gemini-x", &body, int_enums)
 }
 

@@ -32,7 +32,7 @@ fn token(header: Value, claims: Value) -> String {
         }
     }
     let message = format!("{}.{}", b64(all[0].to_string()), b64(all[1].to_string()));
-    format!("{message}.{}", b64(key().sign(message.as_bytes()).unwrap()))
+    format!("{message}.{}", b64(key().sign(Alg::Rs256, message.as_bytes()).unwrap()))
 }
 
 fn reason(checker: &Checker, token: &str, host: &str, now: i64) -> String {

@@ -61,6 +61,8 @@ pub struct Body {
     pub sha256: [u8; 32],
     /// The first bytes, at most the limit given to [`read_body`].
     pub kept: Vec<u8>,
+    /// The lines behind the last chunk.
+    pub trailers: Vec<String>,
 }
 
 pub async fn read_head<S: Wire>(conn: &mut Conn<S>) -> Result<Head, ReadError> {
@@ -154,6 +156,7 @@ pub async fn read_body<S: Wire>(
         conn.send(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
     }
     let mut sink = Sink::new(keep);
+    let mut trailers = Vec::new();
     if head.chunked {
         loop {
             let line = read_line(conn).await?;
@@ -169,11 +172,17 @@ pub async fn read_body<S: Wire>(
             }
         }
         // Trailers, up to the empty line.
-        while !read_line(conn).await?.is_empty() {}
+        loop {
+            let line = read_line(conn).await?;
+            if line.is_empty() {
+                break;
+            }
+            trailers.push(line);
+        }
     } else {
         sink.take(conn, head.length).await?;
     }
-    Ok(sink.finish())
+    Ok(Body { trailers, ..sink.finish() })
 }
 
 async fn read_line<S: Wire>(conn: &mut Conn<S>) -> Result<String, ReadError> {
@@ -222,7 +231,7 @@ impl Sink {
     fn finish(self) -> Body {
         let mut sha256 = [0; 32];
         sha256.copy_from_slice(self.hash.finish().as_ref());
-        Body { length: self.length, sha256, kept: self.kept }
+        Body { length: self.length, sha256, kept: self.kept, trailers: Vec::new() }
     }
 }
 

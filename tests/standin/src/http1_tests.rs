@@ -23,6 +23,7 @@ async fn chunked_body_with_trailers() {
     assert_eq!(head.authorization, Authorization::One("Bearer t".into()));
     assert_eq!((body.length, body.kept.as_slice()), (8, b"abcdef".as_slice()));
     assert_eq!(body.sha256.as_slice(), digest::digest(&digest::SHA256, b"abcdefgh").as_ref());
+    assert_eq!(body.trailers, ["T: 1"]);
 }
 
 #[tokio::test]

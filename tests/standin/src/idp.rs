@@ -158,7 +158,7 @@ fn discovery(issuer: &Issuer, mode: Mode) -> Value {
         "response_types_supported": ["code", "id_token"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256", "ES256", "EdDSA"],
+        "id_token_signing_alg_values_supported": crate::keys::Alg::ALL,
         "scopes_supported": ["openid", "email", "profile", "groups"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "email", "groups"],
     })

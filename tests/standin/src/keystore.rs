@@ -91,7 +91,7 @@ impl Keystore {
             Some(keys) => keys,
             None => {
                 let keys =
-                    Alg::ALL.into_iter().map(Key::generate).collect::<Result<Vec<_>, _>>()?;
+                    Alg::FIRST.into_iter().map(Key::generate).collect::<Result<Vec<_>, _>>()?;
                 write(&file, keys.iter())?;
                 keys
             }

@@ -90,13 +90,15 @@ struct Record {
     body_length: u64,
     body_sha256: [u8; 32],
     body_text: Box<[u8]>,
+    trailers: Box<[String]>,
     bearer: Option<Checked>,
     outcome: Arc<Outcome>,
 }
 
 impl Record {
     fn size(&self) -> usize {
-        self.head.len() + self.body_text.len() + 256
+        let trailers: usize = self.trailers.iter().map(|line| line.len() + 24).sum();
+        self.head.len() + self.body_text.len() + trailers + 256
     }
 
     fn to_json(&self) -> Value {
@@ -121,6 +123,7 @@ impl Record {
             "body_length": self.body_length,
             "body_sha256": hex(&self.body_sha256),
             "body_text": String::from_utf8_lossy(&self.body_text),
+            "trailers": self.trailers,
             "bearer": self.bearer.as_ref().map(Checked::to_json),
             "status": self.outcome.status.load(Ordering::Relaxed),
             "chunks_sent": self.outcome.chunks.load(Ordering::Relaxed),
@@ -172,6 +175,7 @@ impl Recorder {
             body_length: body.length,
             body_sha256: body.sha256,
             body_text: text.into(),
+            trailers: body.trailers.as_slice().into(),
             bearer,
             outcome: Arc::clone(&outcome),
         };

@@ -24,6 +24,8 @@ pub struct Order {
     pub iat_offset: i64,
     pub count: usize,
     pub sign_with: SignWith,
+    /// Use an RSA key for another algorithm than its own, and say so in the header.
+    pub sign_as: Option<Alg>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -48,6 +50,7 @@ impl Default for Order {
             iat_offset: 0,
             count: 1,
             sign_with: SignWith::Own,
+            sign_as: None,
         }
     }
 }
@@ -74,6 +77,7 @@ pub struct Draft {
     pub header: Map<String, Value>,
     pub claims: Map<String, Value>,
     key: Option<Arc<Key>>,
+    alg: Alg,
     count: usize,
     distinct_jti: bool,
 }
@@ -96,7 +100,8 @@ pub fn draft(
         "email": format!("alice@{}.example", issuer.name), "groups": ["ml"],
     }));
     merge(&mut claims, &order.claims);
-    let mut header = object(json!({"alg": key.alg, "kid": key.kid, "typ": "JWT"}));
+    let alg = order.sign_as.unwrap_or(key.alg);
+    let mut header = object(json!({"alg": alg, "kid": key.kid, "typ": "JWT"}));
     merge(&mut header, &order.header);
     let key = match order.sign_with {
         SignWith::Own => Some(key),
@@ -105,7 +110,7 @@ pub fn draft(
     };
     // A null jti means: no jti at all, also in a series.
     let distinct_jti = order.count > 1 && order.claims.get("jti").is_none_or(|v| !v.is_null());
-    Ok(Draft { header, claims, key, count: order.count, distinct_jti })
+    Ok(Draft { header, claims, key, alg, count: order.count, distinct_jti })
 }
 
 impl Draft {
@@ -140,7 +145,7 @@ impl Draft {
         };
         let message = format!("{}.{}", b64(to_text(&self.header)?), b64(claims));
         let signature = match &self.key {
-            Some(key) => key.sign(message.as_bytes())?,
+            Some(key) => key.sign(self.alg, message.as_bytes())?,
             None => Vec::new(),
         };
         Ok(format!("{message}.{}", b64(signature)))

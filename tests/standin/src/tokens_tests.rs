@@ -1,8 +1,7 @@
 use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256};
-use ring::signature::{UnparsedPublicKey, VerificationAlgorithm};
+use ring::signature::{self as s, UnparsedPublicKey, VerificationAlgorithm};
 
 struct Fixture {
     dir: std::path::PathBuf,
@@ -39,11 +38,21 @@ fn part(token: &str, index: usize) -> Value {
 }
 
 fn verifies(token: &str, key: &Key) -> bool {
+    verifies_as(token, key, key.alg)
+}
+
+fn verifies_as(token: &str, key: &Key, alg: Alg) -> bool {
     let (message, signature) = token.rsplit_once('.').unwrap();
-    let algorithm: &'static dyn VerificationAlgorithm = match key.alg {
-        Alg::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-        Alg::Es256 => &ECDSA_P256_SHA256_FIXED,
-        Alg::EdDsa => &ED25519,
+    let algorithm: &'static dyn VerificationAlgorithm = match alg {
+        Alg::Rs256 => &s::RSA_PKCS1_2048_8192_SHA256,
+        Alg::Rs384 => &s::RSA_PKCS1_2048_8192_SHA384,
+        Alg::Rs512 => &s::RSA_PKCS1_2048_8192_SHA512,
+        Alg::Ps256 => &s::RSA_PSS_2048_8192_SHA256,
+        Alg::Ps384 => &s::RSA_PSS_2048_8192_SHA384,
+        Alg::Ps512 => &s::RSA_PSS_2048_8192_SHA512,
+        Alg::Es256 => &s::ECDSA_P256_SHA256_FIXED,
+        Alg::Es384 => &s::ECDSA_P384_SHA384_FIXED,
+        Alg::EdDsa => &s::ED25519,
     };
     UnparsedPublicKey::new(algorithm, key.public_bytes())
         .verify(message.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).unwrap())
@@ -54,6 +63,10 @@ fn verifies(token: &str, key: &Key) -> bool {
 fn every_algorithm_signs_and_merging_works() {
     let f = Fixture::new("mint");
     for alg in Alg::ALL {
+        if !Alg::FIRST.contains(&alg) {
+            assert!(f.issuer.signer(alg, None).is_err());
+            f.issuer.rotate(alg, true).unwrap();
+        }
         let key = f.issuer.signer(alg, None).unwrap();
         let good = f.mint(json!({"alg": alg, "claims": {"sub": "bob", "email": null, "x": 1}}));
         assert!(verifies(&good[0], &key));
@@ -69,6 +82,18 @@ fn every_algorithm_signs_and_merging_works() {
     let none = f.mint(json!({"sign_with": "none", "header": {"alg": "none", "kid": null}}));
     assert!(none[0].ends_with('.'));
     assert_eq!(part(&none[0], 0), json!({"alg": "none", "typ": "JWT"}));
+}
+
+#[test]
+fn an_rsa_key_signs_as_another_and_says_so() {
+    let f = Fixture::new("as");
+    let key = f.issuer.signer(Alg::Rs256, None).unwrap();
+    let token = &f.mint(json!({"sign_as": "PS384"}))[0];
+    assert_eq!(part(token, 0)["alg"], json!("PS384"));
+    assert!(verifies_as(token, &key, Alg::Ps384) && !verifies(token, &key));
+    let order: Order = serde_json::from_value(json!({"alg": "ES256", "sign_as": "RS256"})).unwrap();
+    let draft = draft(&order, &f.issuer, "https://idp.example/corp", &f.store).unwrap();
+    assert!(draft.sign().is_err());
 }
 
 #[test]

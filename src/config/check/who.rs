@@ -1,0 +1,147 @@
+//! Whom a role is for.
+
+use crate::config::check::{Checked, non_empty, place_of, texts};
+use crate::config::raw;
+use crate::error::ConfigError;
+use crate::oidc::IssuerConfig;
+use crate::policy::{CertificateTest, Claim, ClaimPath, ClaimTest, Network, Pattern, Who, Window};
+
+/// The furthest that a place on Earth is from UTC, in minutes.
+const MAX_OFFSET: u16 = 14 * 60;
+
+pub(super) fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<Who> {
+    let names = issuers.iter().map(|issuer| issuer.name.as_str());
+    place_of(&format!("{at}/issuer"), "issuer", &raw.issuer, names)?;
+    let named = raw.groups.is_some() || raw.subjects.is_some() || raw.claims.is_some();
+    if named == raw.anyone {
+        let problem = "some of `groups`, `subjects` and `claims`, which must all hold, or \
+                       `\"anyone\": true` is wanted";
+        return Err(ConfigError::at(at, problem));
+    }
+    let listed = |list: Option<Vec<String>>, member: &str| -> Checked<Option<Vec<String>>> {
+        let at = format!("{at}/{member}");
+        if let Some(list) = &list {
+            non_empty(&at, list, "a value of that claim")?;
+            texts(&at, list)?;
+        }
+        Ok(list)
+    };
+    Ok(Who {
+        issuer: raw.issuer,
+        groups: listed(raw.groups, "groups")?,
+        subjects: listed(raw.subjects, "subjects")?,
+        claims: claims(raw.claims, &format!("{at}/claims"))?,
+        networks: raw
+            .networks
+            .map(|list| networks(&list, &format!("{at}/networks")))
+            .transpose()?,
+        certificate: raw
+            .certificate
+            .map(|test| certificate(test, &format!("{at}/certificate")))
+            .transpose()?,
+        times: raw.times.map(|list| times(list, &format!("{at}/times"))).transpose()?,
+    })
+}
+
+fn claims(raw: Option<raw::ClaimTests>, at: &str) -> Checked<Vec<Claim>> {
+    let Some(raw::ClaimTests(claims)) = raw else {
+        return Ok(Vec::new());
+    };
+    non_empty(at, &claims, "a claim")?;
+    let claim = |(name, test): (String, raw::ClaimTest)| {
+        let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let path = ClaimPath::parse(&name).map_err(|why| ConfigError::at(&at, why))?;
+        let test = match test {
+            raw::ClaimTest::Equals(value) => ClaimTest::Equals(value),
+            raw::ClaimTest::AnyOf(values) => {
+                non_empty(&format!("{at}/any_of"), &values, "a value")?;
+                ClaimTest::AnyOf(values)
+            }
+            raw::ClaimTest::Pattern(text) => ClaimTest::Pattern(Pattern::new(&text)),
+            raw::ClaimTest::AnyWordOf(words) => {
+                let at = format!("{at}/any_word_of");
+                non_empty(&at, &words, "a word")?;
+                match words.iter().position(|word| word.is_empty() || word.contains(' ')) {
+                    None => ClaimTest::AnyWordOf(words),
+                    Some(index) => {
+                        let problem = "a word without blanks is wanted";
+                        return Err(ConfigError::at(format!("{at}/{index}"), problem));
+                    }
+                }
+            }
+            raw::ClaimTest::Absent(_) => ClaimTest::Absent,
+        };
+        Ok(Claim { path, test })
+    };
+    claims.into_iter().map(claim).collect()
+}
+
+fn networks(list: &[String], at: &str) -> Checked<Vec<Network>> {
+    non_empty(at, list, "a range of addresses")?;
+    let network = |(index, text): (usize, &String)| {
+        Network::parse(text).map_err(|why| ConfigError::at(format!("{at}/{index}"), why))
+    };
+    list.iter().enumerate().map(network).collect()
+}
+
+fn certificate(raw: raw::Certificate, at: &str) -> Checked<CertificateTest> {
+    match raw {
+        raw::Certificate::Verified(_) => Ok(CertificateTest::Verified),
+        raw::Certificate::Subjects(subjects) => {
+            let at = format!("{at}/subjects");
+            non_empty(&at, &subjects, "a distinguished name like CN=app,O=Acme")?;
+            texts(&at, &subjects)?;
+            Ok(CertificateTest::Subjects(subjects))
+        }
+        raw::Certificate::Sha256(digests) => {
+            let at = format!("{at}/sha256");
+            non_empty(&at, &digests, "a certificate's SHA-256")?;
+            let digest = |(index, text): (usize, &String)| {
+                let text = text.replace(':', "").to_ascii_lowercase();
+                let fits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+                let problem = "64 hexadecimal digits are wanted, as `openssl x509 -fingerprint \
+                               -sha256` prints them";
+                fits.then_some(text)
+                    .ok_or_else(|| ConfigError::at(format!("{at}/{index}"), problem))
+            };
+            let digests = digests.iter().enumerate().map(digest).collect::<Checked<_>>()?;
+            Ok(CertificateTest::Sha256(digests))
+        }
+    }
+}
+
+fn times(list: Vec<raw::Window>, at: &str) -> Checked<Vec<Window>> {
+    non_empty(at, &list, "a span of time")?;
+    let window = |(index, raw): (usize, raw::Window)| {
+        let at = format!("{at}/{index}");
+        non_empty(&format!("{at}/days"), &raw.days, "a day: mon, tue, wed, thu, fri, sat, sun")?;
+        let minute = |text: &str, member: &str| {
+            Window::minute(text).ok_or_else(|| {
+                let problem = format!("\"{text}\": a time like 08:30 is wanted");
+                ConfigError::at(format!("{at}/{member}"), problem)
+            })
+        };
+        let (from, to) = (minute(&raw.from, "from")?, minute(&raw.to, "to")?);
+        if from == to {
+            let problem = "the same as `from`: for whole days, 00:00 to 24:00 is wanted";
+            return Err(ConfigError::at(format!("{at}/to"), problem));
+        }
+        let utc_offset = raw.utc_offset.as_deref().map_or(Some(0), offset).ok_or_else(|| {
+            let problem = "an offset from UTC like +01:00 or -08:00 is wanted";
+            ConfigError::at(format!("{at}/utc_offset"), problem)
+        })?;
+        Ok(Window { days: raw.days, from, to, utc_offset })
+    };
+    list.into_iter().enumerate().map(window).collect()
+}
+
+fn offset(text: &str) -> Option<i16> {
+    let (sign, rest) = text.split_at_checked(1)?;
+    let minutes = Window::minute(rest).filter(|minutes| *minutes <= MAX_OFFSET)?;
+    let minutes = i16::try_from(minutes).ok()?;
+    match sign {
+        "+" => Some(minutes),
+        "-" => Some(-minutes),
+        _ => None,
+    }
+}

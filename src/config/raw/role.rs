@@ -1,0 +1,144 @@
+//! The shape of a role.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::config::raw::shape::{Claims, OneOrMore, object};
+use crate::policy::{Day, Scalar};
+
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Role {
+    /// Stands in log lines.
+    pub(in crate::config) name: String,
+    /// Whom it is for: all that an object says must hold, and of several objects one.
+    pub(in crate::config) who: OneOrMore<Who>,
+    /// What it allows: every list must match, every term must hold.
+    #[serde(deserialize_with = "object")]
+    pub(in crate::config) may: May,
+    /// `unread`: bodies are not looked into, and may ask for anything.
+    pub(in crate::config) body: Option<Body>,
+    /// Roles with which it shares what Google stores for a project.
+    #[serde(default)]
+    pub(in crate::config) shares_state_with: Vec<String>,
+    /// The credential that it acts as.
+    pub(in crate::config) r#as: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Body {
+    Unread,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Who {
+    /// The name of the issuer whose callers these are.
+    pub(in crate::config) issuer: String,
+    /// Every caller of the issuer, instead of groups, subjects and claims.
+    #[serde(default)]
+    pub(in crate::config) anyone: bool,
+    /// One of them is among the caller's groups.
+    pub(in crate::config) groups: Option<Vec<String>>,
+    /// `sub` is one of them.
+    pub(in crate::config) subjects: Option<Vec<String>>,
+    /// Claims by name or JSON pointer, each with what must be true of it.
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "Option<std::collections::BTreeMap<String, ClaimTest>>")
+    )]
+    pub(in crate::config) claims: Option<Claims>,
+    /// Ranges of addresses; the connection's is in one.
+    pub(in crate::config) networks: Option<Vec<String>>,
+    /// The client certificate that HAProxy verified.
+    pub(in crate::config) certificate: Option<Certificate>,
+    /// It is within one of these times of the week.
+    pub(in crate::config) times: Option<Vec<Window>>,
+}
+
+/// What is asked of a claim.
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum ClaimTest {
+    /// It is or holds this.
+    Equals(Scalar),
+    /// It is or holds one of these.
+    AnyOf(Vec<Scalar>),
+    /// It is or holds a text that matches.
+    Pattern(String),
+    /// It is a text with one of these among its words.
+    AnyWordOf(Vec<String>),
+    /// It is not in the token.
+    Absent(Yes),
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Certificate {
+    /// Any that HAProxy verified.
+    Verified(Yes),
+    /// Distinguished names (RFC 2253), compared exactly.
+    Subjects(Vec<String>),
+    /// Fingerprints.
+    Sha256(Vec<String>),
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Window {
+    /// The days on which it begins.
+    pub(in crate::config) days: Vec<Day>,
+    /// The first minute, `HH:MM`.
+    pub(in crate::config) from: String,
+    /// The first minute that is no longer within, `HH:MM`; before `from` it is on the next day.
+    pub(in crate::config) to: String,
+    /// Local time's offset from UTC, like `+01:00`.
+    pub(in crate::config) utc_offset: Option<String>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct May {
+    /// Patterns of Google project ids or numbers.
+    pub(in crate::config) projects: Vec<String>,
+    /// Locations, or `*` alone.
+    pub(in crate::config) locations: Vec<String>,
+    /// Patterns of `publisher/model`.
+    pub(in crate::config) models: Vec<String>,
+    /// Patterns of methods, as `haproxy-vertex routes` lists them.
+    pub(in crate::config) methods: Vec<String>,
+    /// Patterns of tools other than the caller's own functions.
+    pub(in crate::config) tools: Option<Vec<String>>,
+    /// What Google may be told to read: objects, folders with `/` at the end, or `*`.
+    pub(in crate::config) file_uris: Option<Vec<String>>,
+    /// Patterns of stored state that bodies may name.
+    pub(in crate::config) stored_state: Option<Vec<String>>,
+    /// Where Google may be told to write.
+    pub(in crate::config) output_uris: Option<Vec<String>>,
+    /// Patterns of Model Armor templates in place of the project's own.
+    pub(in crate::config) model_armor_templates: Option<Vec<String>>,
+    /// A body must set a limit on output tokens, and not a higher one.
+    pub(in crate::config) max_output_tokens: Option<u64>,
+    /// The longest body, in bytes.
+    pub(in crate::config) max_request_bytes: Option<u64>,
+}
+
+/// `true`, written for the reader.
+#[derive(Debug)]
+pub(in crate::config) struct Yes;
+
+impl<'de> Deserialize<'de> for Yes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match bool::deserialize(deserializer)? {
+            true => Ok(Self),
+            false => Err(D::Error::custom("only true can stand here")),
+        }
+    }
+}

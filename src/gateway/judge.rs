@@ -1,0 +1,236 @@
+//! From a request to its verdict: who asks, for what, under which role, as whom. Of the body only
+//! what has to be known is read, and only when it has to be.
+
+use std::sync::Arc;
+
+use crate::error::Reason;
+use crate::gateway::Gateway;
+use crate::gateway::audit::Facts;
+use crate::gateway::peer::PeerLine;
+use crate::gateway::request::{self, Payload, Request};
+use crate::gateway::session::Session;
+use crate::gateway::verdict::Verdict;
+use crate::gateway::waiting::Patience;
+use crate::jose::{self, Key};
+use crate::oidc::{Identity, Outcome, Verified};
+use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading};
+use crate::switch::{Check, on};
+use crate::time::{Monotonic, Now};
+use crate::vertex::{Body, Route, Target};
+
+impl Gateway {
+    /// Comes to a verdict and hands it, with what it rests on, to `take`. A caller who is `known`
+    /// brings no token any more.
+    pub(super) fn judge<T>(
+        &self,
+        request: &[u8],
+        known: Option<&Arc<Session>>,
+        now: Now,
+        (since, patience): (Monotonic, Patience),
+        take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
+    ) -> T {
+        let Ok((head, body)) = request::split(request) else {
+            return take(Verdict::Deny(Reason::Internal), &Facts::default());
+        };
+        let Ok(request) = Request::parse(&head, body) else {
+            return take(Verdict::Deny(Reason::Internal), &Facts::default());
+        };
+        let mut facts = Facts { request: Some(&request), ..Facts::default() };
+        let session = match known {
+            Some(session) => Ok(Arc::clone(session)),
+            None => self.session(&request, now, since),
+        };
+        let session = match session {
+            Ok(session) => session,
+            Err(verdict) => return take(verdict.within(patience), &facts),
+        };
+        facts.session = Some(&session);
+        let url = match request.origin_url() {
+            Ok(url) => url,
+            Err(reason) => return take(Verdict::Deny(reason), &facts),
+        };
+        let target = match Target::parse(request.method, &url) {
+            Ok(target) => target,
+            Err(reason) => return take(Verdict::Deny(reason), &facts),
+        };
+        facts.target = Some(&target);
+        if let Some(reason) = request.forbidden_header() {
+            return take(Verdict::Deny(reason), &facts);
+        }
+        // A model in the body is none before the body was read, nor is no body.
+        let must_read = target.names_model_in_body() || !target.route.takes_body();
+        let body = match (Known::of(&request, &target), must_read) {
+            (Err(reason), _) => return take(Verdict::Deny(reason), &facts),
+            (Ok(Known::Later), false) => Known::Later,
+            (Ok(Known::Later), true) => return take(Verdict::NeedsBody, &facts),
+            (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason), &facts),
+            (Ok(known), _) => known,
+        };
+        let target = match body.complete(&target) {
+            Ok(target) => target,
+            Err(reason) => return take(Verdict::Deny(reason), &facts),
+        };
+        let mut facts = Facts { target: Some(&target), ..facts };
+        let verdict = self.authorize(&session, &target, &body, &mut facts, now);
+        take(verdict.within(patience), &facts)
+    }
+
+    /// The role that decides, and its credential's bearer.
+    fn authorize<'g>(
+        &'g self,
+        session: &Session,
+        target: &'g Target<'g>,
+        body: &Known,
+        facts: &mut Facts<'g>,
+        now: Now,
+    ) -> Verdict<'g> {
+        let request = facts.request;
+        let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
+        let contents = body.contents(target.route);
+        let Some(request) = request else {
+            return Verdict::Deny(Reason::Internal);
+        };
+        let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
+        let role = match (self.policy.decide(&session.grants, &ask), body) {
+            (Decision::Allow(role), _) => role,
+            (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone),
+            (Decision::TermMissing(term), _) => return Verdict::DenyBody(term),
+            (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny(*reason),
+            (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal),
+            (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
+            (Decision::NeedContents, _) => return Verdict::NeedsBody,
+        };
+        facts.role = Some(role);
+        facts.credential = self.bearers.credential(role.credential);
+        match self.bearers.slot(role.credential, target.location) {
+            None => Verdict::Deny(Reason::LocationWithoutBackend),
+            Some(slot) if slot.is_ready(now) => {
+                Verdict::Allow { target, host: slot.host(), handle: slot.handle() }
+            }
+            Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
+        }
+    }
+
+    /// Who asks: from the cache of verified tokens, or verified now.
+    pub(super) fn session(
+        &self,
+        request: &Request<'_>,
+        now: Now,
+        since: Monotonic,
+    ) -> Result<Arc<Session>, Verdict<'static>> {
+        let token = request.token().map_err(Verdict::Deny)?;
+        let digest = jose::digest(token.as_bytes());
+        if let Some(session) = self.sessions.get(&digest)
+            && session.is_current()
+        {
+            session.validity.check(now.wall).map_err(Verdict::Deny)?;
+            return Ok(session);
+        }
+        match self.verifier.verify(token, now, since) {
+            Outcome::Refuse(reason) => Err(Verdict::Deny(reason)),
+            Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
+            Outcome::Valid(Verified { key, identity }) => {
+                let session = self.session_of(identity, Some(key)).map_err(Verdict::Deny)?;
+                self.sessions.insert(digest, Arc::clone(&session));
+                Ok(session)
+            }
+        }
+    }
+
+    pub(super) fn session_of(
+        &self,
+        identity: Identity,
+        key: Option<Arc<Key>>,
+    ) -> Result<Arc<Session>, Reason> {
+        let issuer = self.verifier.issuers().get(identity.issuer).ok_or(Reason::Internal)?;
+        let name = &issuer.config.name;
+        let grants = self.policy.grants_of(&caller(&identity, name));
+        let grants = self.sessions.shared(grants);
+        Ok(Arc::new(Session::new(&identity, key, name, grants)))
+    }
+}
+
+/// A caller as roles see one; `issuer` is its issuer's name.
+pub(super) fn caller<'c>(identity: &'c Identity, issuer: &'c str) -> Caller<'c> {
+    let Identity { subject, groups, claims, .. } = identity;
+    Caller { issuer, subject, groups, claims }
+}
+
+/// What roles are asked.
+pub(super) fn ask<'a>(
+    request: &Request<'_>,
+    target: &'a Target<'a>,
+    contents: Reading<'a>,
+    peer: Option<&'a Peer<'a>>,
+    now: Now,
+) -> Ask<'a> {
+    Ask {
+        project: target.project,
+        location: target.location,
+        model: target.model.map(|model| (model.publisher, model.name)),
+        method: &target.route.method,
+        generates: target.route.generates(),
+        size: request.body_bytes(),
+        contents,
+        peer,
+        wall: now.wall,
+    }
+}
+
+/// What is known of a body.
+pub(super) enum Known {
+    /// It can be read if need be.
+    Later,
+    /// It cannot be read, for this reason.
+    Never(Reason),
+    /// It asks for this; without a body, for nothing.
+    Read(Box<Body>),
+}
+
+impl Known {
+    pub(super) fn of(request: &Request<'_>, target: &Target<'_>) -> Result<Self, Reason> {
+        match request.payload() {
+            Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing),
+            Payload::Empty => Ok(Self::Read(Box::default())),
+            Payload::Unsaid => Ok(Self::Later),
+            _ if !target.route.takes_body() && on(Check::BodyTaken) => Err(Reason::BodyNotAllowed),
+            Payload::Unread => Ok(Self::Later),
+            Payload::Unreadable => Ok(Self::Never(Reason::BodyTooLargeToCheck)),
+            Payload::Whole(_) if !request.is_json() => Ok(Self::Never(Reason::BodyNotJson)),
+            Payload::Whole(bytes) => match Body::scan(bytes) {
+                Ok(body) => Ok(Self::Read(Box::new(body))),
+                Err(reason) => Ok(Self::Never(reason)),
+            },
+        }
+    }
+
+    /// The target, with what the body says of it.
+    pub(super) fn complete<'u>(&'u self, target: &Target<'u>) -> Result<Target<'u>, Reason> {
+        match self {
+            Self::Read(body) => target.clone().with_body(body),
+            Self::Later | Self::Never(_) => Ok(target.clone()),
+        }
+    }
+
+    pub(super) fn contents(&self, route: &Route) -> Contents<'_> {
+        match self {
+            Self::Later | Self::Never(_) => Contents::default(),
+            Self::Read(body) => Contents {
+                tools: &body.tools,
+                file_uris: &body.file_uris,
+                stored_state: &body.stored_state,
+                output_uris: &body.output_uris,
+                model_armor_templates: &body.model_armor_templates,
+                max_output_tokens: body.max_output_tokens(route),
+            },
+        }
+    }
+
+    pub(super) const fn reading<'c>(&self, contents: &'c Contents<'c>) -> Reading<'c> {
+        match self {
+            Self::Later => Reading::Later,
+            Self::Never(_) => Reading::Never,
+            Self::Read(_) => Reading::Done(contents),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The one private key that this gateway holds: Google's service accounts sign RS256 with it.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use zeroize::Zeroizing;
+
+use crate::error::Reason;
+
+/// An RSA private key that signs RS256.
+pub struct RsaSigner(RsaKeyPair);
+
+impl fmt::Debug for RsaSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RsaSigner")
+    }
+}
+
+impl RsaSigner {
+    /// Reads a PKCS #8 key (RFC 5958) in PEM (RFC 7468), as Google's key files hold it.
+    ///
+    /// # Errors
+    /// Says what is not right with the key, never what the key is.
+    pub fn from_pkcs8_pem(pem: &str) -> Result<Self, String> {
+        let body = pem
+            .trim()
+            .strip_prefix("-----BEGIN PRIVATE KEY-----")
+            .and_then(|rest| rest.strip_suffix("-----END PRIVATE KEY-----"))
+            .ok_or("not a PEM block named PRIVATE KEY (PKCS #8)")?;
+        let body: Zeroizing<String> =
+            Zeroizing::new(body.chars().filter(|c| !c.is_ascii_whitespace()).collect());
+        let der = Zeroizing::new(
+            STANDARD.decode(body.as_bytes()).map_err(|_| "the PEM block is not base64")?,
+        );
+        let pair = RsaKeyPair::from_pkcs8(&der)
+            .map_err(|why| format!("not an RSA key of 2048 to 4096 bits: {why}"))?;
+        Ok(Self(pair))
+    }
+
+    /// The RS256 signature of `message`.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Reason> {
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .map_err(|_| Reason::Internal)?;
+        Ok(signature)
+    }
+}

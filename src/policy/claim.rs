@@ -1,0 +1,151 @@
+//! What a role asks of a claim of any shape. A claim that is an array passes if one of its
+//! elements does; values are compared with their types, `"1"` is not `1`.
+
+use crate::json::Json;
+use crate::policy::Pattern;
+
+/// A claim, and what must be true of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Where it is.
+    pub path: ClaimPath,
+    /// What must be true.
+    pub test: ClaimTest,
+}
+
+/// Where a claim is: the name of one at the top, or, with a `/` in front, a JSON pointer
+/// (RFC 6901) into objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPath {
+    text: String,
+    names: Vec<String>,
+}
+
+/// What must be true of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClaimTest {
+    /// It is or holds this.
+    Equals(Scalar),
+    /// It is or holds one of these.
+    AnyOf(Vec<Scalar>),
+    /// It is or holds a text of this pattern.
+    Pattern(Pattern),
+    /// It is a text with one of these among its words (`scope` of RFC 8693 section 4.2).
+    AnyWordOf(Vec<String>),
+    /// It is not there.
+    Absent,
+}
+
+/// A value that claims are compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scalar {
+    /// A text.
+    Text(String),
+    /// An integer.
+    Integer(i64),
+    /// `true` or `false`.
+    Bool(bool),
+}
+
+impl Claim {
+    /// Whether it is so in these claims.
+    #[must_use]
+    pub fn holds(&self, claims: &Json) -> bool {
+        match (self.path.find(claims), &self.test) {
+            (found, ClaimTest::Absent) => found.is_none(),
+            (None, _) => false,
+            (Some(Json::Array(elements)), test) => elements.iter().any(|json| test.holds(json)),
+            (Some(json), test) => test.holds(json),
+        }
+    }
+}
+
+impl ClaimTest {
+    fn holds(&self, json: &Json) -> bool {
+        match self {
+            Self::Equals(value) => value.is(json),
+            Self::AnyOf(values) => values.iter().any(|value| value.is(json)),
+            Self::Pattern(pattern) => json.as_str().is_some_and(|text| pattern.matches(text)),
+            Self::AnyWordOf(words) => json.as_str().is_some_and(|text| {
+                text.split(' ').any(|word| words.iter().any(|wanted| wanted == word))
+            }),
+            Self::Absent => false,
+        }
+    }
+}
+
+impl Scalar {
+    fn is(&self, json: &Json) -> bool {
+        match (self, json) {
+            (Self::Text(own), Json::String(text)) => own == text,
+            (Self::Integer(own), Json::Number(number)) => number.as_i64() == Some(*own),
+            (Self::Bool(own), Json::Bool(bool)) => own == bool,
+            _ => false,
+        }
+    }
+}
+
+impl ClaimPath {
+    /// Reads a claim's name or a JSON pointer.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let names = match text.strip_prefix('/') {
+            None if text.is_empty() => return Err("empty: a claim's name is wanted"),
+            None => vec![text.to_owned()],
+            Some(rest) => rest.split('/').map(unescaped).collect::<Option<_>>().ok_or(
+                "in a JSON pointer `~` is written `~0` and a `/` within a name `~1` (RFC 6901)",
+            )?,
+        };
+        Ok(Self { text: text.to_owned(), names })
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    fn find<'j>(&self, claims: &'j Json) -> Option<&'j Json> {
+        self.names.iter().try_fold(claims, |json, name| json.get(name))
+    }
+}
+
+fn unescaped(part: &str) -> Option<String> {
+    let mut pieces = part.split('~');
+    let mut name = pieces.next()?.to_owned();
+    for piece in pieces {
+        let (sign, rest) = match piece.strip_prefix('0') {
+            Some(rest) => ('~', rest),
+            None => ('/', piece.strip_prefix('1')?),
+        };
+        name.push(sign);
+        name.push_str(rest);
+    }
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_goes_into_objects_and_a_name_is_taken_as_it_is() {
+        let claims =
+            Json::parse(br#"{"a":{"b/c":{"~d":"x"}},"/a":"y","https://acme.example/roles":["z"]}"#)
+                .expect("claims");
+        let holds = |path: &str, value: &str| {
+            let path = ClaimPath::parse(path).expect("a path");
+            Claim { path, test: ClaimTest::Equals(Scalar::Text(value.to_owned())) }.holds(&claims)
+        };
+        assert!(holds("/a/b~1c/~0d", "x"));
+        assert!(holds("https://acme.example/roles", "z"));
+        assert!(!holds("/a", "y"));
+        assert!(holds("/~1a", "y"));
+        assert!(!holds("/a/b", "x"));
+        for wrong in ["", "/a~", "/a~2b"] {
+            assert!(ClaimPath::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

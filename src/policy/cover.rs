@@ -1,0 +1,85 @@
+//! Whether one role leaves nothing for another that stands behind it in the file. Where that
+//! cannot be told, the answer is no.
+
+use crate::policy::{BodyTerms, CertificateTest, May, Network, Pattern, Role, UriPrefix, Who};
+
+impl Role {
+    /// Whether every request that `later` is for is decided by this role before.
+    #[must_use]
+    pub fn hides(&self, later: &Self) -> bool {
+        let covered = |later: &Who| self.who.iter().any(|own| own.covers(later));
+        !later.who.is_empty() && later.who.iter().all(covered) && self.may.covers(&later.may)
+    }
+}
+
+impl Who {
+    fn covers(&self, later: &Self) -> bool {
+        let texts = |own: &Option<Vec<String>>, later: &Option<Vec<String>>| match (own, later) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(own), Some(later)) => later.iter().all(|text| own.contains(text)),
+        };
+        self.issuer == later.issuer
+            && texts(&self.groups, &later.groups)
+            && texts(&self.subjects, &later.subjects)
+            && self.claims.iter().all(|claim| later.claims.contains(claim))
+            && networks(self.networks.as_deref(), later.networks.as_deref())
+            && certificate(self.certificate.as_ref(), later.certificate.as_ref())
+            && (self.times.is_none() || self.times == later.times)
+    }
+}
+
+impl May {
+    fn covers(&self, later: &Self) -> bool {
+        patterns(&self.projects, &later.projects)
+            && patterns(&self.locations, &later.locations)
+            && patterns(&self.models, &later.models)
+            && patterns(&self.methods, &later.methods)
+            && limit(self.max_request_bytes, later.max_request_bytes)
+            && match (&self.body, &later.body) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(own), Some(later)) => own.covers(later),
+            }
+    }
+}
+
+impl BodyTerms {
+    fn covers(&self, later: &Self) -> bool {
+        patterns(&self.tools, &later.tools)
+            && prefixes(&self.file_uris, &later.file_uris)
+            && patterns(&self.stored_state, &later.stored_state)
+            && prefixes(&self.output_uris, &later.output_uris)
+            && patterns(&self.model_armor_templates, &later.model_armor_templates)
+            && limit(self.max_output_tokens, later.max_output_tokens)
+    }
+}
+
+fn patterns(own: &[Pattern], later: &[Pattern]) -> bool {
+    later.iter().all(|later| own.iter().any(|own| own.covers(later)))
+}
+
+fn prefixes(own: &[UriPrefix], later: &[UriPrefix]) -> bool {
+    later.iter().all(|later| own.iter().any(|own| own.covers(later)))
+}
+
+fn limit(own: Option<u64>, later: Option<u64>) -> bool {
+    own.is_none_or(|own| later.is_some_and(|later| later <= own))
+}
+
+fn networks(own: Option<&[Network]>, later: Option<&[Network]>) -> bool {
+    match (own, later) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(own), Some(later)) => {
+            later.iter().all(|later| own.iter().any(|own| own.covers(later)))
+        }
+    }
+}
+
+fn certificate(own: Option<&CertificateTest>, later: Option<&CertificateTest>) -> bool {
+    match (own, later) {
+        (None, _) | (Some(CertificateTest::Verified), Some(_)) => true,
+        (own, later) => own == later,
+    }
+}

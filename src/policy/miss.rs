@@ -1,0 +1,107 @@
+//! Why a role is not for a request: for people who look for the role that should have been.
+
+use crate::policy::{Ask, Caller, Peer, Policy, Reading, Role, Term, Who};
+
+/// Something that a role asks for and a request lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// `who.issuer`
+    Issuer,
+    /// `who.groups`
+    Groups,
+    /// `who.subjects`
+    Subjects,
+    /// `who.claims`: this one.
+    Claim(String),
+    /// `who.networks`
+    Networks,
+    /// `who.certificate`
+    Certificate,
+    /// `who.times`
+    Times,
+    /// `may.projects`
+    Projects,
+    /// `may.locations`
+    Locations,
+    /// `may.models`
+    Models,
+    /// `may.methods`
+    Methods,
+    /// Another member of `may`.
+    Term(Term),
+    /// The body cannot be read, and the role has to.
+    Body,
+}
+
+impl Miss {
+    /// The member of the role.
+    #[must_use]
+    pub fn member(&self) -> String {
+        match self {
+            Self::Issuer => "who.issuer".to_owned(),
+            Self::Groups => "who.groups".to_owned(),
+            Self::Subjects => "who.subjects".to_owned(),
+            Self::Claim(path) => format!("who.claims {path}"),
+            Self::Networks => "who.networks".to_owned(),
+            Self::Certificate => "who.certificate".to_owned(),
+            Self::Times => "who.times".to_owned(),
+            Self::Projects => "may.projects".to_owned(),
+            Self::Locations => "may.locations".to_owned(),
+            Self::Models => "may.models".to_owned(),
+            Self::Methods => "may.methods".to_owned(),
+            Self::Term(term) => format!("may.{}", term.name()),
+            Self::Body => "body".to_owned(),
+        }
+    }
+}
+
+impl Policy {
+    /// What each role lacks, those that lack least first, and of those the first in the file.
+    #[must_use]
+    pub fn misses(&self, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<(&Role, Vec<Miss>)> {
+        let least = |role: &Role| {
+            let of = |who: &Who| [who_misses(who, caller, ask), may_misses(role, ask)].concat();
+            role.who.iter().map(of).min_by_key(Vec::len)
+        };
+        let mut misses: Vec<_> =
+            self.roles().iter().filter_map(|role| Some((role, least(role)?))).collect();
+        misses.sort_by_key(|(_, misses)| misses.len());
+        misses
+    }
+}
+
+fn who_misses(who: &Who, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<Miss> {
+    let peer = ask.peer.copied().unwrap_or(Peer { address: None, certificate: None });
+    let claims = who.claims.iter().filter(|claim| !claim.holds(caller.claims));
+    [
+        (who.issuer == caller.issuer, Miss::Issuer),
+        (who.fits_groups(caller), Miss::Groups),
+        (who.fits_subject(caller), Miss::Subjects),
+        (who.fits_network(&peer), Miss::Networks),
+        (who.fits_certificate(&peer), Miss::Certificate),
+        (who.holds_at(ask.wall), Miss::Times),
+    ]
+    .into_iter()
+    .filter_map(|(fits, miss)| (!fits).then_some(miss))
+    .chain(claims.map(|claim| Miss::Claim(claim.path.as_str().to_owned())))
+    .collect()
+}
+
+fn may_misses(role: &Role, ask: &Ask<'_>) -> Vec<Miss> {
+    let may = &role.may;
+    let mut misses: Vec<_> = [
+        (may.has_project(ask.project), Miss::Projects),
+        (may.has_location(ask.location), Miss::Locations),
+        (may.has_model(ask.model), Miss::Models),
+        (may.has_method(ask.method), Miss::Methods),
+    ]
+    .into_iter()
+    .filter_map(|(fits, miss)| (!fits).then_some(miss))
+    .collect();
+    match may.missing_term(ask) {
+        Ok(term) => misses.extend(term.map(Miss::Term)),
+        Err(Reading::Never) => misses.push(Miss::Body),
+        Err(_) => {}
+    }
+    misses
+}

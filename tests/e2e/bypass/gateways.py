@@ -1,0 +1,147 @@
+"""The gateways that the table is sent to, with every check on, or without some of them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.configuration import Configuration, vertex_json
+from support.faults import module_with_panic
+from support.haproxy import Haproxy
+from support.logserver import LogServer
+from support.place import CONFIGURATION, lua_version
+from support.standin import Standin
+
+# Rules of vertex.cfg that stop something, each as it is and as it is without: a text of the file
+# and what takes its place. The module's own checks have switches, see src/switch.rs.
+RULES: dict[str, tuple[str, str]] = {
+    "headers": ("    http-request del-header ^(?!", "    # http-request del-header ^(?!"),
+    "uri": ("    http-request set-uri ", "    # http-request set-uri "),
+    "host": ("    http-request set-header host ", "    # http-request set-header host "),
+    "user-agent": (",regsub(haproxy-vertex,client,gi)]", "]"),
+    "encoding": (
+        "    http-request set-header accept-encoding identity\n",
+        "",
+    ),
+    "trailers": ("    option http-drop-request-trailers\n", ""),
+}
+
+
+@dataclass
+class Changed(Configuration):
+    """`without`: names of `RULES`."""
+
+    without: tuple[str, ...] = ()
+
+    def file_arguments(self, own: Path) -> list[str]:
+        text = CONFIGURATION.read_text()
+        for name in self.without:
+            old, new = RULES[name]
+            if text.count(old) != 1:
+                raise ValueError(f"vertex.cfg does not have once: {old!r}")
+            text = text.replace(old, new)
+        changed = own.with_name("vertex.cfg")
+        changed.write_text(text)
+        arguments = super().file_arguments(own)
+        return [str(changed) if part == str(CONFIGURATION) else part for part in arguments]
+
+
+INFERENCE = [
+    "generateContent", "streamGenerateContent", "countTokens", "rawPredict", "streamRawPredict",
+    "predict", "embedContent", "batchEmbedContents", "chat.completions", "openapi.embeddings",
+]  # fmt: skip
+
+
+def _role(name: str, may: dict[str, Any], **more: Any) -> dict[str, Any]:
+    who = {"issuer": "corp", "groups": [name]}
+    where = {"locations": ["us-central1", "global"], "models": ["*"], "methods": INFERENCE}
+    return {"name": name, "who": who, "may": where | may, "as": "ml-prod", **more}
+
+
+def _configuration(standin: Standin, *roles: dict[str, Any]) -> dict[str, Any]:
+    vertex = vertex_json(standin.service_account)
+    vertex["credentials"][0]["form"] = "scope"  # good for any host
+    return vertex | {"roles": list(roles)}
+
+
+MODELS = ["google/gemini-2.5-*", "google/*-embedding-*", "anthropic/claude-*", "endpoints/77*"]
+
+
+def shared(standin: Standin) -> dict[str, Any]:
+    """A team with some models of one project; a platform group with nearly everything, for spellings
+    that only a wide role could let through; and groups with terms for what a body asks for."""
+    lists = {
+        "tools": ["googleSearch", "web_search_2*"],
+        "file_uris": ["gs://acme-docs/in/"],
+        "stored_state": ["projects/acme-docs/locations/*/cachedContents/*", "file_own*"],
+        "output_uris": ["gs://acme-docs/out/"],
+        "model_armor_templates": ["projects/acme-docs/locations/*/templates/strict"],
+    }
+    return _configuration(
+        standin,
+        _role("ml", {"projects": ["acme-ml"], "models": MODELS}),
+        _role("docs", {"projects": ["acme-ml", "acme-docs"], "models": MODELS, **lists}),
+        _role("short", {"projects": ["acme-ml"], "max_output_tokens": 1000}),
+        _role("small", {"projects": ["acme-ml"], "max_request_bytes": 500}),
+        _role("unread", {"projects": ["acme-ml"]}, body="unread"),
+        _role("platform", {"projects": ["*"]}),
+    )
+
+
+def tenants(standin: Standin) -> dict[str, Any]:
+    """Two tenants, each with a project of its own and all that Google keeps there."""
+
+    def tenant(name: str) -> dict[str, Any]:
+        methods = [*INFERENCE, "stateful/*"]
+        return _role(name, {"projects": [f"tenant-{name}"], "methods": methods, "stored_state": ["*"]})
+
+    return _configuration(standin, tenant("red"), tenant("blue"))
+
+
+DESKS = {"shared": shared, "tenants": tenants}
+
+
+class Gateways:
+    """A set of gateways, one for each desk, started when it is asked for."""
+
+    def __init__(
+        self,
+        standin: Standin,
+        logs: LogServer,
+        checks: tuple[str, ...] = (),
+        rules: tuple[str, ...] = (),
+    ) -> None:
+        self._standin, self._logs = standin, logs
+        self._checks, self._rules = checks, rules
+        self._running: dict[str, Haproxy] = {}
+
+    def port(self, desk: str) -> int:
+        if desk not in self._running:
+            self._running[desk] = self._start(desk)
+        return self._running[desk].port
+
+    def _start(self, desk: str) -> Haproxy:
+        environment: dict[str, str | None] = {}
+        if self._checks:
+            lua = lua_version()
+            module = f"{module_with_panic().parent}/?.so;;"
+            environment = {
+                "LUA_CPATH": module,
+                f"LUA_CPATH_{lua.replace('.', '_')}": module,
+                "HAPROXY_VERTEX_WITHOUT": " ".join(self._checks),
+            }
+        configuration = Changed(
+            google_http=self._standin.ports["google_http"],
+            google_https=self._standin.ports["google_https"],
+            idp_https=self._standin.ports["idp_https"],
+            ca=self._standin.ca,
+            log_port=self._logs.port,
+            vertex=DESKS[desk](self._standin),
+            environment=environment,
+            without=self._rules,
+        )
+        return Haproxy(configuration).start()
+
+    def stop(self) -> None:
+        for haproxy in self._running.values():
+            haproxy.remove()
+        self._running.clear()

@@ -1,0 +1,74 @@
+"""Sends a request of the table over HTTP/1.1 or HTTP/2, byte for byte as it is written there."""
+
+from dataclasses import dataclass
+
+import h2.exceptions
+
+from bypass.pair import Request
+from support.client import Closed, Connection
+from support.h2client import H2
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int  # 0: none, the connection or stream was ended
+    port: int  # ours
+
+
+def send(version: str, port: int, request: Request, token: str) -> Answer:
+    return (_over_h1 if version == "1.1" else _over_h2)(port, request, token)
+
+
+def _over_h1(port: int, request: Request, token: str) -> Answer:
+    with Connection(port) as connection:
+        own = connection.socket.getsockname()[1]
+        connection.send(_bytes_of(request, token))
+        try:
+            return Answer(connection.read_head().status, own)
+        except Closed:
+            return Answer(0, own)
+
+
+def _bytes_of(request: Request, token: str) -> bytes:
+    body = request.body or b""
+    pairs = _pairs(request, token)
+    if request.chunked or request.trailers:
+        pairs.append(("transfer-encoding", "chunked"))
+        trailers = "".join(f"{name}: {value}\r\n" for name, value in request.trailers).encode()
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        body = chunk + b"0\r\n" + trailers + b"\r\n"
+    elif request.body is not None:
+        pairs.append(("content-length", str(len(body))))
+    lines = [f"{request.method} {request.target} HTTP/1.1"]
+    if request.authority:
+        lines.append(f"host: {request.authority}")
+    head = "\r\n".join([*lines, ""]).encode("latin-1")
+    rest = "\r\n".join([*(f"{name}: {value}" for name, value in pairs), "", ""]).encode("latin-1")
+    return head + request.raw_lines + rest + body
+
+
+def _pairs(request: Request, token: str) -> list[tuple[str, str]]:
+    own = [("authorization", f"Bearer {token}")] if token else []
+    more = [(name, value.replace("{token}", token)) for name, value in request.headers]
+    return [*own, *request.media, *more]
+
+
+def _over_h2(port: int, request: Request, token: str) -> Answer:
+    pairs = _pairs(request, token)
+    if request.body is not None and not (request.chunked or request.trailers):
+        pairs.append(("content-length", str(len(request.body))))
+    pseudo = request.pseudo or (
+        (":method", request.method),
+        (":scheme", "https"),
+        (":authority", request.authority),
+        (":path", request.target),
+    )
+    with H2(port) as connection:
+        own = connection.socket.getsockname()[1]
+        try:
+            stream = connection.send_raw(
+                [*pseudo, *pairs], request.body or b"", list(request.trailers)
+            )
+            return Answer(connection.wait(stream).status, own)
+        except (h2.exceptions.ProtocolError, ConnectionError):
+            return Answer(0, own)

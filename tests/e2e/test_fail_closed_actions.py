@@ -1,0 +1,122 @@
+"""Each action with each native function that it uses broken: the gate behind it refuses, nothing
+leaves, and HAProxy lives on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from support.ask import generate
+from support.bare import ALL, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
+from support.configuration import Configuration
+from support.faults import broken_share, reached
+from support.haproxy import Haproxy
+from support.place import haproxy_version
+from support.standin import Standin
+
+GATE = 410  # `unless`
+
+DIES = ("raises", "raises_a_table", "panics", "never_ends")
+LIES = ("says_done", "says_done_with_junk")
+NO_ANSWER = ("returns_true", "returns_a_number", "returns_a_table")
+NO_YES = ("returns_a_text", "returns_an_empty_text", "returns_false", "returns_nothing", "allows")
+ANSWERS = (*DIES, *LIES, *NO_ANSWER, *NO_YES)
+TICKETS = (*DIES, "returns_nothing", "returns_a_text", "returns_a_table")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The rules that an action stands in, and the faults of each native function that it uses."""
+
+    rules: tuple[str, ...]
+    of: dict[str, tuple[str, ...]]
+
+
+ACTIONS = {
+    "action vertex": Broken(
+        (ALL,),
+        {"verify": ANSWERS, "permit": ANSWERS, "sign": ANSWERS, "start_waiting": TICKETS},
+    ),
+    "action vertex-verify": Broken(
+        (VERIFY, unless("verified"), AUTHORIZE, SIGN), {"verify": ANSWERS, "start_waiting": TICKETS}
+    ),
+    "action vertex-authorize": Broken(
+        (VERIFY, AUTHORIZE, unless("allowed"), SIGN), {"permit": ANSWERS, "start_waiting": TICKETS}
+    ),
+    "action vertex-sign": Broken((VERIFY, AUTHORIZE, SIGN), {"sign": ANSWERS}),
+}
+
+# Used where a bearer is not to be had, which is the fault here.
+SAYS = {"converters vertex_says": {"says": ("raises", "panics", "returns_nothing", "returns_true")}}
+
+
+def cases() -> list[tuple[str, str, str]]:
+    ends_loops = haproxy_version() >= (2, 8)
+    return [
+        (action, function, fault)
+        for action, broken in ACTIONS.items()
+        for function, faults in broken.of.items()
+        for fault in faults
+        if fault != "never_ends" or ends_loops
+    ]
+
+
+@pytest.fixture
+def broken(
+    configuration: Callable[..., Configuration], launch: Callable[..., Haproxy], tmp_path: Path
+) -> Callable[..., Haproxy]:
+    def one(action: str, functions: str, fault: str) -> Haproxy:
+        share = broken_share(tmp_path, functions, fault)
+        rules = "\n".join([*ACTIONS[action].rules, unless("signed")])
+        return launch(bare(configuration(), rules=rules, share=share, nbthread=1))
+
+    tmp_path.chmod(0o755)
+    return one
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_same_request_passes_when_nothing_is_broken(
+    broken: Callable[..., Haproxy], standin: Standin, action: str
+) -> None:
+    functions = ACTIONS[action].of
+    haproxy = broken(action, " ".join(functions), "none")
+
+    assert generate(haproxy, standin.token()).status == 200
+
+    assert {name for name in functions if reached(name, "none") in haproxy.stderr} == set(functions)
+    [seen] = standin.requests(of="google")
+    assert seen["bearer"]["valid"]
+
+
+@pytest.mark.parametrize(("action", "function", "fault"), cases())
+def test_a_broken_action_is_a_refusal(
+    broken: Callable[..., Haproxy], standin: Standin, action: str, function: str, fault: str
+) -> None:
+    haproxy = broken(action, function, fault)
+    worker = haproxy.worker
+
+    response = generate(haproxy, standin.token())
+
+    assert reached(function, fault) in haproxy.stderr
+    assert response.status == GATE
+    assert "signed" not in shown(response)
+    assert standin.requests(of="google") == []
+    assert haproxy.worker == worker
+
+
+@pytest.mark.parametrize("fault", SAYS["converters vertex_says"]["says"])
+def test_a_refusal_whose_text_is_broken_is_still_one(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+    tmp_path: Path,
+    fault: str,
+) -> None:
+    tmp_path.chmod(0o755)
+    haproxy = launch(configuration(share=broken_share(tmp_path, "bearer says", fault), nbthread=1))
+
+    assert generate(haproxy, standin.token()).status == 503
+
+    assert reached("says", fault) in haproxy.stderr
+    assert standin.requests(of="google") == []
