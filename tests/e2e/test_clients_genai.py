@@ -95,6 +95,23 @@ def test_what_google_is_short_of_is_tried_again_if_told_so(
     assert callers.requests == 3
 
 
+def test_what_a_body_may_not_ask_for_is_told_by_name(
+    callers: Callers, client: genai.Client
+) -> None:
+    def ask(tool: dict[str, Any]) -> str | None:
+        answer = client.models.generate_content(
+            model=MODEL, contents="hello", config={"tools": [tool]}
+        )
+        return answer.text
+
+    with pytest.raises(errors.ClientError, match="tools") as raised:
+        ask({"google_search": {}})
+    assert raised.value.details["error"]["details"][0]["reason"] == "body_not_allowed"
+    assert callers.requests == 1
+
+    assert ask({"function_declarations": [{"name": "look"}]}) == TEXT
+
+
 def test_express_mode_is_refused(callers: Callers) -> None:
     client = genai.Client(
         vertexai=True, api_key=callers.token(), http_options={"base_url": callers.url}

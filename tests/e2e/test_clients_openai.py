@@ -126,6 +126,21 @@ def test_google_s_refusal_of_the_gateway_is_not_tried_again(
     assert callers.requests == 1
 
 
+def test_what_a_body_may_not_ask_for_is_told_by_name(
+    callers: Callers, client: openai.OpenAI
+) -> None:
+    ask: dict[str, Any] = {"model": MODEL, "messages": MESSAGES}
+    with pytest.raises(openai.PermissionDeniedError, match="tools") as raised:
+        client.chat.completions.create(**ask, web_search_options={})
+    assert raised.value.code == "body_not_allowed"
+    assert callers.requests == 1
+
+    function = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    tools = [{"type": "function", "function": function}]
+    answer = client.chat.completions.create(**ask, tools=tools)
+    assert answer.choices[0].message.content == TEXT
+
+
 def test_what_google_has_no_path_for_is_not_found(callers: Callers, client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         client.models.list()
