@@ -98,6 +98,16 @@ def test_the_stream_helper_takes_vertex_s_own_event(client: anthropic.AnthropicV
         assert stream.get_final_message().usage.output_tokens > 1
 
 
+def test_an_error_amid_a_stream_is_claude_s(
+    standin: Standin, client: anthropic.AnthropicVertex
+) -> None:
+    standin.google(chunks=3, mid_stream_error=True)
+    stream = create(client, stream=True)
+    assert next(stream).type == "message_start"
+    with pytest.raises(anthropic.APIStatusError, match="overloaded_error"):
+        list(stream)
+
+
 def test_counting_tokens(callers: Callers, client: anthropic.AnthropicVertex) -> None:
     assert client.messages.count_tokens(model=MODEL, messages=MESSAGES).input_tokens > 0
     assert callers.seen()["target"] == f"{MODELS}/count-tokens:rawPredict"

@@ -44,6 +44,14 @@ def test_the_chunks_of_a_stream_arrive_one_by_one(
     assert (len(chunks), "".join(chunk.text for chunk in chunks)) == (3, TEXT)
 
 
+def test_an_error_amid_a_stream_is_google_s(standin: Standin, client: genai.Client) -> None:
+    standin.google(chunks=3, mid_stream_error=True)
+    stream = client.models.generate_content_stream(model=MODEL, contents="hello")
+    assert TEXT.startswith(next(stream).text)
+    with pytest.raises(errors.ServerError, match="Internal error encountered"):
+        next(stream)
+
+
 @pytest.mark.parametrize(
     ("model", "method"),
     [("gemini-embedding-001", "embedContent"), ("text-embedding-005", "predict")],

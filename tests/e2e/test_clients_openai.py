@@ -56,6 +56,14 @@ def test_the_chunks_of_a_chat_arrive_one_by_one(
     assert callers.seen()["chunks_sent"] == 3
 
 
+def test_an_error_amid_a_stream_is_google_s(standin: Standin, client: openai.OpenAI) -> None:
+    standin.google(chunks=3, mid_stream_error=True)
+    stream = client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
+    assert TEXT.startswith(next(stream).choices[0].delta.content or "-")
+    with pytest.raises(openai.APIError, match="Internal error encountered"):
+        next(stream)
+
+
 def test_embeddings_are_asked_for_in_base64(callers: Callers, client: openai.OpenAI) -> None:
     answer = client.embeddings.create(model=EMBEDDING, input=["hello", "other"])
 
