@@ -52,6 +52,24 @@ fn every_documented_reason_exists() {
 }
 
 #[test]
+fn what_callers_are_told_of_reasons_exists() {
+    // Words in code type with an underscore that belong to others.
+    let others = ["api_key", "client_id", "retry_options"];
+    let codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    let mut seen = 0;
+    for page in ["docs/callers.md", "docs/issuers.md"] {
+        for word in read(page).split('`').skip(1).step_by(2) {
+            let lower = |c: char| c.is_ascii_lowercase() || c == '_';
+            if word.contains('_') && word.chars().all(lower) && !others.contains(&word) {
+                assert!(codes.contains(&word), "{page} names {word}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 5, "only {seen} reasons found");
+}
+
+#[test]
 fn what_the_rule_set_says_is_what_the_reason_says() {
     let rules = read("haproxy-conf/vertex.cfg");
     let bodies = rules.lines().filter_map(|line| line.trim().strip_prefix("setenv VERTEX_SAYS_"));

@@ -132,13 +132,15 @@ def callers(
     gateway: Callable[..., Haproxy],
     standin: Standin,
     logs: LogServer,
+    certificate: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callers:
     """A gateway for all client libraries, none of which knows anything of this machine."""
     for name in OTHER_SETTINGS:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    haproxy = gateway(vertex=every_dialect(standin.service_account))
+    vertex = every_dialect(standin.service_account)
+    haproxy = gateway(vertex=vertex, tls_certificate=certificate)
     return Callers(haproxy, standin, logs)
 
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import grpc
 import pytest
 import vertexai
 from google.api_core import exceptions
 from google.cloud import aiplatform_v1
+from google.cloud.aiplatform_v1.services.prediction_service import transports
 from vertexai.generative_models import GenerativeModel
 
 from support.callers import Callers, Wallet, one_by_one, outlives_its_token
@@ -81,6 +83,15 @@ def test_vertexai_s_own_classes(callers: Callers, names: dict[str, Any]) -> None
         assert model.generate_content("hello").text == TEXT
         streamed = model.generate_content("hello", stream=True)
         assert "".join(part.text for part in streamed) == TEXT
+
+
+def test_grpc_is_refused_at_once(callers: Callers) -> None:
+    with grpc.insecure_channel(callers.url.removeprefix("http://")) as channel:
+        transport = transports.PredictionServiceGrpcTransport(channel=channel)
+        bearer = [("authorization", f"Bearer {callers.token()}")]
+        with pytest.raises(exceptions.MethodNotImplemented, match="status: 404"):
+            Client(transport=transport).generate_content(**ASK, metadata=bearer)
+    assert callers.reasons() == ["route_unknown"]
 
 
 @pytest.mark.parametrize("way", ["generate_content", "stream_generate_content"])

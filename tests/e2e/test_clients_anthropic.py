@@ -98,6 +98,16 @@ def test_the_stream_helper_takes_vertex_s_own_event(client: anthropic.AnthropicV
         assert stream.get_final_message().usage.output_tokens > 1
 
 
+def test_an_error_amid_a_stream_is_claude_s(
+    standin: Standin, client: anthropic.AnthropicVertex
+) -> None:
+    standin.google(chunks=3, mid_stream_error=True)
+    stream = create(client, stream=True)
+    assert next(stream).type == "message_start"
+    with pytest.raises(anthropic.APIStatusError, match="overloaded_error"):
+        list(stream)
+
+
 def test_counting_tokens(callers: Callers, client: anthropic.AnthropicVertex) -> None:
     assert client.messages.count_tokens(model=MODEL, messages=MESSAGES).input_tokens > 0
     assert callers.seen()["target"] == f"{MODELS}/count-tokens:rawPredict"
@@ -140,6 +150,28 @@ def test_what_google_is_short_of_is_tried_again(
     with pytest.raises(anthropic.RateLimitError):
         create(client.with_options(max_retries=1))
     assert callers.requests == 2
+
+
+def test_what_a_body_may_not_ask_for_is_told_by_name(
+    callers: Callers, client: anthropic.AnthropicVertex
+) -> None:
+    search = {"type": "web_search_20250305", "name": "web_search"}
+    with pytest.raises(anthropic.PermissionDeniedError, match=r"tools.*\(body_not_allowed\)"):
+        create(client, tools=[search])
+    assert callers.requests == 1
+
+    function = {"name": "look", "input_schema": {"type": "object", "properties": {}}}
+    assert create(client, tools=[function]).content[0].text == TEXT
+
+
+def test_a_prompt_that_cannot_be_checked_is_told_once(
+    callers: Callers, client: anthropic.AnthropicVertex
+) -> None:
+    long: list[Any] = [{"role": "user", "content": "hello " * 8000}]
+    with pytest.raises(anthropic.APIStatusError, match=r"\(body_too_large_to_check\)") as raised:
+        client.messages.create(model=MODEL, max_tokens=50, messages=long)
+    assert (raised.value.status_code, raised.value.type) == (413, "request_too_large")
+    assert callers.requests == 1
 
 
 def test_claude_s_own_errors_stay_as_they_are(

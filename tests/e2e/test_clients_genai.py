@@ -1,16 +1,17 @@
 """Google's library for Python beyond test_sdk.py, with the code of docs/callers.md."""
 
+import asyncio
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google import genai
 from google.genai import errors
+from websockets.exceptions import InvalidStatus
 
-from support.callers import Callers, Wallet, every_dialect, one_by_one, outlives_its_token
-from support.haproxy import Haproxy
-from support.logserver import LogServer
+from support.callers import Callers, Wallet, one_by_one, outlives_its_token
 from support.snippets import run
 from support.standin import Standin
 
@@ -41,6 +42,14 @@ def test_the_chunks_of_a_stream_arrive_one_by_one(
         standin, 3, lambda: client.models.generate_content_stream(model=MODEL, contents="hello")
     )
     assert (len(chunks), "".join(chunk.text for chunk in chunks)) == (3, TEXT)
+
+
+def test_an_error_amid_a_stream_is_google_s(standin: Standin, client: genai.Client) -> None:
+    standin.google(chunks=3, mid_stream_error=True)
+    stream = client.models.generate_content_stream(model=MODEL, contents="hello")
+    assert TEXT.startswith(next(stream).text)
+    with pytest.raises(errors.ServerError, match="Internal error encountered"):
+        next(stream)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +103,23 @@ def test_what_google_is_short_of_is_tried_again_if_told_so(
     assert callers.requests == 3
 
 
+def test_what_a_body_may_not_ask_for_is_told_by_name(
+    callers: Callers, client: genai.Client
+) -> None:
+    def ask(tool: dict[str, Any]) -> str | None:
+        answer = client.models.generate_content(
+            model=MODEL, contents="hello", config={"tools": [tool]}
+        )
+        return answer.text
+
+    with pytest.raises(errors.ClientError, match="tools") as raised:
+        ask({"google_search": {}})
+    assert raised.value.details["error"]["details"][0]["reason"] == "body_not_allowed"
+    assert callers.requests == 1
+
+    assert ask({"function_declarations": [{"name": "look"}]}) == TEXT
+
+
 def test_express_mode_is_refused(callers: Callers) -> None:
     client = genai.Client(
         vertexai=True, api_key=callers.token(), http_options={"base_url": callers.url}
@@ -134,29 +160,44 @@ def test_a_stream_that_has_begun_outlives_its_token(
     assert first + "".join(chunk.text for chunk in stream) == TEXT
 
 
-def test_over_http2_and_tls(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, certificate: Path
-) -> None:
-    haproxy = gateway(
-        vertex=every_dialect(standin.service_account), tls_certificate=certificate
-    )
-    callers = Callers(haproxy, standin, logs)
-    trust = ssl.create_default_context(cafile=certificate)
-    versions: list[str] = []
-    hooks = {"response": [lambda response: versions.append(response.http_version)]}
-    client = genai.Client(
+def connect(callers: Callers, url: str, **options: Any) -> genai.Client:
+    return genai.Client(
         vertexai=True,
         project="acme-ml",
         location="us-central1",
         api_key=callers.token(),
-        http_options={
-            "base_url": f"https://localhost:{haproxy.tls_port}",
-            "client_args": {"http2": True, "verify": trust, "event_hooks": hooks},
-        },
+        http_options={"base_url": url, **options},
     )
 
-    assert client.models.generate_content(model=MODEL, contents="hello").text == TEXT
-    stream = client.models.generate_content_stream(model=MODEL, contents="hello")
-    assert "".join(chunk.text for chunk in stream) == TEXT
+
+def test_over_http2_and_tls(callers: Callers, certificate: Path) -> None:
+    versions: list[str] = []
+    hooks = {"response": [lambda response: versions.append(response.http_version)]}
+    trust = ssl.create_default_context(cafile=certificate)
+    settings = {"http2": True, "verify": trust, "event_hooks": hooks}
+    with connect(callers, callers.secure_url, client_args=settings) as client:
+        assert client.models.generate_content(model=MODEL, contents="hello").text == TEXT
+        stream = client.models.generate_content_stream(model=MODEL, contents="hello")
+        assert "".join(chunk.text for chunk in stream) == TEXT
     assert versions == ["HTTP/2", "HTTP/2"]
+
+
+def test_a_path_of_one_s_own_is_refused(callers: Callers) -> None:
+    with connect(callers, f"{callers.url}/vertex") as client:
+        with pytest.raises(errors.ClientError) as raised:
+            client.models.generate_content(model=MODEL, contents="hello")
+    assert raised.value.details["error"]["details"][0]["reason"] == "route_unknown"
+
+
+def test_the_live_api_is_refused_at_once(callers: Callers, certificate: Path) -> None:
+    trust = ssl.create_default_context(cafile=certificate)
+    client = connect(callers, callers.secure_url, async_client_args={"ssl": trust})
+
+    async def live() -> None:
+        async with client.aio.live.connect(model="gemini-live-2.5-flash"):
+            pass
+
+    with pytest.raises(InvalidStatus, match="HTTP 404"):
+        asyncio.run(live())
+    assert callers.reasons() == ["route_unknown"]
     client.close()

@@ -46,6 +46,11 @@ def test_unary_calls(callers: Callers, client: Node) -> None:
     assert methods == ["generateContent", "countTokens", "predict", "models.get", "models.list"]
 
 
+def test_a_static_token(callers: Callers, client: Node) -> None:
+    assert client.ask("key", url=callers.url, key=callers.token(), **HELLO) == TEXT
+    assert callers.seen()
+
+
 def test_the_chunks_of_a_stream_arrive_one_by_one(standin: Standin, client: Node) -> None:
     chunks = one_by_one(standin, 3, lambda: client.stream("stream", **HELLO))
     assert (len(chunks), "".join(chunks)) == (3, TEXT)

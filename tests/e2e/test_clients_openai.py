@@ -9,9 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from support.callers import Callers, Wallet, every_dialect, one_by_one, outlives_its_token
-from support.haproxy import Haproxy
-from support.logserver import LogServer
+from support.callers import Callers, Wallet, one_by_one, outlives_its_token
 from support.snippets import run
 from support.standin import Standin
 
@@ -56,6 +54,14 @@ def test_the_chunks_of_a_chat_arrive_one_by_one(
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == TEXT
     assert [chunk.usage is not None for chunk in chunks] == [False, False, True]
     assert callers.seen()["chunks_sent"] == 3
+
+
+def test_an_error_amid_a_stream_is_google_s(standin: Standin, client: openai.OpenAI) -> None:
+    standin.google(chunks=3, mid_stream_error=True)
+    stream = client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
+    assert TEXT.startswith(next(stream).choices[0].delta.content or "-")
+    with pytest.raises(openai.APIError, match="Internal error encountered"):
+        next(stream)
 
 
 def test_embeddings_are_asked_for_in_base64(callers: Callers, client: openai.OpenAI) -> None:
@@ -128,6 +134,21 @@ def test_google_s_refusal_of_the_gateway_is_not_tried_again(
     assert callers.requests == 1
 
 
+def test_what_a_body_may_not_ask_for_is_told_by_name(
+    callers: Callers, client: openai.OpenAI
+) -> None:
+    ask: dict[str, Any] = {"model": MODEL, "messages": MESSAGES}
+    with pytest.raises(openai.PermissionDeniedError, match="tools") as raised:
+        client.chat.completions.create(**ask, web_search_options={})
+    assert raised.value.code == "body_not_allowed"
+    assert callers.requests == 1
+
+    function = {"name": "look", "parameters": {"type": "object", "properties": {}}}
+    tools = [{"type": "function", "function": function}]
+    answer = client.chat.completions.create(**ask, tools=tools)
+    assert answer.choices[0].message.content == TEXT
+
+
 def test_what_google_has_no_path_for_is_not_found(callers: Callers, client: openai.OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         client.models.list()
@@ -150,27 +171,16 @@ def test_a_session_outlives_its_token(
     assert callers.reasons() == ["ok", "token_expired", "ok"]
 
 
-def test_over_http2_and_tls(
-    gateway: Callable[..., Haproxy],
-    standin: Standin,
-    logs: LogServer,
-    certificate: Path,
-) -> None:
-    haproxy = gateway(
-        vertex=every_dialect(standin.service_account), tls_certificate=certificate
-    )
-    callers = Callers(haproxy, standin, logs)
+def test_over_http2_and_tls(callers: Callers, certificate: Path) -> None:
     trust = ssl.create_default_context(cafile=certificate)
-    client = openai.OpenAI(
-        base_url=f"https://localhost:{haproxy.tls_port}{PATH}",
+    with openai.OpenAI(
+        base_url=callers.secure_url + PATH,
         api_key=callers.token,
         http_client=openai.DefaultHttpxClient(http2=True, verify=trust),
-    )
-
-    raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES)
+    ) as client:
+        raw = client.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES)
+        stream = client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
+        streamed = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
     assert raw.http_response.http_version == "HTTP/2"
-    assert raw.parse().choices[0].message.content == TEXT
-    stream = client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True)
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == TEXT
-    client.close()
+    assert (raw.parse().choices[0].message.content, streamed) == (TEXT, TEXT)

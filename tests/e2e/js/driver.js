@@ -10,6 +10,11 @@ const calls = {
     token = value;
     return null;
   },
+  key: async ({ url, key, ...request }) => {
+    const place = { vertexai: true, project: "acme-ml", location: "us-central1" };
+    const other = new GoogleGenAI({ ...place, apiKey: key, httpOptions: { baseUrl: url } });
+    return (await other.models.generateContent(request)).text;
+  },
   generate: async (request) => (await ai.models.generateContent(request)).text,
   count: async (request) => (await ai.models.countTokens(request)).totalTokens,
   embed: async (request) => (await ai.models.embedContent(request)).embeddings[0].values,

@@ -47,7 +47,7 @@ def every_dialect(service_account: Path) -> dict[str, Any]:
 
 
 class Wallet:
-    """`fresh_token()` of docs/callers.md: whatever token it holds; `then`: another the next time."""
+    """`fresh_token()` of docs/callers.md: what token it holds; `then`: another the next time."""
 
     def __init__(self, token: str) -> None:
         self.token = token
@@ -66,6 +66,11 @@ class Callers:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.haproxy.port}"
+
+    @property
+    def secure_url(self) -> str:
+        """Over TLS, and HTTP/2 where the client wants it."""
+        return f"https://localhost:{self.haproxy.tls_port}"
 
     def token(self) -> str:
         return self.standin.token({"groups": ["ml"]})
