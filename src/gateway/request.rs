@@ -209,7 +209,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// What is known of the body. Only HTTP/1 says by its headers alone that there is none; over
+    /// What is known of the body; a small one may have come with the head. Only HTTP/1 says by its headers alone that there is none; over
     /// HTTP/2 and 3 a method that takes none may bring one without Content-Length.
     pub(super) fn payload(&self) -> Payload<'r> {
         let given = u64::try_from(self.body.len()).ok();
@@ -224,8 +224,8 @@ impl<'r> Request<'r> {
                 }
             }
             None if on(Check::DeclaredLength) => Payload::Unreadable,
-            _ if !self.has_body => Payload::Unread,
             length if length == given && !self.is_chunked => Payload::Whole(self.body),
+            _ if !self.has_body => Payload::Unread,
             _ if on(Check::DeclaredLength) => Payload::Unreadable,
             _ => Payload::Whole(self.body),
         }

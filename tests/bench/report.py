@@ -24,6 +24,7 @@ def ratios(rounds: Rounds) -> dict[str, list[float]]:
     return {
         "warm_over_plain": [r["warm"] / r["plain"] for r in rounds],
         "native_over_plain": [r["native"] / r["plain"] for r in rounds],
+        "reading_over_plain": [r["reading"] / r["plain"] for r in rounds],
         "cold_over_plain": [r["cold"] / r["plain"] for r in rounds],
         "added_over_native_added": [
             (r["warm"] - r["plain"]) / (r["native"] - r["plain"]) for r in rounds
@@ -32,7 +33,8 @@ def ratios(rounds: Rounds) -> dict[str, list[float]]:
 
 
 def summary(rounds: Rounds, requests: int, haproxy: str) -> dict[str, Any]:
-    names = {"plain": "plain_us", "native": "native_jwt_us", "warm": "warm_us", "cold": "cold_us"}
+    names = {"plain": "plain_us", "native": "native_jwt_us", "warm": "warm_us"}
+    names |= {"reading": "reading_us", "cold": "cold_us"}
     figures: dict[str, Any] = {
         key: round(statistics.median(r[name] for r in rounds), 2) for name, key in names.items()
     }

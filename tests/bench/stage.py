@@ -5,6 +5,7 @@ import os
 import urllib.request
 from pathlib import Path
 
+from support.configuration import unread
 from support.eventually import eventually
 from support.haproxy import Haproxy
 from support.standin import Standin
@@ -16,7 +17,8 @@ from sink import Sink
 from subjects import Gateways
 from traffic import KNOWN_TOKENS, TARGET, Callers, Files, google_token, send
 
-NAMES = ("plain", "native", "warm", "cold")
+# Roles of "reading" look into bodies, those of "warm" and "cold" do not.
+NAMES = ("plain", "native", "warm", "reading", "cold")
 PREFLIGHT_REQUESTS = 200
 
 _HTTPLOG = f'"POST {TARGET} HTTP/1.1"'
@@ -76,12 +78,13 @@ class Stage:
         configurations = {
             "plain": subjects.plain(sink, ports[subjects.CALLER]),
             "native": subjects.native(sink, ports[subjects.CALLER], key),
-            "warm": gateways.leading_to(ports[subjects.GOOGLE]),
-            "cold": gateways.leading_to(ports[subjects.GOOGLE]),
+            "warm": gateways.leading_to(ports[subjects.GOOGLE], unread),
+            "reading": gateways.leading_to(ports[subjects.GOOGLE]),
+            "cold": gateways.leading_to(ports[subjects.GOOGLE], unread),
         }
         self._subjects = {}
         for name, configuration in configurations.items():
-            logged = _AUDIT if name in ("warm", "cold") else _HTTPLOG
+            logged = _HTTPLOG if name in ("plain", "native") else _AUDIT
             haproxy = self._start(configuration, self._core)
             self._subjects[name] = Subject(name, haproxy, logged)
             if name != "plain":

@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pwd
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,12 +123,14 @@ class Gateways:
     ca: Path
     token_file: Path
 
-    def leading_to(self, port: int) -> Configuration:
+    def leading_to(
+        self, port: int, differing: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    ) -> Configuration:
         return Configuration(
             google_http=port,
             idp_https=self.idp_port,
             ca=self.ca,
-            vertex=self._vertex(),
+            vertex=differing(self._vertex()),
             nbthread=1,
             environment={"VERTEX_LOG": self.sink.address, "VERTEX_LOG_LENGTH": "4096"},
         )
