@@ -11,8 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
 from support.bare import STEPS, bare  # noqa: E402
+from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
 from support.calls import CLAIMS  # noqa: E402
 from support.certificate import self_signed  # noqa: E402
 from support.configuration import Configuration, vertex_json  # noqa: E402

@@ -49,6 +49,7 @@ def test_the_quickstart_configuration_is_valid(installed: Installed, standin: St
 def test_every_shipped_file_is_checked_here(installed: Installed) -> None:
     shipped = {path.name for path in installed.conf.iterdir()}
     checked = {"vertex.cfg", "production.cfg", "vertex.json", "quickstart.cfg", "quickstart.json"}
+    checked |= {"vertex.schema.json"}  # test_schema
     assert shipped == checked
 
 
@@ -138,7 +139,9 @@ def test_an_installed_tree_is_laid_out_as_a_package_s(tree: Path) -> None:
     documents = ["README.md", "CHANGELOG.md", *(path.name for path in ROOT.glob("docs/*.md"))]
     expected |= {f"usr/share/doc/haproxy-vertex/{name}" for name in documents}
     assert found == expected
-    assert all(not path.stat().st_mode & 0o133 for path in tree.rglob("*") if path.is_file())
+    modes = {str(p.relative_to(tree)): p.stat().st_mode & 0o777 for p in tree.rglob("*") if p.is_file()}
+    assert modes.pop("usr/bin/haproxy-vertex") == 0o755
+    assert set(modes.values()) == {0o644}
 
 
 def test_an_installed_tree_is_valid_and_nothing_else_is_needed(
