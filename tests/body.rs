@@ -37,6 +37,25 @@ fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {
             { "type": "image_url", "image_url": { "url": "data:image/png;base64,AA==" } } ] }] }),
         json!({ "contents": [{ "parts": [{ "inlineData": { "mimeType": "image/png", "data": "AA==" } }] }] }),
         json!({ "cachedContent": null, "model": null, "tools": null }),
+        // What a search found comes back with the next turn.
+        json!({ "messages": [{ "role": "assistant", "content": [
+            { "type": "web_search_tool_result", "tool_use_id": "1", "content": [
+                { "type": "web_search_result", "url": "https://x", "title": "t", "encrypted_content": "e" } ] },
+            { "type": "text", "text": "https://x", "citations": [{ "url": "https://x" }] },
+            { "type": "search_result", "source": "https://x", "content": [{ "type": "text", "text": "t" }] } ] }] }),
+        json!({ "input": [{ "content": [{ "type": "output_text", "text": "t",
+            "annotations": [{ "type": "url_citation", "url": "https://x" }] }] }] }),
+        json!({ "input": [{ "type": "function_call_output", "output": "https://x" }] }),
+        json!({ "messages": [{ "role": "user", "content": [
+            { "type": "image_url", "image_url": { "url": "DATA:image/png;base64,AA==" } } ] }] }),
+        // The caller's own functions, with all that the libraries write of one.
+        json!({ "tools": [
+            { "name": "f", "input_schema": {}, "eager_input_streaming": true, "allowed_callers": ["direct"] },
+            { "type": "custom", "custom": { "name": "g", "format": { "type": "text" } } },
+            { "type": "custom", "name": "h", "format": { "type": "grammar" } } ] }),
+        json!({ "functions": [{ "name": "f", "parameters": { "tools": {}, "session": "x", "url": "y" } }] }),
+        json!({ "model": { "displayName": "an upload" } }),
+        json!({ "prompt": "gs://b/x", "generationConfig": { "candidateCount": null } }),
     ] {
         assert_eq!(scan(&body), Body::default(), "{body}");
     }
@@ -141,6 +160,76 @@ fn what_google_reads_and_writes_is_found() {
 }
 
 #[test]
+fn an_address_counts_wherever_it_is_no_prose() {
+    for body in [
+        json!({ "messages": [{ "content": [{ "input_audio": { "data": "gs://b/x" } }] }] }),
+        json!({ "messages": [{ "content": [{ "image_url": { "data": "https://b/x" } }] }] }),
+        json!({ "messages": [{ "content": [{ "file": { "file_data": "gs://b/x" } }] }] }),
+        json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": { "x": "gs://b/x" } } }] }] }),
+        json!({ "contents": [{ "parts": [{ "anySchema": { "fileUri": "gs://b/x" } }] }] }),
+        json!({ "neverHeardOf": "gs://b/x" }),
+        json!({ "customBaseModel": "gs://b/x" }),
+        json!({ "tools": [{ "type": "mcp", "server_url": "https://b/x" }] }),
+        json!({ "tools": [{ "retrieval": { "externalApi": { "endpoint": "https://b/x" } } }] }),
+        json!({ "input": [{ "type": "function_call_output",
+            "output": [{ "type": "input_image", "image_url": "gs://b/x" }] }] }),
+        json!({ "messages": [{ "content": [{ "type": "tool_result", "content": [
+            { "type": "image", "source": { "type": "url", "url": "https://b/x" } } ] }] }] }),
+    ] {
+        let found = scan(&body);
+        assert_eq!(found.file_uris.len(), 1, "{body}");
+        assert_eq!(found.output_uris, [] as [&str; 0], "{body}");
+    }
+    for body in [
+        json!({ "messages": [{ "content": "gs://b/x" }] }),
+        json!({ "input": "https://b/x" }),
+        json!({ "neverHeardOf": "see gs://b/x" }),
+        json!({ "neverHeardOf": "://" }),
+        json!({ "audio": { "data": "AA==" } }),
+    ] {
+        assert_eq!(scan(&body), Body::default(), "{body}");
+    }
+}
+
+#[test]
+fn a_tools_settings_count_as_they_would_anywhere() {
+    for (settings, state) in [
+        (json!({ "type": "code_interpreter", "container": "c1" }), "c1"),
+        (json!({ "type": "file_search", "vector_store_ids": ["v1"] }), "v1"),
+        (json!({ "retrieval": { "vertexAiSearch": { "datastore": "d1" } } }), "d1"),
+        (
+            json!({ "retrieval": { "vertexRagStore": { "ragResources": [{ "ragCorpus": "r1" }] } } }),
+            "r1",
+        ),
+    ] {
+        let found = scan(&json!({ "tools": [settings] }));
+        assert_eq!(
+            (found.stored_state.as_slice(), found.tools.len()),
+            (&[state.to_owned()][..], 1)
+        );
+    }
+    let located = json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search",
+        "user_location": { "type": "approximate", "city": "Berlin" }, "allowed_domains": ["x"] }] });
+    assert_eq!(scan(&located).tools, ["websearch20250305"]);
+}
+
+#[test]
+fn what_interactions_and_responses_are_made_of_is_seen() {
+    let stored = |body: Value| scan(&body).stored_state;
+    assert_eq!(stored(json!({ "environment": "env_1" })), ["env_1"]);
+    let made = scan(&json!({ "environment": { "environment_id": "env_1",
+        "sources": [{ "type": "gcs", "source": "gs://b/" }] } }));
+    assert_eq!(
+        (made.tools.as_slice(), made.stored_state.as_slice()),
+        (&["environment".to_owned()][..], &["env_1".to_owned()][..])
+    );
+    assert_eq!(made.file_uris, ["gs://b/"]);
+    assert_eq!(scan(&json!({ "agent": "deep-research" })).tools, ["agent"]);
+    assert_eq!(stored(json!({ "prompt": { "id": "pmpt_1" } })), ["pmpt_1"]);
+    assert_eq!(stored(json!({ "messages": [{ "audio": { "id": "audio_1" } }] })), ["audio_1"]);
+}
+
+#[test]
 fn stored_state_and_templates_are_found() {
     for body in [
         json!({ "cachedContent": "s" }),
@@ -199,6 +288,41 @@ fn route(method: &str) -> &'static Route {
 }
 
 #[test]
+fn a_limit_is_that_of_all_answers_together() {
+    let (gemini, chat) = (route("generateContent"), route("chat.completions"));
+    for (route, body, most) in [
+        (gemini, json!({ "generationConfig": { "maxOutputTokens": 100 } }), Some(100)),
+        (
+            gemini,
+            json!({ "generationConfig": { "maxOutputTokens": 100, "candidateCount": 8 } }),
+            Some(800),
+        ),
+        (
+            gemini,
+            json!({ "generation_config": { "max_output_tokens": 100, "candidate_count": "8" } }),
+            Some(800),
+        ),
+        (chat, json!({ "max_tokens": 100, "n": 128 }), Some(12_800)),
+        (chat, json!({ "max_tokens": 100, "n": 0 }), Some(100)),
+        (chat, json!({ "max_tokens": 100, "n": 1.5 }), Some(u64::MAX)),
+        (chat, json!({ "max_tokens": 100, "n": 2, "best_of": 3 }), Some(600)),
+        (chat, json!({ "n": 2 }), None),
+        (
+            route("rawPredict"),
+            json!({ "max_tokens": 9, "fallbacks": [{ "max_tokens": 900 }] }),
+            Some(900),
+        ),
+        (
+            route("rawPredict"),
+            json!({ "max_tokens": 9, "tools": [{ "type": "advisor", "max_tokens": 900 }] }),
+            Some(900),
+        ),
+    ] {
+        assert_eq!(scan(&body).max_output_tokens(route), most, "{body}");
+    }
+}
+
+#[test]
 fn a_limit_counts_only_where_its_api_looks_for_it() {
     let gemini = json!({ "generationConfig": { "maxOutputTokens": 5 } });
     let gemini_snake = json!({ "generation_config": { "max_output_tokens": 5 } });
@@ -253,7 +377,6 @@ fn what_is_not_strict_json_is_refused_and_its_twin_is_read() {
         r#"{"model":"a","Model":"b"}"#,
         r#"{"model":1}"#,
         r#"{"model":["a"]}"#,
-        r#"{"model":{"a":1}}"#,
         r#"{"generationConfig":{"maxOutputTokens":[1]}}"#,
         "{\"a\":1} x",
         "{\"a\":1}{}",

@@ -8,7 +8,7 @@ const FIELDS: &str = include_str!("vectors/fields.txt");
 
 /// A body with a text at this path.
 fn with(path: &str) -> Value {
-    path.rsplit('.').fold(json!("gs://b/x"), |value, name| json!({ name: value }))
+    path.rsplit('.').fold(json!("b/x"), |value, name| json!({ name: value }))
 }
 
 #[test]

@@ -66,12 +66,16 @@ impl Gateway {
             (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason), &facts),
             (Ok(known), _) => known,
         };
-        let target = match body.complete(&target) {
-            Ok(target) => target,
-            Err(reason) => return take(Verdict::Deny(reason), &facts),
+        // A body of another model is none that a role can judge; where it goes unread, nobody does.
+        let (target, body) = match body.complete(&target) {
+            Ok(target) => (target, &body),
+            Err(reason) if target.names_model_in_body() => {
+                return take(Verdict::Deny(reason), &facts);
+            }
+            Err(reason) => (target.clone(), &Known::Never(reason)),
         };
         let mut facts = Facts { target: Some(&target), ..facts };
-        let verdict = self.authorize(&session, &target, &body, &mut facts, now);
+        let verdict = self.authorize(&session, &target, body, &mut facts, now);
         take(verdict.within(patience), &facts)
     }
 

@@ -22,8 +22,11 @@ use place::Place;
 pub struct Body {
     /// `model`.
     pub model: Option<String>,
-    /// `model` of each request in a batch, and what `routingConfig` chooses.
-    pub batched_models: Vec<String>,
+    /// Other models that may answer: of each request in a batch, of `routingConfig`, `fallbacks`
+    /// or a tool.
+    pub other_models: Vec<String>,
+    /// Whether Google may choose the model.
+    pub any_model: bool,
     /// `baseModel`, of a tuning job.
     pub base_model: Option<String>,
     /// `operationName`.
@@ -40,6 +43,8 @@ pub struct Body {
     pub model_armor_templates: Vec<String>,
     /// Limits on output tokens, wherever they stand.
     pub limits: Vec<(LimitPlace, u64)>,
+    /// How many answers are wanted, each with as many tokens; nothing said is one.
+    pub answers: Option<u64>,
 }
 
 impl Body {
@@ -60,17 +65,18 @@ impl Body {
         let owned = || text.to_owned();
         match place {
             Place::Model => self.model = Some(owned()),
-            Place::BatchedModel => self.batched_models.push(owned()),
+            Place::OtherModel => self.other_models.push(owned()),
             Place::BaseModel => self.base_model = Some(owned()),
             Place::OperationName => self.operation_name = Some(owned()),
-            Place::ReadUri if text.starts_with("data:") => {}
-            Place::ReadUri => self.file_uris.push(owned()),
+            Place::ReadUri | Place::DataOrUri if is_data_url(text) => {}
+            Place::DataOrUri | Place::Plain if !is_address(text) => {}
+            Place::ReadUri | Place::DataOrUri | Place::Plain => self.file_uris.push(owned()),
             Place::WriteUri => self.output_uris.push(owned()),
-            Place::StoredState => self.stored_state.push(owned()),
+            Place::StoredState | Place::Environment => self.stored_state.push(owned()),
             // The others are names of Google's own, like `Kore`.
             Place::Voice if text.starts_with("voice") => self.stored_state.push(owned()),
-            // No model is called so: none in a path is meant by it.
-            Place::AnyModel => self.batched_models.push("*".to_owned()),
+            Place::AnyModel | Place::Fallbacks => self.any_model = true,
+            Place::Answers => self.answer_count(text.parse().ok()),
             Place::ModelArmor => self.model_armor_templates.push(owned()),
             Place::OutputLimit(at) => self.limit(at, text.parse().ok()),
             Place::Tool => self.tools.push(fold_name(text)),
@@ -84,11 +90,32 @@ impl Body {
         self.limits.push((at, tokens.filter(|tokens| *tokens > 0).unwrap_or(u64::MAX)));
     }
 
-    /// The largest limit on output tokens, if the one that this route heeds is there.
+    /// Takes a number of answers; what is no number that can be read may be any.
+    fn answer_count(&mut self, count: Option<u64>) {
+        let count = count.unwrap_or(u64::MAX).max(1);
+        self.answers = Some(self.answers.unwrap_or(1).saturating_mul(count));
+    }
+
+    /// The largest limit on output tokens, of all answers together, if the one that this route
+    /// heeds is there.
     #[must_use]
     pub fn max_output_tokens(&self, route: &Route) -> Option<u64> {
         let heeded = heeded(&route.method);
         let is_heeded = heeded.is_empty() || self.limits.iter().any(|(at, _)| heeded.contains(at));
-        self.limits.iter().map(|(_, tokens)| *tokens).max().filter(|_| is_heeded)
+        let most = self.limits.iter().map(|(_, tokens)| *tokens).max().filter(|_| is_heeded)?;
+        Some(most.saturating_mul(self.answers.unwrap_or(1)))
     }
+}
+
+/// RFC 2397; the scheme's case does not matter.
+fn is_data_url(text: &str) -> bool {
+    text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
+}
+
+/// Whether a text is an address and nothing else: a scheme (RFC 3986 section 3.1), `://`, no blank.
+fn is_address(text: &str) -> bool {
+    let mark = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'-');
+    text.split_once("://").is_some_and(|(scheme, rest)| {
+        !scheme.is_empty() && scheme.bytes().all(mark) && !rest.contains(char::is_whitespace)
+    })
 }

@@ -71,7 +71,8 @@ impl<'u> Target<'u> {
         } else if on(Check::BodyModel) && body.model.iter().any(|text| !self.is_for(text)) {
             return Err(Reason::ModelMismatch);
         }
-        if on(Check::BodyModel) && body.batched_models.iter().any(|text| !self.is_for(text)) {
+        let others = body.other_models.iter().any(|text| !self.is_for(text));
+        if on(Check::BodyModel) && (others || body.any_model) {
             return Err(Reason::ModelMismatch);
         }
         match &body.operation_name {

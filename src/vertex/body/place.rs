@@ -1,5 +1,6 @@
-//! Which member of a body means what, by where it stands. What is not known to be the caller's own
-//! data counts: a new tool of Google's is a tool before anybody has heard of it.
+//! Which member of a body means what, by where it stands. Among `tools` what is not known to be a
+//! function of the caller's own is a tool before anybody has heard of it; elsewhere members are
+//! known by their names, and an address counts wherever it is no prose.
 
 use crate::vertex::body::limit::LimitPlace;
 
@@ -10,14 +11,16 @@ pub(super) enum Place {
     Root,
     /// Somewhere without a meaning of its own.
     Plain,
+    /// What people write and models read; an address in it leads nobody anywhere.
+    Prose,
     /// Data in the caller's own shape: arguments, answers and schemas of functions, labels.
     Free,
     /// `model`.
     Model,
     /// `requests`, and each of its elements.
     Requests,
-    /// `model` of such an element, or of `routingConfig`.
-    BatchedModel,
+    /// Another model that may answer, too: of such an element, of `routingConfig`, of a tool.
+    OtherModel,
     /// `baseModel`.
     BaseModel,
     /// `operationName`.
@@ -28,18 +31,28 @@ pub(super) enum Place {
     Parameters,
     /// `routingConfig`, and all below it: another model than the path's may answer.
     Routing,
+    /// `fallbacks`, and each of its elements: models that may answer instead.
+    Fallbacks,
     /// Google chooses the model.
     AnyModel,
     /// A limit on output tokens.
     OutputLimit(LimitPlace),
+    /// How many answers are wanted.
+    Answers,
     /// What Google reads.
     ReadUri,
+    /// Data, or the address of it.
+    DataOrUri,
     /// Something that is written to, and all below it.
     Output,
     /// What Google writes.
     WriteUri,
     /// State that Google keeps.
     StoredState,
+    /// Something that is stored if it has an id: a prompt, an answer's sound.
+    StoredById,
+    /// `environment`: the id of one that is stored, or what a new one is made of.
+    Environment,
     /// A voice: one of Google's, or one that is stored.
     Voice,
     /// `modelArmorConfig`.
@@ -60,9 +73,13 @@ pub(super) enum Place {
 
 /// The members of an element of `tools` that describe a function of the caller's.
 const FUNCTION_MEMBERS: &[&str] = &[
+    "allowedcallers",
     "cachecontrol",
+    "custom",
     "deferloading",
     "description",
+    "eagerinputstreaming",
+    "format",
     "function",
     "functiondeclarations",
     "inputexamples",
@@ -72,30 +89,84 @@ const FUNCTION_MEMBERS: &[&str] = &[
     "strict",
 ];
 
+/// The objects among a tool's settings that act on nothing.
+pub(super) const TOOL_SETTINGS: &[&str] = &["filters", "rankingoptions", "userlocation"];
+
 /// State that bodies name, in any dialect.
 const STORED_STATE: &[&str] = &[
+    "apikeysecretversion",
     "autoratermodel",
     "baseteachermodel",
     "cachedcontent",
     "container",
+    "containerid",
     "contextcache",
     "continuationtoken",
     "conversation",
     "datasetname",
+    "datastore",
+    "environmentid",
     "fileid",
     "fileids",
+    "filesearchstorenames",
     "notificationchannels",
     "previousinteractionid",
     "previousresponseid",
+    "ragcorpus",
     "session",
+    "skillid",
     "studentmodel",
     "trainingdataset",
     "tunedmodelname",
     "tunedteachermodelsource",
+    "vectorstoreids",
 ];
 
 /// Members that ask for a tool outside of `tools`; a job's service account is as powerful as one.
-const TOOLS_ELSEWHERE: &[&str] = &["mcpservers", "serviceaccount", "websearchoptions"];
+const TOOLS_ELSEWHERE: &[&str] = &[
+    "agent",
+    "aggregationfunction",
+    "emailalertconfig",
+    "mcpservers",
+    "serviceaccount",
+    "websearchoptions",
+];
+
+/// What former answers said, and the caller's own shapes of data: nothing in them acts again.
+const FREE: &[&str] = &[
+    "annotations",
+    "citations",
+    "groundingmetadata",
+    "inputschema",
+    "jsonschema",
+    "outputschema",
+    "parametersjsonschema",
+    "responsejsonschema",
+    "responseschema",
+    "schema",
+    "sessionstate",
+    "statedelta",
+];
+
+/// Members that hold prose.
+const PROSE: &[&str] = &[
+    "arguments",
+    "content",
+    "description",
+    "input",
+    "instructions",
+    "output",
+    "prompt",
+    "query",
+    "refusal",
+    "stop",
+    "stopsequences",
+    "suffix",
+    "system",
+    "text",
+    "thinking",
+    "title",
+];
 
 impl Place {
     /// Where the value of a member stands; `name` is [`fold_name`].
@@ -114,6 +185,11 @@ impl Place {
             (Self::FunctionPart, "args" | "partialargs" | "response") => Self::Free,
             (Self::Messages, "content") => Self::MessageContent,
             (Self::MessageContent, "input") => Self::Free,
+            (Self::MessageContent, "content") => Self::MessageContent,
+            // Where a search's result was found; what is to be read stands deeper.
+            (Self::MessageContent, "url" | "source") => Self::Prose,
+            (Self::Messages, "audio") | (Self::Root, "prompt") => Self::StoredById,
+            (Self::StoredById, "id") => Self::StoredState,
             (Self::Root, "model") => Self::Model,
             (Self::Root, "basemodel") => Self::BaseModel,
             (Self::Root, "operationname") => Self::OperationName,
@@ -121,15 +197,20 @@ impl Place {
             (Self::Root, "parameters") => Self::Parameters,
             (Self::Root, "messages") => Self::Messages,
             (Self::Root, "requests") => Self::Requests,
-            (Self::Requests, "model") => Self::BatchedModel,
+            (Self::Root, "n" | "bestof") | (Self::GenerationConfig, "candidatecount") => {
+                Self::Answers
+            }
+            (Self::Root, "environment") => Self::Environment,
+            (Self::Requests | Self::Fallbacks, "model") => Self::OtherModel,
             (_, "functioncall" | "functionresponse") => Self::FunctionPart,
             (_, "tools") => Self::Tools,
-            (Self::Root, "labels" | "metadata") => Self::Free,
-            (Self::Routing, "modelname") => Self::BatchedModel,
+            (Self::Root, "functions" | "labels" | "metadata") => Self::Free,
+            (Self::Routing, "modelname") => Self::OtherModel,
             (Self::Routing, "automode") => Self::AnyModel,
             (Self::Routing, _) | (_, "routingconfig") => Self::Routing,
+            (Self::Root, "fallbacks") => Self::Fallbacks,
             (_, "modelarmorconfig") => Self::ModelArmor,
-            (_, name) if name.ends_with("schema") => Self::Free,
+            (_, name) if FREE.contains(&name) => Self::Free,
             (_, "voice") => Self::Voice,
             (_, "custombasemodel") => Self::ReadUri,
             (_, "pipelinerootdirectory") => Self::WriteUri,
@@ -139,6 +220,8 @@ impl Place {
             (_, name) if is_uri(name) => Self::ReadUri,
             (_, name) if is_output(name) => Self::Output,
             (Self::Output, _) => Self::Output,
+            (_, "data" | "filedata") => Self::DataOrUri,
+            (_, name) if PROSE.contains(&name) => Self::Prose,
             _ => Self::Plain,
         }
     }
@@ -149,8 +232,19 @@ impl Place {
             (Self::GenerationConfig, LimitPlace::MaxOutputTokens) => {
                 Some(LimitPlace::GenerationConfig)
             }
-            (Self::GenerationConfig | Self::Parameters, _) => Some(LimitPlace::Elsewhere),
+            (Self::GenerationConfig | Self::Parameters | Self::Fallbacks | Self::Tools, _) => {
+                Some(LimitPlace::Elsewhere)
+            }
             _ => None,
+        }
+    }
+
+    /// Where the value of a tool stands: as it would anywhere else, for a tool is no way around.
+    pub(super) fn of_tool(name: &str) -> Self {
+        match Self::Plain.member(name) {
+            _ if name == "model" => Self::OtherModel,
+            Self::Tool => Self::Plain,
+            other => other,
         }
     }
 
@@ -164,18 +258,14 @@ impl Place {
 
     /// Whether a member must not stand in an object in two spellings: where it means something.
     pub(super) const fn acts(self) -> bool {
-        !matches!(self, Self::Plain | Self::Free)
+        !matches!(self, Self::Plain | Self::Prose | Self::Free)
     }
 
     /// Whether only a text (or null, which is nothing) makes sense here.
     pub(super) const fn wants_text(self) -> bool {
         matches!(
             self,
-            Self::Model
-                | Self::BatchedModel
-                | Self::BaseModel
-                | Self::OperationName
-                | Self::ToolType
+            Self::Model | Self::OtherModel | Self::BaseModel | Self::OperationName | Self::ToolType
         )
     }
 }
@@ -192,7 +282,7 @@ fn is_uri(name: &str) -> bool {
 
 fn is_output(name: &str) -> bool {
     // `responseFormat.video.gcsUri` is where a video goes.
-    name.starts_with("output")
+    (name.starts_with("output") && name != "output")
         || name.starts_with("storage")
         || name.ends_with("destination")
         || name == "responseformat"

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::switch::{Check, on};
 use crate::vertex::body::Body;
-use crate::vertex::body::place::{Place, fold_name};
+use crate::vertex::body::place::{Place, TOOL_SETTINGS, fold_name};
 
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
@@ -89,8 +89,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
-        if place == Place::AnyModel {
-            body.text(place, "");
+        // A model in whole, as it is uploaded, is none that is asked.
+        let place = if place == Place::Model { Place::Plain } else { place };
+        match place {
+            Place::AnyModel => body.text(place, ""),
+            Place::Environment => body.text(Place::Tool, "environment"),
+            _ => {}
         }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
@@ -107,15 +111,19 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 }
             };
             typed |= member == Place::ToolType;
-            let inside = if member == Place::Tool { Place::Plain } else { member };
+            let inside = match member {
+                Place::Tool => Place::of_tool(&fold_name(&name)),
+                member => member,
+            };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
             if member == Place::Tool {
                 tools.push((fold_name(&name), kind));
             }
             names.add(name).map_err(A::Error::custom)?;
         }
-        // Beside a type, what is no object is one of its settings.
-        let asked = tools.into_iter().filter(|(_, kind)| !typed || *kind == Kind::Object);
+        // Beside a type, what is no object is one of its settings, and some objects are.
+        let is_setting = |name: &str, kind| kind == Kind::Other || TOOL_SETTINGS.contains(&name);
+        let asked = tools.into_iter().filter(|(name, kind)| !typed || !is_setting(name, *kind));
         body.tools.extend(asked.map(|(name, _)| name));
         Ok(Kind::Object)
     }
@@ -125,6 +133,7 @@ impl Walk<'_> {
     fn number<E: Error>(self, number: Option<u64>) -> Result<Kind, E> {
         match self.place {
             Place::OutputLimit(at) => self.body.limit(at, number),
+            Place::Answers => self.body.answer_count(number),
             place if place.wants_text() => return Err(E::custom("a text is wanted")),
             Place::Root => return Err(E::custom("an object is wanted")),
             _ => {}
@@ -135,6 +144,7 @@ impl Walk<'_> {
     fn check_nested<E: Error>(&self, is_array: bool) -> Result<(), E> {
         match self.place {
             Place::Root if is_array => Err(E::custom("an object is wanted")),
+            Place::Model if !is_array => Ok(()),
             Place::OutputLimit(_) => Err(E::custom("a number is wanted")),
             place if place.wants_text() => Err(E::custom("a text is wanted")),
             _ => Ok(()),
