@@ -74,6 +74,18 @@ term(
 )
 term(TOKENS, "where Gemini has none", {"max_tokens": 9}, LIMITED, **short)
 
+two = {"generationConfig": {"maxOutputTokens": 600, "candidateCount": 2}}
+one = {"generationConfig": {"maxOutputTokens": 600, "candidateCount": 1}}
+term(TOKENS, "of two answers together", two, one, **short)
+term(
+    TOKENS,
+    "of two answers of OpenAI's shape",
+    {**chat, "max_tokens": 600, "n": 2},
+    {**chat, "max_tokens": 600, "n": 1},
+    CHAT,
+    **short,
+)
+
 LONG = {"contents": [{"role": "user", "parts": [{"text": "x" * 600}]}]}
 small = {"group": "small"}
 term(BYTES, "longer", LONG, **small)

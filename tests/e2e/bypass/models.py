@@ -90,3 +90,11 @@ body(
     "body_not_json",
     CHAT,
 )
+body(
+    MODELS,
+    "that may answer instead",
+    dumps({"fallbacks": [{"model": "claude-opus-4-1"}]}),
+    dumps({"fallbacks": [{"model": "claude-sonnet-4-5"}]}),
+    OTHER,
+    CLAUDE,
+)

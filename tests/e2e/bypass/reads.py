@@ -138,3 +138,16 @@ term(
     {"instances": [{"image": {"gcsUri": "gs://acme-docs/in/a"}}]},
     IMAGEN,
 )
+term(
+    FILES,
+    "under a name that nobody knows",
+    {"instances": [{"picture": "gs://acme-hr/a"}]},
+    {"instances": [{"picture": "gs://acme-docs/in/a"}]},
+    IMAGEN,
+)
+term(
+    FILES,
+    "among a tool's settings",
+    tool({"googleSearch": {"index": {"uri": "gs://acme-hr/a"}}}),
+    tool({"googleSearch": {"index": {"uri": "gs://acme-docs/in/a"}}}),
+)
