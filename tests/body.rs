@@ -488,6 +488,11 @@ fn a_body_that_names_another_model_than_the_path_is_refused() {
         (routing(&json!({ "autoMode": {} })), false),
         (routing(&json!({ "autoMode": null })), true),
         (routing(&json!({})), true),
+        (json!({ "fallbacks": [{ "model": "gemini-2.5-flash" }] }), true),
+        (json!({ "fallbacks": [{ "model": "gemini-2.5-pro", "max_tokens": 5 }] }), false),
+        (json!({ "fallbacks": "default" }), false),
+        (json!({ "tools": [{ "type": "advisor_20260301", "model": "gemini-2.5-flash" }] }), true),
+        (json!({ "tools": [{ "type": "advisor_20260301", "model": "gemini-2.5-pro" }] }), false),
     ] {
         assert_eq!(named(path, &body).is_ok(), same, "{body}");
     }

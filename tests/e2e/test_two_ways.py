@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from support.bare import ALL, ANSWERS, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
+from support.calls import BODY
 from support.client import Response, once
 from support.configuration import Configuration
 from support.h2client import H2
