@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from support.bare import ALL, ANSWERS, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
-from support.calls import BODY
 from support.client import Response, once
 from support.configuration import Configuration
 from support.h2client import H2
@@ -92,5 +91,5 @@ def test_over_http_2_the_answers_are_the_same_as_well(
             statuses = set()
             for haproxy in ways.values():
                 with H2(haproxy.port) as h2:
-                    statuses.add(h2.request(call.method, call.target, call.pairs, BODY).status)
+                    statuses.add(h2.request(call.method, call.target, call.pairs, call.body).status)
             assert len(statuses) == 1, (what, statuses)
