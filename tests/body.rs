@@ -178,7 +178,7 @@ fn an_address_counts_wherever_it_is_no_prose() {
     ] {
         let found = scan(&body);
         assert_eq!(found.file_uris.len(), 1, "{body}");
-        assert_eq!(found.output_uris, [] as [&str; 0], "{body}");
+        assert!(found.output_uris.is_empty(), "{body}");
     }
     for body in [
         json!({ "messages": [{ "content": "gs://b/x" }] }),
@@ -488,6 +488,11 @@ fn a_body_that_names_another_model_than_the_path_is_refused() {
         (routing(&json!({ "autoMode": {} })), false),
         (routing(&json!({ "autoMode": null })), true),
         (routing(&json!({})), true),
+        (json!({ "fallbacks": [{ "model": "gemini-2.5-flash" }] }), true),
+        (json!({ "fallbacks": [{ "model": "gemini-2.5-pro", "max_tokens": 5 }] }), false),
+        (json!({ "fallbacks": "default" }), false),
+        (json!({ "tools": [{ "type": "advisor_20260301", "model": "gemini-2.5-flash" }] }), true),
+        (json!({ "tools": [{ "type": "advisor_20260301", "model": "gemini-2.5-pro" }] }), false),
     ] {
         assert_eq!(named(path, &body).is_ok(), same, "{body}");
     }

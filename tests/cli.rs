@@ -399,7 +399,9 @@ fn iam_writes_a_custom_role_and_compares_a_policy() {
     assert!(nothing.out.contains(&format!("lacks: {}", needed.join(", "))), "{nothing:?}");
     let wide = compared(json!([{ "role": "roles/aiplatform.user", "members": [member] }]), &[]);
     assert_eq!(wide.status, 1);
-    assert!(wide.out.contains("roles/aiplatform.user is too wide"), "{wide:?}");
+    for part in ["roles/aiplatform.user is too wide", "unless a role above grants it"] {
+        assert!(wide.out.contains(part), "{wide:?}");
+    }
 
     let custom = "projects/acme/roles/vertexGateway";
     let role = |permissions: &[&str]| json!({ "name": custom, "includedPermissions": permissions });
@@ -424,7 +426,12 @@ fn iam_writes_a_custom_role_and_compares_a_policy() {
         json!([{ "role": custom, "members": [member], "condition": { "expression": "x" } }]);
     folder.put("role.json", role(&needed).to_string());
     let said = compared(condition, &["--role", "role.json"]);
-    assert!(said.out.contains("with a condition, which is not evaluated"), "{said:?}");
+    assert_eq!(said.status, 1, "{said:?}");
+    for part in ["with a condition, which is not evaluated", "unless a role above grants it"] {
+        assert!(said.out.contains(part), "{said:?}");
+    }
+    let admin = compared(json!([{ "role": "roles/aiplatform.admin", "members": [member] }]), &[]);
+    assert!(!admin.out.contains("lacks") && admin.out.contains("is too wide"), "{admin:?}");
 }
 
 /// The options that a help text defines.

@@ -91,8 +91,8 @@ fn lent(role: &Role, config: &Config) -> Option<String> {
     let projects: Vec<String> = role.may.projects.iter().map(Pattern::to_string).collect();
     Some(format!(
         "role \"{}\": bodies go unread, so its callers can have credential \"{}\" ({identity}) read \
-         and write every bucket and address that it can, use every tool, and name all that is \
-         stored in projects {}",
+         and write every bucket and address that it can, use every tool, have another model \
+         answer, and name all that is stored in projects {}",
         role.name,
         credential.name,
         projects.join(", ")

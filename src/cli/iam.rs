@@ -32,8 +32,10 @@ pub(super) struct Arguments {
 
 /// Google's own roles that grant what is needed, and far more: deploying and deleting among it.
 /// Source: Google's reference of IAM roles, aiplatform.
-const TOO_WIDE: &[&str] =
-    &["roles/owner", "roles/editor", "roles/aiplatform.admin", "roles/aiplatform.user"];
+const TOO_WIDE: &[&str] = &["roles/owner", "roles/editor", "roles/aiplatform.admin"];
+
+/// Google's role for people: as wide, but without what administers.
+const FOR_PEOPLE: &str = "roles/aiplatform.user";
 
 /// A policy, as far as it matters here (google.iam.v1.Policy).
 #[derive(Debug, Deserialize)]
@@ -158,9 +160,14 @@ fn compare(needs: &Needs<'_>, policy: &IamPolicy, roles: &[CustomRole], report: 
     for binding in policy.bindings.iter().filter(|binding| binding.members.contains(&member)) {
         let role = &binding.role;
         if binding.condition.is_some() {
+            uncertain = true;
             say(true, format!("{role} is bound with a condition, which is not evaluated here"));
+            continue;
         }
-        if TOO_WIDE.contains(&role.as_str()) {
+        if role == FOR_PEOPLE {
+            uncertain = true;
+            say(false, format!("{role} is too wide: bind the custom role of `iam` instead"));
+        } else if TOO_WIDE.contains(&role.as_str()) {
             missing.clear();
             say(false, format!("{role} is too wide: bind the custom role of `iam` instead"));
         } else if let Some(known) = roles.iter().find(|known| known.name == *role) {

@@ -91,5 +91,5 @@ def test_over_http_2_the_answers_are_the_same_as_well(
             statuses = set()
             for haproxy in ways.values():
                 with H2(haproxy.port) as h2:
-                    statuses.add(h2.request(call.method, call.target, call.pairs, BODY).status)
+                    statuses.add(h2.request(call.method, call.target, call.pairs, call.body).status)
             assert len(statuses) == 1, (what, statuses)

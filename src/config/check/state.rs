@@ -2,9 +2,11 @@
 //! the project: Google knows one identity there, not its callers. So a role comes to stored state
 //! only where no other role does anything, or where both say that they share it.
 
+use std::collections::HashMap;
+
 use crate::config::check::{Checked, place_of};
 use crate::error::ConfigError;
-use crate::policy::Role;
+use crate::policy::{Pattern, Role};
 use crate::vertex::{Class, routes};
 
 /// `shares` holds each role's `shares_state_with`.
@@ -26,14 +28,14 @@ pub(super) fn check(roles: &[Role], shares: &[Vec<String>]) -> Checked<()> {
         };
         says(one, two) && says(two, one)
     };
+    let reach = Reach::of(roles);
     for (index, role) in roles.iter().enumerate() {
         let Some(method) = stateful_method(role) else {
             continue;
         };
-        let other = roles.iter().enumerate().find(|(other, reaching)| {
-            *other != index && !shared(index, *other) && reach_one_project(role, reaching)
-        });
-        if let Some((_, other)) = other {
+        let mut others = reach.sharing_a_project_with(role);
+        let other = others.find(|other| *other != index && !shared(index, *other));
+        if let Some(other) = other.and_then(|other| roles.get(other)) {
             let (name, other) = (&role.name, &other.name);
             let problem = format!(
                 "{method} reaches what Google keeps for a project, and role \"{other}\" reaches a \
@@ -51,7 +53,34 @@ fn stateful_method(role: &Role) -> Option<&'static str> {
     stateful.map(|route| route.method.as_str()).find(|method| role.may.has_method(method))
 }
 
-fn reach_one_project(one: &Role, two: &Role) -> bool {
-    let (one, two) = (&one.may.projects, &two.may.projects);
-    one.iter().any(|one| two.iter().any(|two| one.overlaps(two)))
+/// Which roles reach a project: most name it, and there may be thousands.
+struct Reach<'r> {
+    named: HashMap<&'r str, Vec<usize>>,
+    all: Vec<(usize, &'r Pattern)>,
+    by_pattern: Vec<(usize, &'r Pattern)>,
+}
+
+impl<'r> Reach<'r> {
+    fn of(roles: &'r [Role]) -> Self {
+        let mut reach = Self { named: HashMap::new(), all: Vec::new(), by_pattern: Vec::new() };
+        for (index, role) in roles.iter().enumerate() {
+            for project in &role.may.projects {
+                reach.all.push((index, project));
+                match project.exact() {
+                    Some(name) => reach.named.entry(name).or_default().push(index),
+                    None => reach.by_pattern.push((index, project)),
+                }
+            }
+        }
+        reach
+    }
+
+    fn sharing_a_project_with(&self, role: &'r Role) -> impl Iterator<Item = usize> {
+        role.may.projects.iter().flat_map(|own| {
+            let named = own.exact().and_then(|name| self.named.get(name));
+            let patterns = if own.exact().is_some() { &self.by_pattern } else { &self.all };
+            let overlapping = patterns.iter().filter(|(_, other)| own.overlaps(other));
+            named.into_iter().flatten().copied().chain(overlapping.map(|(index, _)| *index))
+        })
+    }
 }
