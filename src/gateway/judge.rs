@@ -57,8 +57,15 @@ impl Gateway {
         if let Some(reason) = request.forbidden_header() {
             return take(Verdict::Deny(reason), &facts);
         }
-        // A model in the body is none before the body was read, nor is no body.
+        // The body says which model is asked, or that there is none: no role can be asked before.
         let must_read = target.names_model_in_body() || !target.route.takes_body();
+        // Otherwise it is cheaper to ask whether a role has to know the body than to read it.
+        if !must_read && matches!(request.payload(), Payload::Whole(_)) {
+            let verdict = self.authorize(&session, &target, &Known::Later, &mut facts, now);
+            if !matches!(verdict, Verdict::NeedsBody) {
+                return take(verdict.within(patience), &facts);
+            }
+        }
         let body = match (Known::of(&request, &target), must_read) {
             (Err(reason), _) => return take(Verdict::Deny(reason), &facts),
             (Ok(Known::Later), false) => Known::Later,
