@@ -33,8 +33,14 @@ typedef enum hv_status {
     HV_STATUS_INTERNAL = 6,
 } hv_status;
 
+// A day of the week.
+typedef struct Day Day;
+
 // A configuration at work. Any number of threads may use one at a time.
 typedef struct hv_gateway hv_gateway;
+
+// A term that a request may fail: a member of `may`.
+typedef struct Term Term;
 
 // Both clocks: Unix seconds, and milliseconds of a clock that never steps.
 typedef struct hv_clock {
@@ -43,6 +49,10 @@ typedef struct hv_clock {
     // Milliseconds since whatever moment.
     int64_t monotonic_millis;
 } hv_clock;
+
+
+
+
 
 #ifdef __cplusplus
 extern "C" {
@@ -67,10 +77,14 @@ enum hv_status hv_open(const char *config,
                        char *error,
                        size_t error_size);
 
-// Decides on one request, and decides only: HTTP version (`1.1`), method and URL, each with a line
-// feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an empty line
-// (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to `*length`, also when
-// `verdict_size` is too small for it. What does not begin with `allow|` is a refusal.
+// Decides on one request, and decides only: HTTP version (`1.1`), method, URL, peer and stage, each
+// with a line feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an
+// empty line (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to
+// `*length`, also when `verdict_size` is too small for it. What does not begin with `allow|` is a
+// refusal. At first the peer is `-` and the stage `head`. A verdict that begins with `peer|` asks
+// for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
+// hexadecimal, separated by blanks), one with `body|` for both and, with the stage `body`, for the
+// body behind the empty line.
 //
 // # Safety
 // `gateway` is of `hv_open`; `request` holds `request_length` bytes; `verdict` has room for
