@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let lent = config.roles.iter().filter_map(|role| lent(role, &config));
     let lent: Vec<String> = lent.collect();
     let counts = format!(
-        "{} issuers, {} credentials, {} roles",
+        "issuers {}, credentials {}, roles {}",
         config.issuers.len(),
         config.credentials.len(),
         config.roles.len()
