@@ -1,12 +1,16 @@
 //! The whole decision on one request, in one call: identity, target, role, credential. Nothing
 //! here does I/O or reads a clock; the host says what time it is and fetches what `step` names.
 
+mod account;
+mod admit;
 mod audit;
+mod calls;
 mod dialect;
 mod explain;
 mod judge;
 mod load;
 mod peer;
+mod record;
 mod request;
 mod session;
 mod steps;
@@ -21,13 +25,15 @@ use crate::google::Bearers;
 use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, StoredKeys, Verifier};
 use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
-use audit::Facts;
+
+use calls::{CallMark, Calls};
 use dialect::Dialect;
 use session::Sessions;
-use verdict::Verdict;
+
 use waiting::{Patience, Waiting};
 
 pub use explain::Explanation;
+pub use record::Style;
 pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
 /// A request to an issuer that is due now.
@@ -49,6 +55,7 @@ pub struct Gateway {
     policy: Policy,
     bearers: Bearers,
     waiting: Waiting,
+    calls: Calls,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,
     /// Which tokens are taken here, for callers who bring another.
@@ -87,15 +94,21 @@ impl Gateway {
     }
 
     fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
-        let render =
-            |verdict: Verdict<'_>, facts: &Facts<'_>| verdict.render(facts, &self.accepted);
-        self.judge(request, None, now, within, render)
+        self.judge(request, None, now, within, |verdict, facts| {
+            self.admit(verdict, facts, now).render(facts, &self.accepted)
+        })
     }
 
-    /// The `Authorization` header behind a verdict's handle; nothing for any other text.
+    /// The `Authorization` header behind a verdict's handle, for the call whose mark stands behind it
+    /// and a `|`; nothing for any other text.
     #[must_use]
-    pub fn bearer(&self, handle: &[u8], now: Now) -> Option<Arc<str>> {
-        self.bearers.header(str::from_utf8(handle).ok()?, now)
+    pub fn bearer(&self, text: &[u8], now: Now) -> Option<Arc<str>> {
+        let (handle, mark) = str::from_utf8(text).ok()?.split_once('|')?;
+        let header = self.bearers.header(handle, now)?;
+        if let Some(CallMark { number, .. }) = CallMark::parse(mark) {
+            self.calls.send(number, now.mono);
+        }
+        Some(header)
     }
 
     /// Signs what is due, and names a document that is to be fetched now.

@@ -3,7 +3,7 @@
 //! tells the buffer sizes. Lines under a false `.if` count too: HAProxy's own list, which comes
 //! with `register_init`, has the last word on backends.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// HAProxy's defaults, where the files say nothing.
 const DEFAULT_BUFSIZE: usize = 16_384;
@@ -11,6 +11,11 @@ const DEFAULT_MAXREWRITE: usize = 1_024;
 
 /// The variable of the rule set that bounds what an issuer may send.
 const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
+
+/// The defaults of frontends, the filter of backends, and what a log format calls.
+const FRONTEND_DEFAULTS: &str = "vertex";
+const METER: &str = "lua.vertex-meter";
+const ACCOUNT: &str = "lua.vertex_account";
 
 /// The variable by which the rule set tells its version.
 const RULES: &str = "VERTEX_RULES";
@@ -22,6 +27,13 @@ pub struct Haproxy {
     pub backends: Vec<String>,
     /// The `defaults` that each backend is `from`, as far as files say.
     pub from: HashMap<String, String>,
+    /// The backends that read answers as they pass.
+    pub metered: HashSet<String>,
+    /// The frontends that are `from vertex` and would not tell when a request has ended, each with
+    /// the line that makes it so.
+    pub silent: Vec<(String, String)>,
+    /// Whether a log format asks what became of a call.
+    pub accounts: bool,
     /// `tune.bufsize`, in bytes.
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
@@ -52,6 +64,9 @@ impl Haproxy {
         let mut haproxy = Self {
             backends: Vec::new(),
             from: HashMap::new(),
+            metered: HashSet::new(),
+            silent: Vec::new(),
+            accounts: false,
             bufsize: DEFAULT_BUFSIZE,
             maxrewrite: DEFAULT_MAXREWRITE,
             fetch_max: 0,
@@ -59,9 +74,11 @@ impl Haproxy {
         };
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
+        let (mut section, mut is_ours) = (String::new(), false);
         for line in texts.iter().flat_map(|text| text.lines()) {
             let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
             let (Some(keyword), Some(value)) = (words.next(), words.next()) else {
+                is_ours &= !matches!(line.trim(), "global" | "defaults");
                 continue;
             };
             let expanded = match value.strip_prefix("${").and_then(|v| v.strip_suffix('}')) {
@@ -74,9 +91,23 @@ impl Haproxy {
                     let named = words.next() == Some("from");
                     let defaults = words.next().filter(|_| named).unwrap_or_default();
                     if let Some(backend) = expanded {
+                        section.clone_from(&backend);
+                        is_ours = defaults == FRONTEND_DEFAULTS;
                         haproxy.from.insert(backend.clone(), defaults.to_owned());
                         haproxy.backends.push(backend);
                     }
+                }
+                "frontend" => {
+                    section = expanded.unwrap_or_default();
+                    is_ours = words.next() == Some("from")
+                        && words.next() == Some(FRONTEND_DEFAULTS);
+                }
+                "global" | "defaults" => is_ours = false,
+                "filter" if value == METER => {
+                    haproxy.metered.insert(section.clone());
+                }
+                _ if is_ours && is_silent(line) => {
+                    haproxy.silent.push((section.clone(), line.trim().to_owned()));
                 }
                 "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
                 "tune.maxrewrite" => haproxy.maxrewrite = size().unwrap_or(haproxy.maxrewrite),
@@ -89,10 +120,22 @@ impl Haproxy {
                 _ => {}
             }
         }
+        haproxy.accounts = texts.iter().any(|text| text.contains(ACCOUNT));
         let fetch_max = environment(FETCH_MAX).or_else(|| set.get(FETCH_MAX).cloned());
         haproxy.is_bare = environment(RULES).is_none() && !set.contains_key(RULES);
         haproxy.fetch_max = fetch_max.and_then(|value| value.parse().ok()).unwrap_or(0);
         haproxy
+    }
+}
+
+/// Whether a line of a frontend's keeps some requests from having a log line with our fields.
+fn is_silent(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    match (words.next(), words.next()) {
+        (Some("log-format"), _) => !line.contains(ACCOUNT),
+        (Some("option"), Some(option)) => matches!(option, "dontlog-normal" | "httplog" | "tcplog"),
+        (Some("no"), Some("log")) | (Some("log-steps"), _) => true,
+        _ => false,
     }
 }
 

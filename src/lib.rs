@@ -27,6 +27,7 @@ mod journal;
 pub mod json;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod lua;
+pub mod meter;
 pub mod oidc;
 pub mod policy;
 mod switch;

@@ -8,7 +8,7 @@ use once_cell::sync::OnceCell;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Reason};
-use crate::gateway::{self, Gateway, Passage, Signed, Step};
+use crate::gateway::{self, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::journal;
@@ -30,6 +30,10 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
+    exports.set("usage", lua.create_function(usage)?)?;
+    exports.set("meter", lua.create_function(meter)?)?;
+    exports.set("feed", lua.create_function(feed)?)?;
+    exports.set("account", lua.create_function(account)?)?;
     exports.set("verify", lua.create_function(verify)?)?;
     exports.set("permit", lua.create_function(permit)?)?;
     exports.set("sign", lua.create_function(sign)?)?;
@@ -114,6 +118,44 @@ fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaSt
 fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
     let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), host::now()));
     header.map(|header| lua.create_string(header.as_bytes())).transpose()
+}
+
+/// What a JSON answer says of its tokens; nothing if it is not here as a whole.
+fn usage(_: &Lua, body: LuaString) -> Result<Option<String>> {
+    Ok(GATEWAY.get().and_then(|gateway| gateway.usage(&body.as_bytes(), host::now())))
+}
+
+/// The call of a verdict if its answer, of this content type, is to be read as it passes.
+fn meter(
+    _: &Lua,
+    (verdict, content_type): (Option<LuaString>, Option<LuaString>),
+) -> Result<Option<u64>> {
+    let (Some(verdict), Some(content_type)) = (verdict, content_type) else {
+        return Ok(None);
+    };
+    let texts = (verdict.to_str(), content_type.to_str());
+    let (Ok(verdict), Ok(content_type)) = texts else {
+        return Ok(None);
+    };
+    Ok(GATEWAY.get().and_then(|gateway| gateway.meter(&verdict, &content_type)))
+}
+
+fn feed(_: &Lua, (call, piece): (u64, LuaString)) -> Result<()> {
+    if let Some(gateway) = GATEWAY.get() {
+        gateway.feed(call, &piece.as_bytes(), host::now());
+    }
+    Ok(())
+}
+
+/// The end of a request's log line, as text or, with `json`, as members of an object.
+fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Option<String>> {
+    let style = match style.as_deref() {
+        Some("json") => Style::Json,
+        _ => Style::Text,
+    };
+    // Only a URL that was refused can hold what is not UTF-8, and no URL is looked at here.
+    let ended = ended.to_string_lossy();
+    Ok(GATEWAY.get().and_then(|gateway| gateway.account(&ended, style, host::now())))
 }
 
 /// A caller's way through the steps, held by Lua and not to be looked into.

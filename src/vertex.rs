@@ -3,6 +3,7 @@
 
 mod body;
 mod host;
+mod labels;
 mod model;
 mod query;
 mod route;
@@ -12,6 +13,7 @@ use std::fmt;
 
 pub use body::{Body, LimitPlace, fold_name};
 pub use host::host_of;
+pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 pub use model::Model;
 pub use query::{Alt, Query};
 pub use route::{Class, ModelPlace, Route, Segment, Variable, routes};

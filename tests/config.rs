@@ -242,10 +242,11 @@ fn a_location_without_its_backend_is_told_with_the_block_to_paste() {
     assert!(error.problem.contains("no backend vertex_global; paste this"), "{error}");
     let block: Vec<&str> = error.problem.lines().skip(1).map(str::trim).collect();
     assert_eq!(block[0], "backend vertex_global from vertex-upstream");
-    assert!(block[1].starts_with(
+    assert_eq!(block[1], "filter lua.vertex-meter");
+    assert!(block[2].starts_with(
         "server aiplatform.googleapis.com aiplatform.googleapis.com:443 ssl verify required"
     ));
-    assert!(block[1].contains("sni str(aiplatform.googleapis.com)"), "{error}");
+    assert!(block[2].contains("sni str(aiplatform.googleapis.com)"), "{error}");
     // What a role does not name needs no backend.
     let mut every = minimal();
     every["roles"][0]["may"]["locations"] = json!(["*"]);

@@ -63,11 +63,15 @@ fn missing(at: String, name: &str, defaults: &str, authority: &str) -> ConfigErr
         Some((host, _)) => (host, authority.to_owned()),
         None => (authority, format!("{authority}:443")),
     };
+    let filter = match defaults {
+        "vertex-upstream" => "filter lua.vertex-meter\n    ",
+        _ => "",
+    };
     ConfigError::at(
         at,
         format!(
             "HAProxy has no backend {name}; paste this into its configuration:\n\
-             backend {name} from {defaults}\n    \
+             backend {name} from {defaults}\n    {filter}\
              server {host} {address} ssl verify required ca-file @system-ca sni str({host}) \
              resolvers vertex init-addr none"
         ),

@@ -102,8 +102,8 @@ impl Gateway {
             return Verdict::Deny(Reason::Internal);
         };
         let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
-        let role = match (self.policy.decide(&session.grants, &ask), body) {
-            (Decision::Allow(role), _) => role,
+        let (number, role) = match (self.policy.decide(&session.grants, &ask), body) {
+            (Decision::Allow(number, role), _) => (number, role),
             (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone),
             (Decision::TermMissing(term), _) => return Verdict::DenyBody(term),
             (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny(*reason),
@@ -111,12 +111,14 @@ impl Gateway {
             (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
             (Decision::NeedContents, _) => return Verdict::NeedsBody,
         };
-        facts.role = Some(role);
+        (facts.role, facts.role_number) = (Some(role), number);
+        facts.output_cap = contents.max_output_tokens;
+        facts.is_streamed = target.route.is_streamed() || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);
         match self.bearers.slot(role.credential, target.location) {
             None => Verdict::Deny(Reason::LocationWithoutBackend),
             Some(slot) if slot.is_ready(now) => {
-                Verdict::Allow { target, host: slot.host(), handle: slot.handle() }
+                Verdict::Allow { target, host: slot.host(), handle: slot.handle(), call: None }
             }
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
         }
@@ -235,6 +237,10 @@ impl Known {
                 max_output_tokens: body.max_output_tokens(route),
             },
         }
+    }
+
+    fn is_streamed(&self) -> bool {
+        matches!(self, Self::Read(body) if body.is_streamed)
     }
 
     pub(super) const fn reading<'c>(&self, contents: &'c Contents<'c>) -> Reading<'c> {

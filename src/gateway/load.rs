@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::gateway::Gateway;
+use crate::gateway::calls::Calls;
 use crate::gateway::session::Sessions;
 use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
@@ -83,6 +84,7 @@ impl Gateway {
             policy: Policy::new(config.roles),
             bearers: Bearers::new(config.credentials, hosts.collect(), &seal, now),
             waiting: Waiting::default(),
+            calls: Calls::default(),
             learnt: AtomicU64::new(0),
             accepted,
         })
@@ -139,6 +141,16 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             name if name.starts_with(LOCATION_BACKEND) => "vertex-upstream",
             _ => continue,
         };
+        let is_read = haproxy.metered.contains(backend);
+        if wanted == "vertex-upstream" && haproxy.from.contains_key(backend) && !is_read {
+            return Err(ConfigError::at(
+                "",
+                format!(
+                    "HAProxy's backend {backend} does not read answers: write \
+                     `filter lua.vertex-meter` in it"
+                ),
+            ));
+        }
         // Only the files tell; HAProxy's own list of backends does not.
         if haproxy.from.get(backend).is_some_and(|defaults| defaults != wanted) {
             return Err(ConfigError::at(
@@ -148,6 +160,16 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
                 ),
             ));
         }
+    }
+    if let Some((frontend, line)) = haproxy.silent.first() {
+        return Err(ConfigError::at(
+            "",
+            format!(
+                "HAProxy's frontend {frontend} has `{line}`: its log line must come once for each \
+                 request and call lua.vertex_account, or calls never end; leave the line out, or \
+                 take the log-format of vertex.cfg into yours"
+            ),
+        ));
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ pub struct Passage {
 #[derive(Clone, Debug)]
 struct Grant {
     handle: String,
+    call: Option<u64>,
     target: SignedTarget,
     location: String,
     /// The audit tail, for a credential that is not the role's.
@@ -117,13 +118,15 @@ impl Gateway {
             }
             let known = Some(session);
             self.judge(request, known, now, within, |verdict, facts| {
-                let Verdict::Allow { target, host, handle } = verdict else {
+                let verdict = self.admit(verdict, facts, now);
+                let Verdict::Allow { target, host, handle, call } = verdict else {
                     return self.undone(verdict, facts);
                 };
                 let told = granted(verdict, facts);
                 let audit = told.iter().find(|(name, _)| *name == "audit");
                 let grant = Grant {
                     handle: handle.to_owned(),
+                    call: call.map(|mark| mark.number),
                     target: SignedTarget {
                         method: facts.request.map_or("", |request| request.method).to_owned(),
                         host: host.to_owned(),
@@ -150,6 +153,9 @@ impl Gateway {
             None => Step::Refused(Vec::new()),
         };
         let target = grant.map(|grant| grant.target.clone());
+        if let Some(call) = grant.and_then(|grant| grant.call) {
+            self.calls.send(call, now.mono);
+        }
         if let ("role", Some(grant)) = (name, grant) {
             return match self.bearers.header(&grant.handle, now) {
                 Some(authorization) => Step::Done(Signed { authorization, target }, Vec::new()),
@@ -228,6 +234,7 @@ fn granted(verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
         ("decision", Some("allow")),
         ("reason", Some("ok")),
         ("audit", text.split('|').next_back()),
+        ("verdict", Some(text.as_str())),
     ];
     told.into_iter()
         .chain(facts.named())

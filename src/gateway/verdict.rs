@@ -8,15 +8,16 @@
 //! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not the last word |
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
-//! | 4 | Google's host | `WWW-Authenticate`, or `-` |
-//! | 5 | path and query | seconds of `Retry-After`, or `-` |
-//! | 6 | audit tail | error JSON |
-//! | 7 | | audit tail |
+//! | 4 | the call (see `calls`) | `WWW-Authenticate`, or `-` |
+//! | 5 | Google's host | seconds of `Retry-After`, or `-` |
+//! | 6 | path and query | error JSON |
+//! | 7 | audit tail | audit tail |
 
 use std::fmt::Write as _;
 
 use crate::error::Reason;
 use crate::gateway::audit::{self, Decision, Facts};
+use crate::gateway::calls::CallMark;
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
 use crate::policy::Term;
@@ -32,6 +33,8 @@ pub(super) enum Verdict<'v> {
         target: &'v Target<'v>,
         host: &'v str,
         handle: &'v str,
+        /// Nothing where the request is not made: it is only asked about.
+        call: Option<CallMark>,
     },
     Deny(Reason),
     /// Refused for what the body asks for: the member of `may` that no role has for it.
@@ -68,8 +71,15 @@ impl Verdict<'_> {
     pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
         let (decision, reason) = match self {
-            Self::Allow { target, host, handle } => {
-                for part in ["allow|", target.location, "|", handle, "|", host, "|"] {
+            Self::Allow { target, host, handle, call } => {
+                for part in ["allow|", target.location, "|", handle, "|"] {
+                    out.push_str(part);
+                }
+                match call {
+                    Some(call) => call.write_to(&mut out),
+                    None => out.push('-'),
+                }
+                for part in ["|", host, "|"] {
                     out.push_str(part);
                 }
                 target.write_to(&mut out);

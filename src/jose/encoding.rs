@@ -1,8 +1,14 @@
-//! base64url without padding (RFC 7515 section 2), SHA-256, random names.
+//! base64, base64url without padding (RFC 7515 section 2), SHA-256, random names.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SecureRandom as _;
+
+/// base64 of `bytes`, with padding (RFC 4648 section 4).
+#[must_use]
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
 
 /// base64url of `bytes`, without padding.
 #[must_use]

@@ -60,6 +60,12 @@ impl May {
         caps.into_iter().filter_map(|(term, most)| Some((term.name(), most?))).collect()
     }
 
+    /// The place of the first of `models` that matches.
+    #[must_use]
+    pub fn model_pattern(&self, (publisher, name): (&str, &str)) -> Option<usize> {
+        self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
+    }
+
     pub(super) fn is_for(&self, ask: &Ask<'_>) -> bool {
         self.has_method(ask.method)
             && self.has_location(ask.location)
@@ -76,9 +82,7 @@ impl May {
     }
 
     pub(super) fn has_model(&self, model: Option<(&str, &str)>) -> bool {
-        model.is_none_or(|(publisher, name)| {
-            self.models.iter().any(|pattern| pattern.matches_pair(publisher, name))
-        })
+        model.is_none_or(|model| self.model_pattern(model).is_some())
     }
 
     /// The first term that a request for this target fails.

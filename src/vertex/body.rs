@@ -45,6 +45,8 @@ pub struct Body {
     pub limits: Vec<(LimitPlace, u64)>,
     /// How many answers are wanted, each with as many tokens; nothing said is one.
     pub answers: Option<u64>,
+    /// Whether the answer is to come in pieces, where the body says so.
+    pub is_streamed: bool,
 }
 
 impl Body {

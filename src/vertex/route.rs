@@ -118,6 +118,18 @@ impl Route {
         !heeded(&self.method).is_empty()
     }
 
+    /// Whether an answer says how many tokens it took.
+    #[must_use]
+    pub fn is_metered(&self) -> bool {
+        self.class == Class::Inference || self.generates()
+    }
+
+    /// Whether Google asks nothing for the tokens that are told: they are counted, not used.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        matches!(self.method.as_str(), "countTokens" | "computeTokens")
+    }
+
     /// Whether answers of this method are streamed, as events if the caller asks so.
     #[must_use]
     pub fn is_streamed(&self) -> bool {

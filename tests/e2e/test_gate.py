@@ -234,7 +234,7 @@ def test_any_other_answer_of_googles_passes(
 def tls_upstream(standin: Standin, ca: object, name: str) -> str:
     port = standin.ports["google_https"]
     server = f"server google 127.0.0.1:{port} ssl verify required ca-file {ca} sni str({name})"
-    return section("backend vertex_us-central1 from vertex-upstream", ["retries 0", server])
+    return section("backend vertex_us-central1 from vertex-upstream", ["filter lua.vertex-meter", "retries 0", server])
 
 
 @pytest.mark.parametrize("wrong", ["authority", "name", "nothing"])

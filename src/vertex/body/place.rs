@@ -39,6 +39,8 @@ pub(super) enum Place {
     OutputLimit(LimitPlace),
     /// How many answers are wanted.
     Answers,
+    /// `stream`: whether the answer comes in pieces.
+    Stream,
     /// What Google reads.
     ReadUri,
     /// Data, or the address of it.
@@ -200,6 +202,7 @@ impl Place {
             (Self::Root, "n" | "bestof") | (Self::GenerationConfig, "candidatecount") => {
                 Self::Answers
             }
+            (Self::Root, "stream") => Self::Stream,
             (Self::Root, "environment") => Self::Environment,
             (Self::Requests | Self::Fallbacks, "model") => Self::OtherModel,
             (_, "functioncall" | "functionresponse") => Self::FunctionPart,

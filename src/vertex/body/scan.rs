@@ -51,7 +51,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
         }
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Kind, E> {
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Kind, E> {
+        if self.place == Place::Stream {
+            self.body.is_streamed = truth;
+            return Ok(Kind::Other);
+        }
         self.number(None)
     }
 

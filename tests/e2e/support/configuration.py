@@ -71,6 +71,7 @@ class Configuration:
 
     global_lines: str = ""
     frontend_lines: str = ""
+    meter: str = "filter lua.vertex-meter"
     use_backend: str = "use_backend vertex_%[var(txn.vertex.location)]"
     upstream_lines: str = ""
     sections: str = ""
@@ -125,7 +126,7 @@ class Configuration:
                     f" ssl verify required ca-file {self.ca} sni str({host})"
                 )
             name = f"backend vertex_{location} from vertex-upstream"
-            sections.append(section(name, [server], self.upstream_lines))
+            sections.append(section(name, [self.meter, server], self.upstream_lines))
         for host in self.fetch_hosts:
             server = (
                 f"server idp 127.0.0.1:{self.idp_https}"

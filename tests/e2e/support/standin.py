@@ -104,7 +104,7 @@ class Standin:
 
     def google(self, **behaviour: Any) -> None:
         """status, delay_ms, chunks, interval_ms, gate, hangup_after_chunks,
-        mid_stream_error, record; what is not given is normal."""
+        mid_stream_error, record, canned (content_type, pieces); what is not given is normal."""
         self.call("POST", "/google/behaviour", behaviour)
 
     def release(self, all: bool = False) -> int:

@@ -5,7 +5,7 @@ use crate::app::App;
 use crate::flow::{Flow, unary};
 use crate::framing::{self, Ending, LAST_CHUNK};
 use crate::gate;
-use crate::google_behaviour::Behaviour;
+use crate::google_behaviour::{Behaviour, Canned};
 use crate::google_errors::{self, JSON_HEADERS};
 use crate::http1::{Body, Head, ReadError, read_body, read_head};
 use crate::recorder::{Outcome, Port, count};
@@ -108,6 +108,7 @@ async fn answer<S: Wire>(
     };
     let sent = match (valid, behaviour.status, &route) {
         (false, ..) => reply.error(401, route.as_ref(), path).await,
+        (true, status, Some(_)) if behaviour.canned.is_some() => reply.canned(status).await,
         (true, 200, Some(route)) => reply.good(route, body).await,
         (true, 200, None) => reply.error(404, None, path).await,
         (true, status, _) => reply.error(status, route.as_ref(), path).await,
@@ -204,6 +205,33 @@ impl<S: Wire> Reply<'_, S> {
         self.conn.send(&out).await?;
         self.outcome.chunks.store(1, Relaxed);
         Ok(if cut { Then::Cut } else { self.done() })
+    }
+
+    async fn canned(&mut self, status: u16) -> Result<Then, Gone> {
+        let Some(Canned { content_type, pieces }) = &self.behaviour.canned else {
+            return Ok(Then::Cut);
+        };
+        self.conn.pause(self.behaviour.delay_ms).await?;
+        let headers = match content_type.as_str() {
+            "" => String::new(),
+            kind => format!("Content-Type: {kind}\r\n"),
+        };
+        let mut out = self.start(status, &headers);
+        for (index, text) in pieces.iter().enumerate() {
+            if self.behaviour.hangup_after_chunks == Some(index) {
+                return Ok(Then::Cut);
+            }
+            if index > 0 {
+                self.conn.pause(self.behaviour.interval_ms).await?;
+            }
+            framing::piece(&mut out, text.as_bytes(), self.ending);
+            self.conn.send(&out).await?;
+            out.clear();
+            self.outcome.chunks.store(index as u32 + 1, Relaxed);
+        }
+        out.extend_from_slice(self.last_chunk());
+        self.conn.send(&out).await?;
+        Ok(self.done())
     }
 
     async fn stream(&mut self, flow: &Flow<'_>) -> Result<Then, Gone> {

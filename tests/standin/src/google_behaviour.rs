@@ -14,6 +14,18 @@ pub struct Behaviour {
     pub hangup_after_chunks: Option<usize>,
     pub mid_stream_error: bool,
     pub record: bool,
+    /// Instead of the answer that the request deserves.
+    pub canned: Option<Canned>,
+}
+
+/// An answer as the test writes it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Canned {
+    /// Empty: none is sent.
+    pub content_type: String,
+    /// Each goes out as a chunk of its own, `interval_ms` after the former.
+    pub pieces: Vec<String>,
 }
 
 impl Default for Behaviour {
@@ -27,6 +39,7 @@ impl Default for Behaviour {
             hangup_after_chunks: None,
             mid_stream_error: false,
             record: true,
+            canned: None,
         }
     }
 }

@@ -1,0 +1,195 @@
+//! Calls on their way: each begins with its allow and ends with its line in the access log, which
+//! HAProxy writes once for every request, however that ended.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::meter::{Framing, Reader};
+use crate::time::Monotonic;
+
+/// A log line that has not come by then will not come: the operator's own log format lacks it.
+const LAPSE_MILLIS: i64 = 3_600_000;
+
+/// Calls of one shard share a lock; those on different threads seldom meet.
+const SHARDS: usize = 64;
+
+/// What is known of a call before it is made.
+#[derive(Debug)]
+pub(super) struct Begun {
+    /// The role's place in the configuration.
+    pub(super) role: usize,
+    /// The place of the pattern in the role's `models` that the model matches.
+    pub(super) pattern: Option<usize>,
+    /// The length of the request's body, in bytes, as far as it is declared.
+    pub(super) prompt_bytes: Option<u64>,
+    pub(super) answer: Answer,
+    /// Whether they cost nothing.
+    pub(super) is_free: bool,
+    /// The tokens of the prompt, guessed from its length.
+    pub(super) prompt_estimate: u64,
+    /// Those of prompt and answer, reserved.
+    pub(super) estimate: u64,
+    pub(super) at: Monotonic,
+}
+
+/// A call on its way.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) begun: Begun,
+    /// When Google's credential was written into it; without one it cannot have left.
+    pub(super) sent: Option<Monotonic>,
+    /// When the first piece of an answer came that is read as it passes.
+    pub(super) first_byte: Option<Monotonic>,
+    pub(super) reader: Option<Box<Reader>>,
+}
+
+/// The calls of all threads.
+#[derive(Debug)]
+pub(super) struct Calls {
+    shards: Vec<Mutex<Shard>>,
+    latest: AtomicU64,
+}
+
+type Shard = HashMap<u64, Call, BuildHasherDefault<Number>>;
+
+/// Numbers that are given out one after the other need no hash.
+#[derive(Clone, Copy, Debug, Default)]
+struct Number(u64);
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), latest: AtomicU64::new(0) }
+    }
+}
+
+impl Calls {
+    /// Takes a call in; its number.
+    pub(super) fn begin(&self, begun: Begun) -> u64 {
+        let number = self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        if let Some(mut shard) = self.shard(number) {
+            shard.insert(number, Call { begun, sent: None, first_byte: None, reader: None });
+        }
+        number
+    }
+
+    /// The call goes out now.
+    pub(super) fn send(&self, number: u64, now: Monotonic) {
+        self.with(number, |call| call.sent = Some(now));
+    }
+
+    /// From now on its answer is read as it passes; whether there is such a call.
+    pub(super) fn read(&self, number: u64, framing: Framing) -> bool {
+        self.with(number, |call| call.reader = Some(Box::new(Reader::new(framing)))).is_some()
+    }
+
+    /// A piece of its answer.
+    pub(super) fn feed(&self, number: u64, piece: &[u8], now: Monotonic) {
+        self.with(number, |call| {
+            call.first_byte.get_or_insert(now);
+            if let Some(reader) = &mut call.reader {
+                reader.feed(piece);
+            }
+        });
+    }
+
+    /// Gives the call back; nothing if it was given back before.
+    pub(super) fn end(&self, number: u64) -> Option<Call> {
+        self.shard(number)?.remove(&number)
+    }
+
+    /// Gives back the calls whose log line will not come any more.
+    pub(super) fn lapsed(&self, now: Monotonic) -> Vec<Call> {
+        let mut lapsed = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_late = |_: &u64, call: &mut Call| now.millis_since(call.begun.at) > LAPSE_MILLIS;
+            lapsed.extend(shard.extract_if(is_late).map(|(_, call)| call));
+        }
+        lapsed
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        let count = |shard: &Mutex<Shard>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).len()
+        };
+        self.shards.iter().map(count).sum()
+    }
+
+    fn with<T>(&self, number: u64, change: impl FnOnce(&mut Call) -> T) -> Option<T> {
+        self.shard(number)?.get_mut(&number).map(change)
+    }
+
+    fn shard(&self, number: u64) -> Option<MutexGuard<'_, Shard>> {
+        let place = usize::try_from(number % u64::try_from(SHARDS).ok()?).ok()?;
+        Some(self.shards.get(place)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Hasher for Number {
+    fn finish(&self) -> u64 {
+        // hashbrown looks at the highest bits as well.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) | u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// How the answer to a call comes, as far as the request says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// In pieces, so that nobody shall wait for its end.
+    Streamed,
+    /// As a whole.
+    Whole,
+    /// Without a word on tokens.
+    Unmetered,
+}
+
+/// A call as a verdict names it: how its answer comes, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CallMark {
+    pub(super) number: u64,
+    pub(super) answer: Answer,
+}
+
+impl CallMark {
+    /// `s17` for a streamed answer, `w17` for a whole one, `n17` for one that is not metered.
+    pub(super) fn write_to(self, out: &mut String) {
+        let kind = match self.answer {
+            Answer::Streamed => 's',
+            Answer::Whole => 'w',
+            Answer::Unmetered => 'n',
+        };
+        let _ = write!(out, "{kind}{}", self.number);
+    }
+
+    /// The call in the fourth field of an allow.
+    pub(super) fn in_verdict(verdict: &str) -> Option<Self> {
+        let mut fields = verdict.split('|');
+        let is_allow = fields.next() == Some("allow");
+        fields.nth(2).filter(|_| is_allow).and_then(Self::parse)
+    }
+
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (kind, number) = text.split_at_checked(1)?;
+        let answer = match kind {
+            "s" => Answer::Streamed,
+            "w" => Answer::Whole,
+            "n" => Answer::Unmetered,
+            _ => return None,
+        };
+        Some(Self { number: number.parse().ok()?, answer })
+    }
+}

@@ -1,0 +1,158 @@
+//! The last fields of the audit line: what became of a call. As text behind the tail that was
+//! written with the verdict, or the whole as JSON, by the names of OpenTelemetry's conventions for
+//! generative AI where there is one (opentelemetry.io/docs/specs/semconv/gen-ai).
+
+use std::fmt::{Display, Write as _};
+
+use serde_json::{Map, Value};
+
+use crate::meter::Usage;
+
+/// How the line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// `key=value`, each behind a blank.
+    #[default]
+    Text,
+    /// Members of a JSON object, each behind a comma.
+    Json,
+}
+
+/// What became of a call; nothing of it for a request that was none.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) is_streamed: Option<bool>,
+    pub(super) upstream: Option<u16>,
+    pub(super) is_aborted: Option<bool>,
+    pub(super) first_byte_millis: Option<i64>,
+    pub(super) prompt_bytes: Option<u64>,
+    pub(super) reserved: Option<u64>,
+    pub(super) charged: Option<u64>,
+    pub(super) usage: Usage,
+}
+
+impl Record {
+    /// The fields, to stand behind those of `verdict`.
+    pub(super) fn render(&self, verdict: &str, style: Style) -> String {
+        let mut out = String::with_capacity(512);
+        match style {
+            Style::Text => self.write_text(&mut out),
+            Style::Json => {
+                let members = Value::Object(self.members(verdict)).to_string();
+                let inside = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                let _ = write!(out, ",{}", inside.unwrap_or_default());
+            }
+        }
+        out
+    }
+
+    fn write_text(&self, out: &mut String) {
+        field(out, "streamed", self.is_streamed.map(u8::from));
+        field(out, "upstream", self.upstream);
+        field(out, "aborted", self.is_aborted.map(u8::from));
+        out.push(' ');
+        self.usage.write_fields(out);
+        field(out, "first_byte_ms", self.first_byte_millis);
+        field(out, "prompt_bytes", self.prompt_bytes);
+        field(out, "reserved", self.reserved);
+        field(out, "charged", self.charged);
+    }
+
+    fn members(&self, verdict: &str) -> Map<String, Value> {
+        let mut members = Map::new();
+        let tail = verdict.rsplit('|').next().unwrap_or_default();
+        let (request, named) = tail.split_once(" vertex{").unwrap_or((tail, ""));
+        let mut words = request.trim_matches('"').split(' ');
+        for (name, word) in
+            [("http.request.method", words.next()), ("url.path", words.next())]
+        {
+            set(&mut members, name, word.filter(|word| *word != "-").map(decoded));
+        }
+        for (name, value) in named.split(' ').filter_map(|pair| pair.split_once('=')) {
+            set(&mut members, member_of(name), Some(value).filter(|v| *v != "-").map(decoded));
+        }
+        let method = named.split(' ').find_map(|pair| pair.strip_prefix("method="));
+        if let Some(method) = method.filter(|method| *method != "-") {
+            set(&mut members, "gen_ai.operation.name", Some(operation_of(method)));
+        }
+        set(&mut members, "gen_ai.provider.name", Some("gcp.vertex_ai"));
+        set(&mut members, "vertex.streamed", self.is_streamed);
+        set(&mut members, "vertex.upstream.status_code", self.upstream);
+        set(&mut members, "vertex.aborted", self.is_aborted);
+        set(&mut members, "vertex.first_byte_ms", self.first_byte_millis);
+        set(&mut members, "vertex.prompt_bytes", self.prompt_bytes);
+        set(&mut members, "vertex.tokens.reserved", self.reserved);
+        set(&mut members, "vertex.tokens.charged", self.charged);
+        self.add_usage(&mut members);
+        members
+    }
+
+    fn add_usage(&self, members: &mut Map<String, Value>) {
+        let Usage { input, output, thought, cached, cache_write, tool_use, images, .. } = self.usage;
+        let answered = output.map(|output| output.saturating_add(thought.unwrap_or(0)));
+        set(members, "gen_ai.usage.input_tokens", input);
+        set(members, "gen_ai.usage.output_tokens", answered.or(thought));
+        set(members, "gen_ai.usage.reasoning.output_tokens", thought);
+        set(members, "gen_ai.usage.cache_read.input_tokens", cached);
+        set(members, "gen_ai.usage.cache_creation.input_tokens", cache_write);
+        set(members, "vertex.tokens.tool_use", tool_use);
+        set(members, "vertex.images", images);
+    }
+}
+
+fn field(out: &mut String, name: &str, value: Option<impl Display>) {
+    let _ = match value {
+        Some(value) => write!(out, " {name}={value}"),
+        None => write!(out, " {name}=-"),
+    };
+}
+
+fn set(members: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        members.insert(name.to_owned(), value.into());
+    }
+}
+
+/// What a field of the tail is called in JSON.
+fn member_of(name: &str) -> &str {
+    match name {
+        "decision" => "vertex.decision",
+        "reason" => "vertex.reason",
+        "principal" => "vertex.principal",
+        "role" => "vertex.role",
+        "credential" => "vertex.credential",
+        "google_identity" => "vertex.google_identity",
+        "project" => "gcp.project_id",
+        "location" => "cloud.region",
+        "publisher" => "vertex.publisher",
+        "model" => "gen_ai.request.model",
+        "method" => "vertex.method",
+        "display" => "vertex.display",
+        other => other,
+    }
+}
+
+/// `gen_ai.operation.name` of a method.
+fn operation_of(method: &str) -> &str {
+    match method {
+        "generateContent" | "streamGenerateContent" => "generate_content",
+        "chat.completions" | "rawPredict" | "streamRawPredict" => "chat",
+        "openapi.completions" => "text_completion",
+        "embedContent" | "batchEmbedContents" | "openapi.embeddings" => "embeddings",
+        other => other,
+    }
+}
+
+/// The text behind a percent-encoded value (RFC 3986 section 2.1).
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, behind)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let (digits, after) = behind.split_at_checked(2).unwrap_or((behind, ""));
+        bytes.extend(u8::from_str_radix(digits, 16));
+        rest = after;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
