@@ -19,6 +19,7 @@ use serde_path_to_error::Segment;
 
 use crate::error::ConfigError;
 use crate::google::Credential;
+use crate::limits::Rules;
 use crate::oidc::{IssuerConfig, StoredKeys};
 use crate::policy::Role;
 
@@ -31,6 +32,8 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     /// The roles; the first that matches decides.
     pub roles: Vec<Role>,
+    /// The limits.
+    pub limits: Rules,
     /// Public keys that the former process kept.
     pub stored_keys: Vec<StoredKeys>,
     /// The file, as the operator named it.
@@ -70,15 +73,17 @@ impl Config {
     fn load_from(path: &Path, files: &Files<'_>) -> Result<Self, ConfigError> {
         let name = path.file_name().map(Path::new).unwrap_or(path);
         let text = files.read(name).map_err(|why| ConfigError::at("", why))?;
-        let raw::Object(raw): raw::Object<raw::Config> = parse(&text)?;
+        let raw::Object(mut raw): raw::Object<raw::Config> = parse(&text)?;
         let stored_keys = match &raw.state_file {
             Some(state_file) => stored_keys(state_file, files),
             None => Vec::new(),
         };
         let issuers = check::issuers(raw.issuers, files)?;
         let credentials = check::credentials(raw.credentials, files)?;
+        let of_roles = raw.roles.iter_mut().map(check::OfRole::take).collect();
         let roles = check::roles(raw.roles, &issuers, &credentials)?;
-        Ok(Self { issuers, credentials, roles, stored_keys, file: String::new() })
+        let limits = check::limits(raw.limits, of_roles)?;
+        Ok(Self { issuers, credentials, roles, limits, stored_keys, file: String::new() })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`
@@ -122,8 +127,19 @@ fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, ConfigError> {
     Ok(value)
 }
 
-/// serde tells of a member that stands twice at the object that holds it.
+/// serde tells of a member that stands twice at the object that holds it, and knows no member that
+/// is yet to come.
 fn fault(pointer: String, problem: &str) -> ConfigError {
+    let unknown = problem.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+    if let Some((member, _)) = unknown
+        && let Some((kind @ ("requests" | "tokens"), "day" | "month")) = member.split_once("_per_")
+    {
+        let problem = format!(
+            "`{member}`: limits of a day or a month come only once a reload keeps what was counted; \
+             an hour's is wanted: {kind}_per_hour"
+        );
+        return ConfigError::at(pointer, problem);
+    }
     let twice = problem.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
     match twice {
         Some((member, at)) => ConfigError::at(

@@ -148,6 +148,15 @@ reasons! {
     /// Roles would allow the target, but not what the body asks for.
     BodyNotAllowed "body_not_allowed" 32 403 "PERMISSION_DENIED"
         "no role allows you what the body asks for";
+    /// A limit on requests in a minute or an hour is used up.
+    LimitRequests "limit_requests" 33 429 "RESOURCE_EXHAUSTED"
+        "too many requests";
+    /// A limit on tokens in a minute or an hour has less left than the request may need.
+    LimitTokens "limit_tokens" 34 429 "RESOURCE_EXHAUSTED"
+        "too many tokens";
+    /// As many requests are in flight as a limit allows.
+    LimitParallel "limit_parallel" 35 429 "RESOURCE_EXHAUSTED"
+        "too many requests at once";
 }
 
 impl Reason {

@@ -10,7 +10,7 @@ const MAX_LINES: usize = 300;
 
 /// Modules outside the arrows, and all that each may use.
 const BESIDE: &[(&str, &[&str])] = &[
-    ("config", &["error", "google", "jose", "oidc", "policy", "vertex"]),
+    ("config", &["error", "google", "jose", "limits", "oidc", "policy", "vertex"]),
     ("haproxy", &[]),
     ("host", &["haproxy", "time"]),
     ("journal", &[]),
@@ -169,12 +169,14 @@ fn the_arrows_are_read_as_they_are_meant() {
         ("oidc", "jose"),
         ("jose", "error"),
         ("config", "oidc"),
+        ("config", "limits"),
         ("gateway", "config"),
     ];
     let forbidden = [
         ("gateway", "lua"),
         ("oidc", "gateway"),
         ("oidc", "policy"),
+        ("limits", "policy"),
         ("vertex", "google"),
         ("jose", "oidc"),
         ("error", "time"),

@@ -1,9 +1,11 @@
 //! From the file's shape to what the layers want. Each fault is told where it stands.
 
+mod limits;
 mod roles;
 mod state;
 mod who;
 
+pub(super) use limits::{OfRole, limits};
 pub(super) use roles::roles;
 
 use zeroize::Zeroizing;

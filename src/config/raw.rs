@@ -1,5 +1,6 @@
 //! The shape of the file, as serde reads it. Unknown and duplicate members are errors.
 
+mod limits;
 mod role;
 mod shape;
 
@@ -7,10 +8,11 @@ use std::path::PathBuf;
 
 use crate::google::JwtForm;
 use crate::oidc::StoredKeys;
+pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
 pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Who, Window};
-pub(super) use shape::{Claims as ClaimTests, Object, OneOrMore};
+pub(super) use shape::{Claims as ClaimTests, Names, Object, OneOrMore};
 use shape::{object, objects};
 
 /// The configuration of haproxy-vertex.
@@ -30,6 +32,8 @@ pub(super) struct Config {
     /// Who may do what; the first that matches decides, no match is a refusal.
     #[serde(deserialize_with = "objects")]
     pub(super) roles: Vec<Role>,
+    /// Budgets over the requests of all roles.
+    pub(super) limits: Option<OneOrMore<Limit<Key>>>,
     /// Public keys that the former process kept.
     pub(super) state_file: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::config::raw::limits::{Limit, RoleKey};
 use crate::config::raw::shape::{Claims, OneOrMore, object};
 use crate::policy::{Day, Scalar};
 
@@ -23,6 +24,10 @@ pub(in crate::config) struct Role {
     pub(in crate::config) shares_state_with: Vec<String>,
     /// The credential that it acts as.
     pub(in crate::config) r#as: String,
+    /// Budgets over this role's requests.
+    pub(in crate::config) limits: Option<OneOrMore<Limit<RoleKey>>>,
+    /// Output tokens to reserve for a request whose own limit on them is not read; 1024 by default.
+    pub(in crate::config) reserve_tokens: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

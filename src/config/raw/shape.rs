@@ -1,10 +1,10 @@
-//! Shapes that serde does not derive: an object and nothing else, one object or more, names that
-//! stand once, a value of three types.
+//! Shapes that serde does not derive: an object and nothing else, one object or more, one name or
+//! more, names that stand once, a value of three types.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::config::raw::ClaimTest;
@@ -71,7 +71,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
     type Value = OneOrMore<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object, or an array of objects of which one must fit")
+        f.write_str("an object, or an array of objects")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMore<T>, A::Error> {
@@ -84,6 +84,39 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
             all.push(one);
         }
         Ok(OneOrMore::More(all))
+    }
+}
+
+/// One name, or an array of them.
+#[derive(Debug)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "cli", schemars(untagged))]
+pub(in crate::config) enum Names<T> {
+    One(T),
+    More(Vec<T>),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Names<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NamesVisitor(PhantomData))
+    }
+}
+
+struct NamesVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for NamesVisitor<T> {
+    type Value = Names<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name, or an array of names")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Names<T>, E> {
+        T::deserialize(StrDeserializer::new(name)).map(Names::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Names<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Names::More)
     }
 }
 

@@ -1,0 +1,101 @@
+//! What one key has used: a minute's window, an hour's window, the requests in flight.
+
+use crate::limits::limit::Amounts;
+use crate::limits::span::{Each, Span};
+use crate::time::UnixTime;
+
+/// 48 bytes, 64 with the key: there may be a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counters {
+    requests: Each<u64>,
+    tokens: Each<u64>,
+    /// The window that is counted.
+    index: Each<u32>,
+    in_flight: u32,
+    /// The number of the limit.
+    pub(super) rule: u32,
+}
+
+/// One window at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) index: u32,
+    pub(super) requests: u64,
+    pub(super) tokens: u64,
+}
+
+impl Counters {
+    pub(super) fn new(rule: u32) -> Self {
+        let (requests, tokens, index) = (Each::default(), Each::default(), Each::default());
+        Self { requests, tokens, index, in_flight: 0, rule }
+    }
+
+    /// The requests that are not settled yet.
+    pub(super) const fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// The window that counts now. A window whose end has come is a new, empty one. One of the
+    /// future was opened before the clock was set back, and what it has used stays used: the next
+    /// window is counted on with, so that it does not open twice, and one that lies further ahead
+    /// becomes the current one, so that nobody waits for it.
+    pub(super) fn window(&self, span: Span, now: UnixTime) -> Window {
+        let current = span.index(now);
+        let index = *self.index.of(span);
+        let (requests, tokens) = (*self.requests.of(span), *self.tokens.of(span));
+        if index < current {
+            return Window { index: current, requests: 0, tokens: 0 };
+        }
+        let is_near = index <= current.saturating_add(1);
+        Window { index: if is_near { index } else { current }, requests, tokens }
+    }
+
+    const fn store(&mut self, span: Span, window: Window) {
+        *self.index.of_mut(span) = window.index;
+        *self.requests.of_mut(span) = window.requests;
+        *self.tokens.of_mut(span) = window.tokens;
+    }
+
+    /// Counts one request more, with these tokens reserved, in the windows that `amounts` limit.
+    /// Returns which windows they were.
+    pub(super) fn take(&mut self, amounts: &Amounts, tokens: u64, now: UnixTime) -> Each<u32> {
+        self.in_flight = self.in_flight.saturating_add(1);
+        let mut opened = Each::default();
+        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
+            let window = self.window(span, now);
+            *opened.of_mut(span) = window.index;
+            let requests = window.requests.saturating_add(1);
+            let tokens = window.tokens.saturating_add(tokens);
+            self.store(span, Window { requests, tokens, ..window });
+        }
+        opened
+    }
+
+    /// Ends a request that reserved `reserved` tokens in the windows `opened` and used `used`.
+    pub(super) fn give_back(
+        &mut self,
+        amounts: &Amounts,
+        (reserved, opened): (u64, Each<u32>),
+        used: u64,
+        now: UnixTime,
+    ) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
+            let window = self.window(span, now);
+            let tokens = match window.index == *opened.of(span) {
+                true => window.tokens.saturating_add(used).saturating_sub(reserved),
+                false => window.tokens.saturating_add(used.saturating_sub(reserved)),
+            };
+            self.store(span, Window { tokens, ..window });
+        }
+    }
+
+    /// Whether forgetting it would allow more than the limit does.
+    pub(super) fn is_in_use(&self, now: UnixTime) -> bool {
+        let counts = |span: &Span| {
+            let window = self.window(*span, now);
+            window.requests > 0 || window.tokens > 0
+        };
+        self.in_flight > 0 || Span::ALL.iter().any(counts)
+    }
+}

@@ -1,0 +1,126 @@
+//! How full the limits are, for people and for metrics.
+
+use std::sync::atomic::Ordering;
+
+use crate::limits::counters::Counters;
+use crate::limits::{Limits, Rule, Span, Subject, What};
+use crate::time::{Now, UnixTime};
+
+/// One amount of one limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// What is counted.
+    pub what: What,
+    /// The window; nothing for requests in flight.
+    pub span: Option<Span>,
+    /// How much is used, reservations included; may be more than the limit where answers were
+    /// longer than estimated.
+    pub used: u64,
+    /// How much is allowed.
+    pub limit: u64,
+    /// When the window ends.
+    pub reset: Option<UnixTime>,
+}
+
+/// One limit over all its keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures<'l> {
+    /// Where it stands in the configuration.
+    pub pointer: &'l str,
+    /// The keys that have used some of it, or have requests in flight.
+    pub keys: usize,
+    /// The amount that is used up furthest, by whichever key.
+    pub fullest: Option<Usage>,
+    /// Reservations that were counted in the entry for those who found no room.
+    pub overflowed: u64,
+}
+
+impl Limits {
+    /// Every limit's figures, in the order of the configuration. Looks at each key there is: some
+    /// milliseconds for a million, one shard locked at a time.
+    #[must_use]
+    pub fn figures(&self, now: Now) -> Vec<Figures<'_>> {
+        let mut all: Vec<Figures<'_>> = self
+            .rules
+            .iter()
+            .map(|rule| Figures {
+                pointer: &rule.limit.pointer,
+                keys: 0,
+                fullest: None,
+                overflowed: rule.overflowed.load(Ordering::Relaxed),
+            })
+            .collect();
+        for shard in self.table.shards() {
+            for counters in shard.values().filter(|counters| counters.is_in_use(now.wall)) {
+                let number = usize::try_from(counters.rule).ok();
+                let place = number.and_then(|number| all.get_mut(number));
+                let (Some(rule), Some(figures)) = (self.rule(counters.rule), place) else {
+                    continue;
+                };
+                figures.keys = figures.keys.saturating_add(1);
+                for usage in rule.usage(counters, now.wall) {
+                    if figures.fullest.is_none_or(|fullest| usage.is_fuller(&fullest)) {
+                        figures.fullest = Some(usage);
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// What one subject has used of each limit that applies to it, by the limit's pointer.
+    #[must_use]
+    pub fn lookup(&self, who: Subject<'_>, now: Now) -> Vec<(&str, Vec<Usage>)> {
+        let reservation = self.holds_of(who, 0);
+        let mut locked = self.table.lock(reservation.holds());
+        reservation
+            .holds()
+            .filter_map(|hold| {
+                let rule = self.rule(hold.rule)?;
+                let counters = locked.peek(hold).unwrap_or_else(|| Counters::new(hold.rule));
+                let usage = rule.usage(&counters, now.wall).collect();
+                Some((rule.limit.pointer.as_str(), usage))
+            })
+            .collect()
+    }
+
+    /// Reservations that were counted in the entry for those who found no room, over all limits.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        self.rules.iter().map(|rule| rule.overflowed.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl Rule {
+    /// Every amount of this limit, with what these counters have used of it.
+    pub(super) fn usage(
+        &self,
+        counters: &Counters,
+        now: UnixTime,
+    ) -> impl Iterator<Item = Usage> + use<> {
+        let (amounts, counters) = (self.limit.amounts, *counters);
+        let parallel = amounts.parallel_requests.map(|limit| {
+            let used = counters.in_flight().into();
+            Usage { what: What::Parallel, span: None, used, limit, reset: None }
+        });
+        let windows = Span::ALL.into_iter().flat_map(move |span| {
+            let window = counters.window(span, now);
+            let of = move |what, limit: Option<u64>, used| {
+                let reset = Some(span.end(window.index));
+                limit.map(|limit| Usage { what, span: Some(span), used, limit, reset })
+            };
+            let requests = of(What::Requests, amounts.requests(span), window.requests);
+            let tokens = of(What::Tokens, amounts.tokens(span), window.tokens);
+            requests.into_iter().chain(tokens)
+        });
+        parallel.into_iter().chain(windows)
+    }
+}
+
+impl Usage {
+    /// Compares shares, without a division.
+    fn is_fuller(&self, other: &Self) -> bool {
+        u128::from(self.used) * u128::from(other.limit)
+            > u128::from(other.used) * u128::from(self.limit)
+    }
+}

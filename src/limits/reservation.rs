@@ -1,0 +1,62 @@
+//! What a request holds of its limits until it ends.
+
+use crate::limits::span::Each;
+
+/// As many limits apply to a request without an allocation.
+const INLINE: usize = 4;
+
+/// One request in one limit's counters.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Hold {
+    pub(super) key: u128,
+    /// The windows that it was counted in.
+    pub(super) opened: Each<u32>,
+    /// The number of the limit.
+    pub(super) rule: u32,
+    pub(super) shard: u8,
+}
+
+/// What [`Limits::reserve`](crate::limits::Limits::reserve) took, to be given back once to
+/// [`Limits::settle`](crate::limits::Limits::settle): one that is lost counts as in flight for ever.
+#[must_use = "it counts as in flight until it is settled"]
+#[derive(Debug)]
+pub struct Reservation {
+    first: [Hold; INLINE],
+    count: usize,
+    more: Vec<Hold>,
+    pub(super) tokens: u64,
+}
+
+impl Reservation {
+    pub(super) fn new(tokens: u64) -> Self {
+        Self { first: [Hold::default(); INLINE], count: 0, more: Vec::new(), tokens }
+    }
+
+    /// The tokens that were reserved.
+    #[must_use]
+    pub const fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Whether no limit applied: there is nothing to settle.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(super) fn push(&mut self, hold: Hold) {
+        match self.first.get_mut(self.count) {
+            Some(place) => *place = hold,
+            None => self.more.push(hold),
+        }
+        self.count = self.count.saturating_add(1);
+    }
+
+    pub(super) fn holds(&self) -> impl Iterator<Item = &Hold> {
+        self.first.iter().take(self.count).chain(&self.more)
+    }
+
+    pub(super) fn holds_mut(&mut self) -> impl Iterator<Item = &mut Hold> {
+        self.first.iter_mut().take(self.count).chain(&mut self.more)
+    }
+}

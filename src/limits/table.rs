@@ -1,0 +1,172 @@
+//! The counters of all keys, in shards with a lock each. Memory is bounded: what is no longer in
+//! use makes room, what is in use is never dropped, and who then finds no room is counted in the
+//! entry that each limit has for that.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::limits::counters::Counters;
+use crate::limits::reservation::Hold;
+use crate::time::{Monotonic, Now};
+
+/// Shards for keys that callers bring up.
+const SHARDS: u8 = 64;
+
+/// The last shard: entries that are always there, so the last one to lock.
+pub(super) const FIXED: u8 = SHARDS;
+
+/// The most entries of a shard.
+const MAX_SHARD_KEYS: usize = 16_384;
+
+/// The most keys that callers can bring up, over all limits: about a million.
+pub const MAX_KEYS: usize = 64 * MAX_SHARD_KEYS;
+
+/// The most shards that one request locks: two sets of limits have eight each at most, and the
+/// last shard.
+const MAX_LOCKED: usize = 17;
+
+/// A shard is searched for what is no longer in use at most this often, in milliseconds.
+const SWEEP_MILLIS: i64 = 1000;
+
+/// Keys are digests already.
+#[derive(Debug, Default)]
+pub(super) struct Digested(u64);
+
+impl Hasher for Digested {
+    fn write_u128(&mut self, key: u128) {
+        self.0 = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    entries: HashMap<u128, Counters, BuildHasherDefault<Digested>>,
+    swept: Option<Monotonic>,
+}
+
+impl Shard {
+    /// Whether a new entry has room. A table that would have to grow is searched first.
+    fn has_room(&mut self, now: Now) -> bool {
+        let is_full = |shard: &Self| shard.entries.len() >= MAX_SHARD_KEYS;
+        if self.entries.len() < self.entries.capacity() && !is_full(self) {
+            return true;
+        }
+        if self.swept.is_none_or(|swept| now.mono.millis_since(swept) >= SWEEP_MILLIS) {
+            self.swept = Some(now.mono);
+            self.entries.retain(|_, counters| counters.is_in_use(now.wall));
+        }
+        !is_full(self)
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Counters> {
+        self.entries.values()
+    }
+}
+
+/// The shard of a key that a caller brought up: its first six bits.
+pub(super) fn shard_of(key: u128) -> u8 {
+    u8::try_from(key >> 122).unwrap_or(0)
+}
+
+#[derive(Debug)]
+pub(super) struct Table {
+    shards: Box<[Mutex<Shard>]>,
+}
+
+impl Table {
+    /// A table whose last shard has these entries: key and number of the limit.
+    pub(super) fn new(fixed: impl Iterator<Item = (u128, u32)>) -> Self {
+        let entries = fixed.map(|(key, rule)| (key, Counters::new(rule))).collect();
+        let open = (0..SHARDS).map(|_| Mutex::default());
+        let fixed = Mutex::new(Shard { entries, swept: None });
+        Self { shards: open.chain([fixed]).collect() }
+    }
+
+    /// Locks the shards of these holds, in ascending order, which is every thread's.
+    pub(super) fn lock<'h>(&self, holds: impl Iterator<Item = &'h Hold>) -> Locked<'_> {
+        let mut locked = Locked { table: self, set: 0, shards: [const { None }; MAX_LOCKED] };
+        let mut wanted = holds.fold(0_u128, |set, hold| set | (1 << hold.shard));
+        while wanted != 0 {
+            locked.add(wanted.trailing_zeros());
+            wanted &= wanted - 1;
+        }
+        locked
+    }
+
+    /// One shard after the other.
+    pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Some shards, locked.
+pub(super) struct Locked<'t> {
+    table: &'t Table,
+    /// A bit for each shard that is locked.
+    set: u128,
+    /// In ascending order.
+    shards: [Option<MutexGuard<'t, Shard>>; MAX_LOCKED],
+}
+
+impl Locked<'_> {
+    /// Locks a shard behind those that are locked.
+    fn add(&mut self, number: u32) {
+        let shard = usize::try_from(number).ok().and_then(|number| self.table.shards.get(number));
+        let place = usize::try_from(self.set.count_ones()).ok();
+        let place = place.and_then(|place| self.shards.get_mut(place));
+        if let (Some(shard), Some(place)) = (shard, place) {
+            *place = Some(shard.lock().unwrap_or_else(PoisonError::into_inner));
+            self.set |= 1 << number;
+        }
+    }
+
+    fn shard(&mut self, number: u8) -> Option<&mut Shard> {
+        let bit = 1_u128 << number;
+        if self.set & bit == 0 {
+            return None;
+        }
+        let place = usize::try_from((self.set & (bit - 1)).count_ones()).ok()?;
+        self.shards.get_mut(place)?.as_deref_mut()
+    }
+
+    /// The counters of a hold; new ones where it has none yet and there is room for them.
+    pub(super) fn find(&mut self, hold: &Hold, now: Now) -> Option<Counters> {
+        let shard = self.shard(hold.shard)?;
+        match shard.entries.get(&hold.key) {
+            Some(counters) => Some(*counters),
+            None => shard.has_room(now).then(|| Counters::new(hold.rule)),
+        }
+    }
+
+    /// The counters of a hold, as they are.
+    pub(super) fn peek(&mut self, hold: &Hold) -> Option<Counters> {
+        self.shard(hold.shard)?.entries.get(&hold.key).copied()
+    }
+
+    /// Moves a hold to the entry that its limit always has, and locks that.
+    pub(super) fn overflow(&mut self, hold: &mut Hold, key: u128) -> Counters {
+        (hold.shard, hold.key) = (FIXED, key);
+        if self.set & (1 << FIXED) == 0 {
+            self.add(FIXED.into());
+        }
+        let entry = self.shard(FIXED).and_then(|shard| shard.entries.get(&key));
+        entry.copied().unwrap_or_else(|| Counters::new(hold.rule))
+    }
+
+    /// The counters of a hold to be changed.
+    pub(super) fn entry(&mut self, hold: &Hold) -> Option<&mut Counters> {
+        let shard = self.shard(hold.shard)?;
+        Some(shard.entries.entry(hold.key).or_insert_with(|| Counters::new(hold.rule)))
+    }
+}
