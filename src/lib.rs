@@ -4,7 +4,7 @@
 //! answers and the time, and carries out what it is told. The layers, each using only those
 //! to its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits` → `jose` → `json`, `error`, `time`, `switch`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `jose` → `json`, `error`, `time`, `switch`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
 //! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
@@ -34,3 +34,4 @@ pub mod policy;
 mod switch;
 pub mod time;
 pub mod vertex;
+pub mod watch;

@@ -1,0 +1,147 @@
+//! What is usual for one principal: mean and variance of a size on a logarithmic scale, as sizes
+//! and rates spread over orders of magnitude. Old observations count less and less.
+
+use crate::watch::decay::{Second, left};
+
+/// An observation counts half after a week: both workdays and weekends are remembered.
+const HALF_LIFE_SECS: u32 = 7 * 86_400;
+
+/// Fewer observations than these (after decay) say nothing.
+const MIN_WEIGHT: f64 = 4.0;
+
+/// Few observations have a variance that is too small by chance. As many as these, of one bit
+/// (a factor of two), are taken for granted.
+const PRIOR_WEIGHT: f64 = 4.0;
+const PRIOR_VARIANCE: f64 = 1.0;
+
+/// How far above the mean is unusual.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tolerance {
+    /// In standard deviations.
+    pub(super) deviations: f64,
+    /// In bits (1 is a factor of two), for what hardly varies.
+    pub(super) bits: f64,
+    /// Less than this, in bits, is never unusual.
+    pub(super) least: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Baseline {
+    /// The number of observations, each decayed.
+    weight: f64,
+    /// In bits: the base-2 logarithm.
+    mean: f64,
+    /// The sum of the squared deviations from the mean, each decayed.
+    squares: f64,
+    at: Second,
+}
+
+impl Baseline {
+    pub(super) const fn new(now: Second) -> Self {
+        Self { weight: 0.0, mean: 0.0, squares: 0.0, at: now }
+    }
+
+    /// Lets time pass.
+    pub(super) fn age(&mut self, now: Second) {
+        let left = left(self.at.advance(now), HALF_LIFE_SECS);
+        self.weight *= left;
+        self.squares *= left;
+    }
+
+    /// In bits, what is unusual from there on; nothing while too little is known.
+    pub(super) fn limit(&self, tolerance: Tolerance) -> Option<f64> {
+        let squares = self.squares + PRIOR_WEIGHT * PRIOR_VARIANCE;
+        let deviation = (squares / (self.weight + PRIOR_WEIGHT)).sqrt();
+        let distance = tolerance.bits.max(tolerance.deviations * deviation);
+        (self.weight >= MIN_WEIGHT).then(|| tolerance.least.max(self.mean + distance))
+    }
+
+    /// Takes an observation of this instant, in bits. What lies beyond the limit counts as if it
+    /// were the limit: one incident does not become what is usual, a lasting change does.
+    pub(super) fn learn(&mut self, bits: f64, tolerance: Tolerance) {
+        let bits = self.limit(tolerance).map_or(bits, |limit| bits.min(limit));
+        let distance = bits - self.mean;
+        self.weight += 1.0;
+        self.mean += distance / self.weight;
+        self.squares += distance * (bits - self.mean);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::time::Monotonic;
+
+    const TOLERANCE: Tolerance = Tolerance { deviations: 3.0, bits: 2.0, least: 1.0 };
+
+    fn second(secs: u32) -> Second {
+        Second::of(Monotonic(0).plus_secs(secs.into()))
+    }
+
+    fn close(one: f64, two: f64) -> bool {
+        (one - two).abs() <= 1e-9 * (1.0 + one.abs())
+    }
+
+    proptest! {
+        #[test]
+        fn looking_in_between_changes_nothing(
+            seen in prop::collection::vec((0_u32..500_000, 0.0..40.0, 1_u32..20), 1..50),
+        ) {
+            let (mut once, mut often) = (Baseline::new(second(0)), Baseline::new(second(0)));
+            let mut now = 0;
+            for (elapsed, bits, looks) in seen {
+                for look in 1..=looks {
+                    often.age(second(now + elapsed / looks * look));
+                }
+                now += elapsed;
+                for baseline in [&mut once, &mut often] {
+                    baseline.age(second(now));
+                    baseline.learn(bits, TOLERANCE);
+                }
+                prop_assert!(close(once.weight, often.weight));
+                prop_assert!(close(once.mean, often.mean));
+                prop_assert!(close(once.squares, often.squares));
+            }
+        }
+
+        #[test]
+        fn mean_and_variance_are_the_weighted_ones(
+            seen in prop::collection::vec((0_u32..500_000, 5.0..7.0), 1..50),
+        ) {
+            let mut baseline = Baseline::new(second(0));
+            let (mut now, mut all) = (0, Vec::new());
+            for (elapsed, bits) in seen {
+                now += elapsed;
+                baseline.age(second(now));
+                // No limit cuts here: all lie within two bits.
+                baseline.learn(bits, TOLERANCE);
+                all.push((now, bits));
+            }
+            let weighed = all.iter().map(|(at, bits)| (left(now - at, HALF_LIFE_SECS), bits));
+            let weight: f64 = weighed.clone().map(|(weight, _)| weight).sum();
+            let mean = weighed.clone().map(|(weight, bits)| weight * bits).sum::<f64>() / weight;
+            let squares: f64 = weighed.map(|(weight, bits)| weight * (bits - mean).powi(2)).sum();
+            prop_assert!(close(baseline.weight, weight));
+            prop_assert!(close(baseline.mean, mean));
+            prop_assert!(close(baseline.squares, squares));
+        }
+    }
+
+    #[test]
+    fn a_limit_wants_observations_and_an_outlier_hardly_moves_it() {
+        let mut baseline = Baseline::new(second(0));
+        for _ in 0..4 {
+            assert_eq!(baseline.limit(TOLERANCE), None);
+            baseline.learn(10.0, TOLERANCE);
+        }
+        for _ in 0..100 {
+            baseline.learn(10.0, TOLERANCE);
+        }
+        let limit = baseline.limit(TOLERANCE).unwrap();
+        assert!(close(limit, 12.0), "{limit}");
+        baseline.learn(30.0, TOLERANCE);
+        assert!(baseline.limit(TOLERANCE).unwrap() < 12.1);
+    }
+}

@@ -1,0 +1,180 @@
+//! What is known of one principal, and what a request means against it.
+
+use crate::watch::baseline::{Baseline, Tolerance};
+use crate::watch::decay::{Second, float};
+use crate::watch::known::{Known, Tag};
+use crate::watch::rate::{Level, Rate};
+use crate::watch::signal::{SIGNALS, Signal, Signals};
+
+/// Nothing but refusals is told of a principal before it has sent so many requests, …
+const LEARNING_REQUESTS: u32 = 50;
+
+/// … and before so much time has passed.
+const LEARNING_SECS: u32 = 8 * 3600;
+
+/// One signal of one principal is told once in this time.
+const INTERVAL_SECS: u32 = 3600;
+
+/// So many refusals in a row are many.
+const REFUSALS: u16 = 10;
+
+/// After such a pause a row of refusals begins anew.
+const PAUSE_SECS: u32 = 3600;
+
+/// Of requests in the last minutes: four times the usual, and 32 at least.
+const OF_REQUESTS: Tolerance = Tolerance { deviations: 3.5, bits: 2.0, least: 5.0 };
+
+/// Of tokens in the last minutes: four times the usual, and 131,072 at least.
+const OF_TOKENS: Tolerance = Tolerance { deviations: 3.5, bits: 2.0, least: 17.0 };
+
+/// Of a body's bytes: eight times the usual, and 64 KiB at least.
+const OF_BODIES: Tolerance = Tolerance { deviations: 3.5, bits: 3.0, least: 16.0 };
+
+/// A request, with what it uses as tags.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use {
+    pub(super) is_allowed: bool,
+    pub(super) model: Option<Tag>,
+    pub(super) location: Option<Tag>,
+    pub(super) network: Option<Tag>,
+    pub(super) client: Tag,
+    pub(super) body_bytes: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) struct History {
+    first: Second,
+    last: Second,
+    requests: u32,
+    /// Refusals since the last request that was allowed.
+    refusals: u16,
+    models: Known<8>,
+    locations: Known<8>,
+    networks: Known<16>,
+    clients: Known<8>,
+    request_rate: Rate,
+    token_rate: Rate,
+    /// Of the sizes of bodies.
+    bodies: Baseline,
+    /// When each signal was last told, of those that ever were.
+    told: [Second; SIGNALS],
+    ever_told: Signals,
+    /// The rates that have not fallen again since they were told.
+    up: Signals,
+}
+
+impl History {
+    pub(super) const fn new(now: Second) -> Self {
+        Self {
+            first: now,
+            last: now,
+            requests: 0,
+            refusals: 0,
+            models: Known::new(),
+            locations: Known::new(),
+            networks: Known::new(),
+            clients: Known::new(),
+            request_rate: Rate::new(now),
+            token_rate: Rate::new(now),
+            bodies: Baseline::new(now),
+            told: [now; SIGNALS],
+            ever_told: Signals::NONE,
+            up: Signals::NONE,
+        }
+    }
+
+    /// Takes a request.
+    pub(super) fn request(&mut self, request: &Use, now: Second) -> Signals {
+        let refusals = self.refused(request.is_allowed, now);
+        self.requests = self.requests.saturating_add(1);
+        let level = self.request_rate.add(1.0, OF_REQUESTS, now);
+        let mut raised = self.rate(Signal::RequestRate, level);
+        let mut new = |signal, is_new| {
+            if is_new {
+                raised = raised | Signals::from(signal);
+            }
+        };
+        new(Signal::NewClient, self.clients.note(request.client));
+        if let Some(network) = request.network {
+            new(Signal::NewNetwork, self.networks.note(network));
+        }
+        // What was refused was not used.
+        if request.is_allowed {
+            if let Some(model) = request.model {
+                new(Signal::NewModel, self.models.note(model));
+            }
+            if let Some(location) = request.location {
+                new(Signal::NewLocation, self.locations.note(location));
+            }
+            if let Some(bytes) = request.body_bytes.filter(|bytes| *bytes > 0) {
+                new(Signal::PromptSize, is_large(&mut self.bodies, bytes, now));
+            }
+        }
+        let raised = if self.has_learnt(now) { raised } else { Signals::NONE };
+        self.tell(raised | refusals, now)
+    }
+
+    /// Takes the tokens of a call that has ended.
+    pub(super) fn tokens(&mut self, tokens: u64, now: Second) -> Signals {
+        let level = self.token_rate.add(float(tokens), OF_TOKENS, now);
+        let raised = self.rate(Signal::TokenRate, level);
+        let raised = if self.has_learnt(now) { raised } else { Signals::NONE };
+        self.tell(raised, now)
+    }
+
+    fn has_learnt(&self, now: Second) -> bool {
+        self.requests > LEARNING_REQUESTS && now.since(self.first) >= LEARNING_SECS
+    }
+
+    /// Counts refusals in a row, which are told without a history too.
+    fn refused(&mut self, is_allowed: bool, now: Second) -> Signals {
+        let pause = self.last.advance(now);
+        if is_allowed || pause >= PAUSE_SECS {
+            self.refusals = 0;
+        }
+        if is_allowed {
+            return Signals::NONE;
+        }
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals == REFUSALS { Signal::Refusals.into() } else { Signals::NONE }
+    }
+
+    /// A rate is told when it comes up, and not again before it has fallen to half the limit.
+    fn rate(&mut self, signal: Signal, level: Level) -> Signals {
+        match level {
+            Level::Usual => self.up = self.up.without(signal),
+            Level::Unusual if !self.up.contains(signal) => {
+                self.up = self.up | signal.into();
+                return signal.into();
+            }
+            Level::High | Level::Unusual => {}
+        }
+        Signals::NONE
+    }
+
+    /// Those of the signals that were not told a short time ago.
+    fn tell(&mut self, raised: Signals, now: Second) -> Signals {
+        let mut telling = Signals::NONE;
+        for signal in raised.iter() {
+            let ever = self.ever_told.contains(signal);
+            let Some(told) = self.told.get_mut(usize::from(signal.place())) else {
+                continue;
+            };
+            if !ever || now.since(*told) >= INTERVAL_SECS {
+                *told = now;
+                telling = telling | signal.into();
+            }
+        }
+        self.ever_told = self.ever_told | telling;
+        telling
+    }
+}
+
+/// Learns the size of a body: whether it is unusual.
+fn is_large(bodies: &mut Baseline, bytes: u64, now: Second) -> bool {
+    let bits = float(bytes).log2();
+    bodies.age(now);
+    let limit = bodies.limit(OF_BODIES);
+    bodies.learn(bits, OF_BODIES);
+    limit.is_some_and(|limit| bits > limit)
+}
