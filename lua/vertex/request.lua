@@ -20,7 +20,7 @@ function M.text(txn, stage)
     fetch:req_ver(),
     fetch:method(),
     fetch:url(),
-    stage == "head" and "-" or peer(txn),
+    stage == "head" and fetch:src() or peer(txn),
     stage == "body" and "body" or "head",
     fetch:req_hdrs() .. (stage == "body" and fetch:req_body() or ""),
   }, "\n")

@@ -11,6 +11,7 @@ use crate::google::Credential;
 use crate::jose;
 use crate::policy::Role;
 use crate::vertex::Target;
+use crate::watch::Signals;
 
 /// The most bytes of a path in the log.
 const MAX_PATH_BYTES: usize = 256;
@@ -53,6 +54,8 @@ pub(super) struct Facts<'f> {
     pub(super) output_cap: Option<u64>,
     /// Whether the answer comes in pieces.
     pub(super) is_streamed: bool,
+    /// What is unusual about the request.
+    pub(super) signals: Signals,
     pub(super) credential: Option<&'f Credential>,
 }
 

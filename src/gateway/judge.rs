@@ -118,7 +118,7 @@ impl Gateway {
         match self.bearers.slot(role.credential, target.location) {
             None => Verdict::Deny(Reason::LocationWithoutBackend),
             Some(slot) if slot.is_ready(now) => {
-                Verdict::Allow { target, host: slot.host(), handle: slot.handle(), call: None }
+                Verdict::Allow { target, host: slot.host(), handle: slot.handle(), call: None, labels: None }
             }
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
         }
@@ -159,7 +159,7 @@ impl Gateway {
         let name = &issuer.config.name;
         let grants = self.policy.grants_of(&caller(&identity, name));
         let grants = self.sessions.shared(grants);
-        Ok(Arc::new(Session::new(&identity, key, name, grants)))
+        Ok(Arc::new(Session::new(&identity, key, name, grants, &self.sessions.names)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is at the other end of the connection, as HAProxy tells it: `src`, `ssl_c_used/ssl_c_verify`,
 //! the subject of the client's certificate (RFC 2253) and its SHA-256, both in hexadecimal,
-//! separated by blanks. What HAProxy does not know is empty; `-` alone was not asked for.
+//! separated by blanks. What HAProxy does not know is empty; the address alone, or `-`, is no peer:
+//! the others were not asked for.
 
 use std::net::IpAddr;
 

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::error::Reason;
 use crate::gateway::dialect::Dialect;
@@ -40,6 +41,8 @@ pub(super) struct Request<'r> {
     pub(super) method: &'r str,
     /// `url`: in origin form, over HTTP/2 with scheme and authority before it.
     pub(super) url: &'r str,
+    /// The address at the other end of the connection.
+    pub(super) address: Option<IpAddr>,
     /// Who is at the other end of the connection, where HAProxy was asked for it.
     pub(super) peer: Option<PeerLine>,
     has_body: bool,
@@ -49,6 +52,8 @@ pub(super) struct Request<'r> {
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
+    /// `User-Agent`, the last one.
+    pub(super) user_agent: &'r str,
 }
 
 #[derive(Clone, Copy)]
@@ -99,11 +104,13 @@ impl<'r> Request<'r> {
             rest = behind;
             Some(line)
         };
+        let (version, method, url, peer) = (line(), line(), line(), line().ok_or(Malformed)?);
         let mut request = Self {
-            version: line().ok_or(Malformed)?,
-            method: line().ok_or(Malformed)?,
-            url: line().ok_or(Malformed)?,
-            peer: PeerLine::parse(line().ok_or(Malformed)?),
+            version: version.ok_or(Malformed)?,
+            method: method.ok_or(Malformed)?,
+            url: url.ok_or(Malformed)?,
+            address: peer.split(' ').next().and_then(|address| address.parse().ok()),
+            peer: PeerLine::parse(peer),
             has_body: line().ok_or(Malformed)? == "body",
             body,
             credential: Credential::None,
@@ -111,6 +118,7 @@ impl<'r> Request<'r> {
             content_type: None,
             content_length: None,
             is_chunked: false,
+            user_agent: "",
         };
         let headers = rest;
         let mut start = 0;
@@ -151,6 +159,7 @@ impl<'r> Request<'r> {
                 self.content_length = length;
             }
             "transfer-encoding" => self.is_chunked = true,
+            "user-agent" => self.user_agent = value,
             _ => {
                 self.has_forbidden_header |=
                     FORBIDDEN_HEADERS.contains(&name) && on(Check::ForbiddenHeaders);

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
@@ -29,6 +30,8 @@ pub(super) struct Session {
     pub(super) grants: Arc<[u32]>,
     /// `issuer:subject` as the log writes it.
     pub(super) principal: Box<str>,
+    /// Stands for issuer and subject in tables; only this process can make it.
+    pub(super) digest: u128,
     /// The display claim as the log writes it.
     pub(super) display: Box<str>,
 }
@@ -40,10 +43,12 @@ impl Session {
         key: Option<Arc<Key>>,
         issuer: &str,
         grants: Arc<[u32]>,
+        names: &Names,
     ) -> Self {
         let principal = audit::principal(issuer, &identity.subject).into();
         let display = audit::value(identity.display.as_deref().unwrap_or_default()).into();
-        Self { key, validity: identity.validity, grants, principal, display }
+        let digest = names.digest(issuer, &identity.subject);
+        Self { key, validity: identity.validity, grants, principal, digest, display }
     }
 
     /// Whether the issuer still publishes the key that verified the token.
@@ -52,8 +57,21 @@ impl Session {
     }
 }
 
+/// The keys of digests that nobody outside can foresee, so that nobody can bring two callers under
+/// one: SipHash, twice.
+#[derive(Debug, Default)]
+pub(super) struct Names(RandomState, RandomState);
+
+impl Names {
+    fn digest(&self, issuer: &str, subject: &str) -> u128 {
+        let name = (issuer, subject);
+        (u128::from(self.0.hash_one(name)) << 64) | u128::from(self.1.hash_one(name))
+    }
+}
+
 /// The cache, shared by all threads.
 pub(super) struct Sessions {
+    pub(super) names: Names,
     cache: Option<Cache<[u8; 32], Arc<Session>>>,
     /// Lists of grants, each once: callers with the same roles share theirs.
     lists: Mutex<HashSet<Arc<[u32]>>>,
@@ -73,7 +91,7 @@ impl Default for Sessions {
                 DefaultLifecycle::default(),
             )
         });
-        Self { cache, lists: Mutex::default() }
+        Self { names: Names::default(), cache, lists: Mutex::default() }
     }
 }
 

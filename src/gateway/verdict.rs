@@ -9,9 +9,11 @@
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
 //! | 4 | the call (see `calls`) | `WWW-Authenticate`, or `-` |
-//! | 5 | Google's host | seconds of `Retry-After`, or `-` |
-//! | 6 | path and query | error JSON |
-//! | 7 | audit tail | audit tail |
+//! | 5 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-` |
+//! | 6 | Google's host | error JSON |
+//! | 7 | path and query | |
+//! | last but one | signals, or `-` | signals, or `-` |
+//! | last | audit tail | audit tail |
 
 use std::fmt::Write as _;
 
@@ -35,6 +37,7 @@ pub(super) enum Verdict<'v> {
         handle: &'v str,
         /// Nothing where the request is not made: it is only asked about.
         call: Option<CallMark>,
+        labels: Option<&'v str>,
     },
     Deny(Reason),
     /// Refused for what the body asks for: the member of `may` that no role has for it.
@@ -71,7 +74,7 @@ impl Verdict<'_> {
     pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
         let (decision, reason) = match self {
-            Self::Allow { target, host, handle, call } => {
+            Self::Allow { target, host, handle, call, labels } => {
                 for part in ["allow|", target.location, "|", handle, "|"] {
                     out.push_str(part);
                 }
@@ -79,11 +82,12 @@ impl Verdict<'_> {
                     Some(call) => call.write_to(&mut out),
                     None => out.push('-'),
                 }
-                for part in ["|", host, "|"] {
+                for part in ["|", labels.unwrap_or("-"), "|", host, "|"] {
                     out.push_str(part);
                 }
                 target.write_to(&mut out);
                 out.push('|');
+                write_signals(&mut out, facts);
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
                 return out;
             }
@@ -118,11 +122,22 @@ impl Verdict<'_> {
 /// Often not the last word, so it must be cheap.
 fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
-    for part in [decision.name(), "|503|internal|-|5|", dialect.undecided(), "|"] {
+    for part in [decision.name(), "|503|internal|-|5|", dialect.undecided(), "|-|"] {
         out.push_str(part);
     }
     audit::write_tail(&mut out, decision, Some(Reason::Internal), facts);
     out
+}
+
+fn write_signals(out: &mut String, facts: &Facts<'_>) {
+    if facts.signals.is_empty() {
+        out.push('-');
+    }
+    for (index, signal) in facts.signals.iter().enumerate() {
+        out.push_str(if index > 0 { "," } else { "" });
+        out.push_str(signal.name());
+    }
+    out.push('|');
 }
 
 fn write_refusal(
@@ -152,5 +167,6 @@ fn write_refusal(
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
     let json = dialect.refusal(reason, message);
     let _ = write!(out, "{}|", json.replace('|', "\\u007c"));
+    write_signals(out, facts);
     audit::write_tail(out, decision, Some(reason), facts);
 }
