@@ -1,0 +1,182 @@
+//! What is known of an answer: what its events said, one after the other.
+
+use crate::meter::counts::{self, Counts};
+use crate::meter::event::{ErrorName, Event, EventType};
+use crate::meter::log_text::LogText;
+use crate::meter::names;
+use crate::meter::place::Place;
+use crate::meter::usage::Usage;
+
+/// The kind of a JSON value, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Object,
+    Array,
+    String,
+    Other,
+}
+
+/// An answer while it is read. Texts of `usage` are written as they come, the counts when it is
+/// asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answer {
+    usage: Usage,
+    counts: Counts,
+    counted: Option<u64>,
+    embedded: Option<u64>,
+    images: u64,
+    /// A bit for each candidate that came, and for each that came to its end.
+    candidates: u64,
+    finished: u64,
+    has_ended: bool,
+    event: Event,
+}
+
+impl Answer {
+    /// What is known by now, the open event's share included where it cannot change any more.
+    pub(super) fn usage(&self, is_complete: bool) -> Usage {
+        let (mut known, event) = (self.clone(), &self.event);
+        if !event.has_counts {
+            known.event.counts = Counts::default();
+        }
+        known.take_event();
+        let mut usage = Usage { is_complete, ..known.usage };
+        known.counts.write_to(&mut usage);
+        usage.input = usage.input.or(known.embedded).or(known.counted);
+        usage.total = usage.total.or(known.embedded);
+        usage.images = (known.images > 0).then_some(known.images);
+        usage
+    }
+
+    /// Whether a stream's last event came. Google's own streams have none: there the last one is
+    /// that in which the last candidate ends.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.has_ended || (self.candidates != 0 && self.candidates & !self.finished == 0)
+    }
+
+    /// A stream says that it is over.
+    pub(super) const fn end_stream(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// The next event has the name `error`.
+    pub(super) const fn next_is_error(&mut self) {
+        self.event.event_type = EventType::Error;
+    }
+
+    /// The event cannot be read to its end.
+    pub(super) fn drop_event(&mut self) {
+        self.event = Event::default();
+    }
+
+    /// A value begins at a place that is read.
+    pub(super) fn begin(&mut self, place: Place, kind: Kind) {
+        self.event.begin(place);
+        match (place, kind) {
+            (Place::Generated, Kind::Object) | (Place::GeneratedItem | Place::InlineData, _) => {
+                self.event.has_generated = true;
+            }
+            (Place::Error, Kind::Object | Kind::String) => {
+                self.event.error = None;
+                self.name_error(ErrorName::Unnamed, b"UNKNOWN", false);
+            }
+            (Place::Media, Kind::String) => self.event.media(),
+            _ => {}
+        }
+    }
+
+    /// An object or array ends.
+    pub(super) fn end(&mut self, place: Place) {
+        self.event.end(place);
+        if place == Place::Answer {
+            self.take_event();
+        }
+    }
+
+    /// A string that is not read is not empty.
+    pub(super) const fn text(&mut self, place: Place) {
+        if matches!(place, Place::Generated | Place::Delta) {
+            self.event.has_generated = true;
+        }
+    }
+
+    /// A number.
+    pub(super) fn number(&mut self, place: Place, digits: &[u8]) {
+        match place {
+            Place::FinishReason => self.string(place, names::finish_reason(digits), false),
+            Place::BlockReason => self.string(place, names::blocked_reason(digits), false),
+            Place::ErrorCode => self.string(place, digits, false),
+            _ => self.event.number(place, counts::parse(digits)),
+        }
+    }
+
+    /// A string; `is_cut` says that there was more of it.
+    pub(super) fn string(&mut self, place: Place, text: &[u8], is_cut: bool) {
+        match place {
+            Place::EventType if !is_cut => match EventType::of(text) {
+                EventType::Any => {}
+                known => self.event.event_type = known,
+            },
+            Place::EventCode if self.event.event_type == EventType::Error => {
+                self.name_error(ErrorName::Code, text, is_cut);
+            }
+            Place::InlineType | Place::MediaType => self.event.media_type(place, text),
+            Place::FinishReason => {
+                self.event.candidate_ends();
+                self.finish(text, is_cut);
+            }
+            Place::StopReason => self.finish(text, is_cut),
+            Place::Status if !self.event.has_finish => set(&mut self.usage.finish, text, is_cut),
+            Place::BlockReason => {
+                self.event.is_blocked = true;
+                set(&mut self.usage.block, text, is_cut);
+            }
+            Place::Id => set(&mut self.usage.response_id, text, is_cut),
+            Place::RequestId if self.usage.response_id.is_none() => {
+                set(&mut self.usage.response_id, text, is_cut);
+            }
+            Place::Model => set(&mut self.usage.model_version, text, is_cut),
+            Place::ErrorStatus => self.name_error(ErrorName::Status, text, is_cut),
+            Place::ErrorType => self.name_error(ErrorName::Type, text, is_cut),
+            Place::ErrorCode => self.name_error(ErrorName::Code, text, is_cut),
+            // Google's JSON writes 64-bit integers as strings.
+            _ if !is_cut => self.event.number(place, counts::parse(text)),
+            _ => {}
+        }
+    }
+
+    fn finish(&mut self, text: &[u8], is_cut: bool) {
+        self.event.has_finish = true;
+        set(&mut self.usage.finish, text, is_cut);
+    }
+
+    fn name_error(&mut self, name: ErrorName, text: &[u8], is_cut: bool) {
+        if !text.is_empty() && self.event.names_error(name) {
+            set(&mut self.usage.error, text, is_cut);
+        }
+    }
+
+    /// The event is complete: what it says holds.
+    fn take_event(&mut self) {
+        let mut event = std::mem::take(&mut self.event);
+        if event.event_type == EventType::Error && event.error.is_none() {
+            self.usage.error = LogText::new(b"UNKNOWN", false);
+            event.error = Some(ErrorName::Unnamed);
+        }
+        if event.event_type != EventType::VertexEvent {
+            self.counts.update(&event.counts);
+        }
+        self.counted = event.counted.or(self.counted);
+        self.embedded = event.embedded.or(self.embedded);
+        self.images = self.images.saturating_add(event.images);
+        self.usage.parts += u64::from(event.has_generated);
+        self.candidates |= event.candidates;
+        self.finished |= event.finished;
+        let is_last = event.event_type == EventType::End || event.is_blocked;
+        self.has_ended |= is_last || event.error.is_some();
+    }
+}
+
+fn set(place: &mut Option<LogText>, text: &[u8], is_cut: bool) {
+    *place = LogText::new(text, is_cut).or(*place);
+}

@@ -1,0 +1,185 @@
+//! The counts as the APIs say them, and the one shape they are brought into.
+
+use crate::meter::usage::Usage;
+
+/// A count of an answer's usage, by what it means where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    /// `promptTokenCount`, `prompt_tokens`, `input_tokens`, `total_input_tokens`
+    Input,
+    /// `candidatesTokenCount`, `completion_tokens`, `output_tokens`, `total_output_tokens`
+    Output,
+    /// Part of the input, read from a cache: Google, OpenAI.
+    Cached,
+    /// Part of the input, written to a cache: OpenAI.
+    CacheWritten,
+    /// Beside the input, read from a cache: Claude.
+    CacheRead,
+    /// Beside the input, written to a cache: Claude.
+    CacheCreation,
+    /// Beside the output: Google's own APIs.
+    Thought,
+    /// Part of the output, or beside it: `reasoning_tokens`, `thinking_tokens`.
+    Reasoning,
+    /// Beside the input: Google's own APIs.
+    ToolUse,
+    /// All of them.
+    Total,
+}
+
+/// The counts that one usage object holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    input: Option<u64>,
+    output: Option<u64>,
+    cached: Option<u64>,
+    cache_written: Option<u64>,
+    cache_read: Option<u64>,
+    cache_creation: Option<u64>,
+    thought: Option<u64>,
+    reasoning: Option<u64>,
+    tool_use: Option<u64>,
+    total: Option<u64>,
+    /// The sums of Claude's `iterations`, which hold more than the members beside them: "a
+    /// compaction entry's tokens are not included in the top-level usage fields" (Claude API,
+    /// `usage.iterations`).
+    iterations: Option<Iteration>,
+}
+
+/// One of Claude's `iterations`, or the sum of several.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Iteration {
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_creation: u64,
+}
+
+impl Iteration {
+    /// Sets a count; those that an iteration does not have are nothing.
+    pub(super) const fn set(&mut self, count: Count, value: Option<u64>) {
+        let place = match count {
+            Count::Input => &mut self.input,
+            Count::Output => &mut self.output,
+            Count::CacheRead => &mut self.cache_read,
+            Count::CacheCreation => &mut self.cache_creation,
+            _ => return,
+        };
+        *place = match value {
+            Some(value) => value,
+            None => 0,
+        };
+    }
+}
+
+impl Counts {
+    /// Sets a count.
+    pub(super) const fn set(&mut self, count: Count, value: Option<u64>) {
+        *match count {
+            Count::Input => &mut self.input,
+            Count::Output => &mut self.output,
+            Count::Cached => &mut self.cached,
+            Count::CacheWritten => &mut self.cache_written,
+            Count::CacheRead => &mut self.cache_read,
+            Count::CacheCreation => &mut self.cache_creation,
+            Count::Thought => &mut self.thought,
+            Count::Reasoning => &mut self.reasoning,
+            Count::ToolUse => &mut self.tool_use,
+            Count::Total => &mut self.total,
+        } = value;
+    }
+
+    /// Forgets what the details of the input hold.
+    pub(super) const fn forget_input_details(&mut self) {
+        (self.cached, self.cache_written) = (None, None);
+    }
+
+    /// Forgets what the details of the output hold.
+    pub(super) const fn forget_output_details(&mut self) {
+        self.reasoning = None;
+    }
+
+    /// Forgets the iterations.
+    pub(super) const fn forget_iterations(&mut self) {
+        self.iterations = None;
+    }
+
+    /// Adds one of the iterations.
+    pub(super) fn add(&mut self, one: &Iteration) {
+        let sum = self.iterations.get_or_insert_default();
+        sum.input = sum.input.saturating_add(one.input);
+        sum.output = sum.output.saturating_add(one.output);
+        sum.cache_read = sum.cache_read.saturating_add(one.cache_read);
+        sum.cache_creation = sum.cache_creation.saturating_add(one.cache_creation);
+    }
+
+    /// Takes what a later event says; what it does not say stays. Counts of a stream are
+    /// cumulative, so nothing is added up.
+    pub(super) fn update(&mut self, later: &Self) {
+        let take = |place: &mut Option<u64>, value: Option<u64>| *place = value.or(*place);
+        take(&mut self.input, later.input);
+        take(&mut self.output, later.output);
+        take(&mut self.cached, later.cached);
+        take(&mut self.cache_written, later.cache_written);
+        take(&mut self.cache_read, later.cache_read);
+        take(&mut self.cache_creation, later.cache_creation);
+        take(&mut self.thought, later.thought);
+        take(&mut self.reasoning, later.reasoning);
+        take(&mut self.tool_use, later.tool_use);
+        take(&mut self.total, later.total);
+        self.iterations = later.iterations.or(self.iterations);
+    }
+
+    /// Writes the counts in their one shape.
+    pub(super) fn write_to(&self, usage: &mut Usage) {
+        (usage.input, usage.output, usage.cached, usage.cache_write) = match self.iterations {
+            Some(all) => (
+                sum([Some(all.input), Some(all.cache_read), Some(all.cache_creation)]),
+                Some(all.output),
+                Some(all.cache_read),
+                Some(all.cache_creation),
+            ),
+            None => (
+                sum([self.input, self.cache_read, self.cache_creation]),
+                self.output,
+                self.cached.or(self.cache_read),
+                self.cache_written.or(self.cache_creation),
+            ),
+        };
+        usage.thought = self.thought.or(self.reasoning);
+        if let (None, Some(reasoning)) = (self.thought, self.reasoning)
+            && !self.leaves_room_for(reasoning, usage)
+        {
+            usage.output = usage.output.map(|output| output.saturating_sub(reasoning));
+        }
+        usage.tool_use = self.tool_use;
+        let parts = sum([usage.input, usage.output, usage.thought, usage.tool_use]);
+        usage.total = self.total.max(parts);
+    }
+
+    /// Whether the total counts the reasoning beside the output: Gemini on its OpenAI-compatible
+    /// endpoint does (27 + 45 + 504 = 576), OpenAI's API itself does not.
+    fn leaves_room_for(&self, reasoning: u64, usage: &Usage) -> bool {
+        match (self.total, usage.input, usage.output) {
+            (Some(total), Some(_), Some(_)) => {
+                sum([usage.input, usage.output, Some(reasoning)]).is_some_and(|all| total >= all)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The sum of what is there.
+fn sum<const N: usize>(counts: [Option<u64>; N]) -> Option<u64> {
+    counts.into_iter().flatten().reduce(u64::saturating_add)
+}
+
+/// A count as JSON writes it: a whole number that is not negative, `12` or `12.0`. Anything else,
+/// and what is too large to be one, is none.
+pub(super) fn parse(number: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(number).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let only = |digits: &str, of: fn(&u8) -> bool| digits.as_bytes().iter().all(of);
+    let is_whole = only(whole, u8::is_ascii_digit) && !fraction.is_empty();
+    (is_whole && only(fraction, |digit| *digit == b'0')).then(|| whole.parse().ok())?
+}

@@ -1,0 +1,177 @@
+//! One answer, or one event of a stream, while it is read. Nothing of it holds before its end:
+//! what it is may stand after what it says, and a member that stands twice counts as it stands
+//! last.
+
+use crate::meter::counts::{Counts, Iteration};
+use crate::meter::place::Place;
+
+/// What an event says of the stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum EventType {
+    #[default]
+    Any,
+    /// The last one.
+    End,
+    /// The stream broke.
+    Error,
+    /// Google's addition to Claude's streams, which restates counts in another way.
+    VertexEvent,
+}
+
+impl EventType {
+    pub(super) const fn of(name: &[u8]) -> Self {
+        match name {
+            b"message_stop"
+            | b"response.completed"
+            | b"response.incomplete"
+            | b"response.failed"
+            | b"interaction.completed"
+            | b"interaction.complete" => Self::End,
+            b"error" => Self::Error,
+            b"vertex_event" => Self::VertexEvent,
+            _ => Self::Any,
+        }
+    }
+}
+
+/// How much a name tells of an error; the best one is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum ErrorName {
+    /// There is an error.
+    Unnamed,
+    /// A number, or a vendor's code.
+    Code,
+    /// A vendor's type.
+    Type,
+    /// The name of a google.rpc code.
+    Status,
+}
+
+/// The candidate being read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Candidate {
+    index: u64,
+    has_finished: bool,
+}
+
+/// The prediction being read.
+#[derive(Clone, Copy, Debug, Default)]
+struct Prediction {
+    tokens: Option<u64>,
+    has_media: bool,
+    is_other_media: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Event {
+    pub(super) counts: Counts,
+    /// A usage object was read to its end.
+    pub(super) has_counts: bool,
+    iteration: Iteration,
+    /// The answer of `countTokens`.
+    pub(super) counted: Option<u64>,
+    /// The sum of the predictions' `token_count`.
+    pub(super) embedded: Option<u64>,
+    pub(super) images: u64,
+    pub(super) event_type: EventType,
+    pub(super) has_generated: bool,
+    pub(super) has_finish: bool,
+    pub(super) is_blocked: bool,
+    pub(super) error: Option<ErrorName>,
+    /// A bit for each candidate that it holds, and for each whose end it holds.
+    pub(super) candidates: u64,
+    pub(super) finished: u64,
+    candidate: Candidate,
+    prediction: Prediction,
+    is_image: bool,
+}
+
+impl Event {
+    /// A value begins: what stood at its place before is forgotten.
+    pub(super) fn begin(&mut self, place: Place) {
+        match place {
+            Place::Usage => self.counts = Counts::default(),
+            Place::Counted(count) => self.counts.set(count, None),
+            Place::InputDetails => self.counts.forget_input_details(),
+            Place::OutputDetails => self.counts.forget_output_details(),
+            Place::Iterations => self.counts.forget_iterations(),
+            Place::Iteration => self.iteration = Iteration::default(),
+            Place::CountedOf(count) => self.iteration.set(count, None),
+            Place::CountTokens => self.counted = None,
+            Place::Predictions => (self.embedded, self.images) = (None, 0),
+            Place::Prediction => self.prediction = Prediction::default(),
+            Place::Embeddings | Place::Statistics | Place::TokenCount => {
+                self.prediction.tokens = None;
+            }
+            Place::Candidates => (self.candidates, self.finished, self.images) = (0, 0, 0),
+            Place::Candidate => self.candidate = Candidate::default(),
+            Place::InlineData => self.is_image = false,
+            _ => {}
+        }
+    }
+
+    /// An object or array ends.
+    pub(super) fn end(&mut self, place: Place) {
+        match place {
+            Place::Usage => self.has_counts = true,
+            Place::Iteration => self.counts.add(&self.iteration),
+            Place::Prediction => {
+                let Prediction { tokens, has_media, is_other_media } = self.prediction;
+                if let Some(tokens) = tokens {
+                    self.embedded = Some(self.embedded.unwrap_or(0).saturating_add(tokens));
+                }
+                self.images += u64::from(has_media && !is_other_media);
+            }
+            Place::InlineData => self.images += u64::from(self.is_image),
+            Place::Candidate => {
+                // A request asks for eight at most; those beyond 64 share a bit.
+                let bit = 1 << self.candidate.index.min(63);
+                self.candidates |= bit;
+                if self.candidate.has_finished {
+                    self.finished |= bit;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A count.
+    pub(super) fn number(&mut self, place: Place, number: Option<u64>) {
+        match place {
+            Place::Counted(count) => self.counts.set(count, number),
+            Place::CountedOf(count) => self.iteration.set(count, number),
+            Place::CountTokens => self.counted = number,
+            Place::TokenCount => self.prediction.tokens = number,
+            Place::CandidateIndex => self.candidate.index = number.unwrap_or(0),
+            _ => {}
+        }
+    }
+
+    /// The type of an inline part or of a prediction.
+    pub(super) fn media_type(&mut self, place: Place, text: &[u8]) {
+        let is_image = text.starts_with(b"image/");
+        match place {
+            Place::InlineType => self.is_image = is_image,
+            _ => self.prediction.is_other_media = !is_image,
+        }
+    }
+
+    /// A prediction holds something that was generated.
+    pub(super) const fn media(&mut self) {
+        self.prediction.has_media = true;
+    }
+
+    /// A candidate says why it ended.
+    pub(super) const fn candidate_ends(&mut self) {
+        self.candidate.has_finished = true;
+    }
+
+    /// Whether a name of an error tells more than what is known of it.
+    pub(super) fn names_error(&mut self, name: ErrorName) -> bool {
+        let is_better = self.error.is_none_or(|known| known <= name);
+        if is_better {
+            self.error = Some(name);
+        }
+        is_better
+    }
+}

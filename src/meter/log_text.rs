@@ -1,0 +1,143 @@
+//! A short text of an answer, as the log writes it.
+
+use std::fmt;
+
+/// The most bytes of a value in the log, percent-encoding included.
+pub(super) const MAX_BYTES: usize = 64;
+
+/// What a text that was cut ends in; no text holds it otherwise.
+const CUT: u8 = b'~';
+
+/// A text of 1 to 64 bytes of `[A-Za-z0-9._:@/-]` and `%XX`; one that was longer ends in `~`.
+/// It is made where a byte of an answer becomes a value, so that no answer can forge a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct LogText {
+    bytes: [u8; MAX_BYTES],
+    len: usize,
+}
+
+impl LogText {
+    /// Percent-encodes `raw`; nothing for an empty one. `is_cut` says that there was more of it.
+    #[must_use]
+    pub fn new(raw: &[u8], is_cut: bool) -> Option<Self> {
+        let mut text = Self { bytes: [0; MAX_BYTES], len: 0 };
+        let mut fits = !is_cut;
+        for byte in raw {
+            let whole = match plain(*byte) && raw != b"-" {
+                true => text.push(&[*byte]),
+                false => text.push(&[b'%', hex(byte >> 4), hex(byte & 15)]),
+            };
+            if !whole {
+                fits = false;
+                break;
+            }
+        }
+        if !fits {
+            text.len = text.len.min(MAX_BYTES - 1);
+            text.drop_half_an_escape();
+            text.push(&[CUT]);
+        }
+        (text.len > 0).then_some(text)
+    }
+
+    /// Reads a text that is encoded already.
+    #[must_use]
+    pub fn parse(encoded: &str) -> Option<Self> {
+        let mut rest = encoded.strip_suffix(char::from(CUT)).unwrap_or(encoded).bytes();
+        while let Some(byte) = rest.next() {
+            let escaped = byte == b'%' && rest.next().is_some_and(is_hex) && rest.next().is_some_and(is_hex);
+            if !escaped && !plain(byte) {
+                return None;
+            }
+        }
+        let mut text = Self { bytes: [0; MAX_BYTES], len: 0 };
+        (!matches!(encoded, "" | "-") && text.push(encoded.as_bytes())).then_some(text)
+    }
+
+    /// The text as the log holds it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("-")
+    }
+
+    /// Appends all of `bytes` or nothing.
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        let end = self.len + bytes.len();
+        let Some(room) = self.bytes.get_mut(self.len..end) else { return false };
+        room.copy_from_slice(bytes);
+        self.len = end;
+        true
+    }
+
+    fn drop_half_an_escape(&mut self) {
+        let tail = |back: usize| self.len.checked_sub(back).and_then(|at| self.bytes.get(at));
+        match (tail(1), tail(2)) {
+            (Some(b'%'), _) => self.len -= 1,
+            (_, Some(b'%')) => self.len -= 2,
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for LogText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// Whether a byte is written as it is: the alphabet of `src/gateway/audit.rs`.
+const fn plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'@' | b'/')
+}
+
+const fn is_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'F')
+}
+
+const fn hex(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_can_leave_its_field(raw: Vec<u8>, is_cut: bool) {
+            match LogText::new(&raw, is_cut) {
+                None => prop_assert!(raw.is_empty() && !is_cut),
+                Some(text) => {
+                    prop_assert!((1..=MAX_BYTES).contains(&text.as_str().len()));
+                    prop_assert_ne!(text.as_str(), "-");
+                    prop_assert_eq!(LogText::parse(text.as_str()), Some(text));
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_read_is_what_was_written(text in "[a-zA-F0-9%~ =-]{0,70}") {
+            if let Some(read) = LogText::parse(&text) {
+                prop_assert_eq!(read.as_str(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn escapes_are_whole_and_long_texts_end_in_a_mark() {
+        let encoded = |raw: &[u8]| LogText::new(raw, false).map(|text| text.as_str().to_owned());
+        assert_eq!(encoded(b"a b=\n").as_deref(), Some("a%20b%3D%0A"));
+        assert_eq!(encoded(b"-").as_deref(), Some("%2D"));
+        assert_eq!(encoded(&[b'x'; 64]), Some("x".repeat(64)));
+        assert_eq!(encoded(&[b'x'; 65]), Some("x".repeat(63) + "~"));
+        assert_eq!(encoded(&[b' '; 22]), Some("%20".repeat(21) + "~"));
+        let mut raw = vec![b'x'; 61];
+        raw.extend(b" y");
+        assert_eq!(encoded(&raw), Some("x".repeat(61) + "~"));
+        for wrong in ["", "-", "a b", "%2", "%2g", "%a0", "~a", &"x".repeat(65)] {
+            assert_eq!(LogText::parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The strings of JSON: the few that are read are kept, with their escapes resolved, up to a
+//! bound; the others are skipped at the speed of memory.
+
+use memchr::memchr2;
+
+/// The most bytes of a string that are kept.
+const MAX_BYTES: usize = 64;
+
+/// What a string is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The name of a member that may be read.
+    Name,
+    /// The name of a member that is not.
+    NameSkipped,
+    /// A value that is read.
+    Value,
+    /// A value that is not; only whether it is empty is told.
+    Skipped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    None,
+    /// After the backslash.
+    Begun,
+    /// Within `\uXXXX`: how many digits are to come, and the value of those that came.
+    Hex(u8, u32),
+}
+
+/// One string, or the digits of one number.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    purpose: Purpose,
+    escape: Escape,
+    bytes: [u8; MAX_BYTES],
+    len: usize,
+    /// There was more than is kept.
+    is_cut: bool,
+}
+
+impl Text {
+    pub(super) const fn new() -> Self {
+        Self {
+            purpose: Purpose::Skipped,
+            escape: Escape::None,
+            bytes: [0; MAX_BYTES],
+            len: 0,
+            is_cut: false,
+        }
+    }
+
+    /// Forgets what is kept.
+    pub(super) const fn clear(&mut self) {
+        self.len = 0;
+        self.is_cut = false;
+    }
+
+    /// Begins a string, after its quotation mark.
+    pub(super) const fn open(&mut self, purpose: Purpose) {
+        self.clear();
+        self.purpose = purpose;
+        self.escape = Escape::None;
+    }
+
+    /// Reads on. At the end of the string `done` is told what it holds and whether there was more;
+    /// the result is what follows the string, or nothing where it goes on.
+    pub(super) fn feed<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        done: impl FnOnce(Purpose, &[u8], bool),
+    ) -> Option<&'b [u8]> {
+        let mut rest = bytes;
+        loop {
+            if self.escape != Escape::None {
+                let (byte, tail) = rest.split_first()?;
+                rest = if self.escaped(*byte) { tail } else { rest };
+                continue;
+            }
+            let Some(at) = memchr2(b'"', b'\\', rest) else {
+                self.keep(rest);
+                return None;
+            };
+            let (piece, after) = rest.split_at(at);
+            let (mark, after) = after.split_first()?;
+            if *mark == b'"' {
+                match self.purpose {
+                    // A string in one piece need not be copied.
+                    Purpose::Name | Purpose::Value if self.len == 0 && piece.len() <= MAX_BYTES => {
+                        done(self.purpose, piece, self.is_cut);
+                    }
+                    _ => {
+                        self.keep(piece);
+                        self.kept(|text, is_cut| done(self.purpose, text, is_cut));
+                    }
+                }
+                return Some(after);
+            }
+            self.keep(piece);
+            self.escape = Escape::Begun;
+            rest = after;
+        }
+    }
+
+    /// Keeps bytes as they are; of a string that is not read, only that there are some.
+    pub(super) fn keep(&mut self, bytes: &[u8]) {
+        if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
+            self.is_cut |= !bytes.is_empty();
+            return;
+        }
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let count = bytes.len().min(room.len());
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        self.len += count;
+        self.is_cut |= count < bytes.len();
+    }
+
+    /// Tells what is kept.
+    pub(super) fn kept(&self, done: impl FnOnce(&[u8], bool)) {
+        done(self.bytes.get(..self.len).unwrap_or_default(), self.is_cut);
+    }
+
+    /// A byte of an escape (RFC 8259 section 7); whether it is one.
+    fn escaped(&mut self, byte: u8) -> bool {
+        let is_kept = matches!(self.purpose, Purpose::Name | Purpose::Value);
+        match (self.escape, byte) {
+            (Escape::Begun, b'u') if is_kept => self.escape = Escape::Hex(4, 0),
+            (Escape::Begun, _) => {
+                self.escape = Escape::None;
+                self.keep(&[match byte {
+                    b'b' => 8,
+                    b'f' => 12,
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    other => other,
+                }]);
+            }
+            (Escape::Hex(left, value), _) => {
+                let Some(digit) = char::from(byte).to_digit(16) else {
+                    // Not an escape; the text is none that is looked for.
+                    self.escape = Escape::None;
+                    self.is_cut = true;
+                    return false;
+                };
+                let value = value << 4 | digit;
+                self.escape = Escape::Hex(left - 1, value);
+                if left == 1 {
+                    self.escape = Escape::None;
+                    // Half a surrogate pair is no character; nothing that is read holds one.
+                    let char = char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER);
+                    self.keep(char.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+            }
+            (Escape::None, _) => {}
+        }
+        true
+    }
+}

@@ -1,0 +1,86 @@
+//! A usage as fields of the log line, and back.
+
+use std::fmt::Write as _;
+
+use crate::meter::log_text::LogText;
+use crate::meter::usage::{Counted, Usage};
+
+impl Usage {
+    /// Writes `tokens=exact tokens_in=8 … parts=1`: 15 fields, always all and in this order, one
+    /// space between them, at most 700 bytes. What is absent is `-`.
+    pub fn write_fields(&self, out: &mut String) {
+        out.push_str("tokens=");
+        out.push_str(self.quality().name());
+        let counts = [
+            (" tokens_in=", self.input),
+            (" tokens_out=", self.output),
+            (" tokens_cached=", self.cached),
+            (" tokens_cache_write=", self.cache_write),
+            (" tokens_thought=", self.thought),
+            (" tokens_tool_use=", self.tool_use),
+            (" tokens_total=", self.total),
+            (" images=", self.images),
+        ];
+        for (name, count) in counts {
+            out.push_str(name);
+            match count {
+                Some(count) => drop(write!(out, "{count}")),
+                None => out.push('-'),
+            }
+        }
+        let texts = [
+            (" finish=", &self.finish),
+            (" block=", &self.block),
+            (" response_id=", &self.response_id),
+            (" model_version=", &self.model_version),
+            (" error=", &self.error),
+        ];
+        for (name, text) in texts {
+            out.push_str(name);
+            out.push_str(text.as_ref().map_or("-", LogText::as_str));
+        }
+        let _ = write!(out, " parts={}", self.parts);
+    }
+
+    /// Reads what [`Self::write_fields`] wrote, and nothing else. `is_complete` comes back as far
+    /// as the quality tells it: an `at_least` is read as incomplete.
+    #[must_use]
+    pub fn parse_fields(text: &str) -> Option<Self> {
+        let mut fields = text.split(' ');
+        let mut field = |name: &str| fields.next()?.strip_prefix(name)?.strip_prefix('=');
+        let quality = field("tokens")?;
+        let quality = Counted::ALL.into_iter().find(|counted| counted.name() == quality)?;
+        let mut count = |name: &str| match field(name)? {
+            "-" => Some(None),
+            digits => number(digits).map(Some),
+        };
+        let mut usage = Self {
+            input: count("tokens_in")?,
+            output: count("tokens_out")?,
+            cached: count("tokens_cached")?,
+            cache_write: count("tokens_cache_write")?,
+            thought: count("tokens_thought")?,
+            tool_use: count("tokens_tool_use")?,
+            total: count("tokens_total")?,
+            images: count("images")?,
+            ..Self::default()
+        };
+        let mut text = |name: &str| match field(name)? {
+            "-" => Some(None),
+            text => LogText::parse(text).map(Some),
+        };
+        usage.finish = text("finish")?;
+        usage.block = text("block")?;
+        usage.response_id = text("response_id")?;
+        usage.model_version = text("model_version")?;
+        usage.error = text("error")?;
+        usage.parts = number(field("parts")?)?;
+        usage.is_complete = matches!(quality, Counted::Exact | Counted::Nothing);
+        (fields.next().is_none() && usage.quality() == quality).then_some(usage)
+    }
+}
+
+/// A count as `write_fields` writes it: digits alone.
+fn number(digits: &str) -> Option<u64> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}

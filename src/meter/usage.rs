@@ -1,0 +1,103 @@
+//! What an answer says of its tokens, in one shape for every API.
+
+use crate::meter::log_text::LogText;
+
+/// What an answer says of its tokens. A count that the answer does not hold is absent, not zero.
+///
+/// The APIs count differently; here `input + tool_use + output + thought` is everything, and
+/// `cached` and `cache_write` are parts of `input`:
+///
+/// | | `input` | `output` | `thought` |
+/// |---|---|---|---|
+/// | Gemini `usageMetadata` | `promptTokenCount` (holds what was cached) | `candidatesTokenCount` | `thoughtsTokenCount` |
+/// | OpenAI, Chat Completions and Responses | `prompt_tokens`, `input_tokens` | `completion_tokens`, `output_tokens` | `reasoning_tokens`: beside the output if the total leaves room for both, else taken out of it |
+/// | Claude | `input_tokens` + cache reads + cache writes, of all `iterations` where they are listed | `output_tokens` | `thinking_tokens`, taken out of the output |
+/// | Interactions | `total_input_tokens` | `total_output_tokens` | `total_thought_tokens` |
+/// | embeddings by `predict` | the sum of `statistics.token_count` | | |
+/// | `countTokens` of either vendor | what was counted, with no `total` as nothing was generated | | |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt, those that were cached and those written to a cache included,
+    /// those of the results of Google's own tools (`tool_use`) not.
+    pub input: Option<u64>,
+    /// Tokens of the visible answer, without thoughts where the API tells them apart.
+    pub output: Option<u64>,
+    /// Tokens of `input` that came from a cache.
+    pub cached: Option<u64>,
+    /// Tokens of `input` that were written to a cache.
+    pub cache_write: Option<u64>,
+    /// Tokens of thoughts.
+    pub thought: Option<u64>,
+    /// Tokens of the results of tools, beside `input` (Gemini's `toolUsePromptTokenCount`).
+    pub tool_use: Option<u64>,
+    /// All tokens: what the API says, and never less than the sum of the others.
+    pub total: Option<u64>,
+    /// Images of an answer: Imagen's predictions, Gemini's inline parts.
+    pub images: Option<u64>,
+    /// Why the model stopped, as the API says it; the last candidate's. An integer of Google's
+    /// enum is written as its name.
+    pub finish: Option<LogText>,
+    /// Why the prompt was blocked (`promptFeedback.blockReason`).
+    pub block: Option<LogText>,
+    /// The answer's id.
+    pub response_id: Option<LogText>,
+    /// The model that answered, as it calls itself.
+    pub model_version: Option<LogText>,
+    /// The error that the body holds: the name of a google.rpc code, else the type or the code of
+    /// the vendor's error, `UNKNOWN` where it has none.
+    pub error: Option<LogText>,
+    /// Pieces of the answer that held something generated. Each is one token or more, so this is
+    /// a lower bound where the end never came.
+    pub parts: u64,
+    /// The end was seen, and everything before it could be read: a JSON value that closed, a
+    /// stream's last event. An error ends a stream too.
+    pub is_complete: bool,
+}
+
+/// How far the counts of a [`Usage`] go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The counts are the API's last word.
+    Exact,
+    /// The counts, and `parts` as output, are lower bounds: the stream broke off, ended in an
+    /// error, held something unreadable or said no counts.
+    AtLeast,
+    /// Nothing is known: the answer broke off before it said or held anything.
+    Unknown,
+    /// There is nothing to count: a complete answer without content and counts, such as an error
+    /// or a blocked prompt.
+    Nothing,
+}
+
+impl Counted {
+    /// Every one of them.
+    pub const ALL: [Self; 4] = [Self::Exact, Self::AtLeast, Self::Unknown, Self::Nothing];
+
+    /// The word for it in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::AtLeast => "at_least",
+            Self::Unknown => "unknown",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+impl Usage {
+    /// How far the counts go.
+    #[must_use]
+    pub const fn quality(&self) -> Counted {
+        // Images among text are parts of an answer whose tokens count; Imagen says no tokens.
+        let says_tokens = self.input.is_some() || self.output.is_some() || self.total.is_some();
+        let is_counted = says_tokens || (self.images.is_some() && self.parts == 0);
+        match (is_counted, self.is_complete) {
+            (true, true) if self.error.is_none() => Counted::Exact,
+            (true, _) => Counted::AtLeast,
+            _ if self.parts > 0 => Counted::AtLeast,
+            (false, true) => Counted::Nothing,
+            (false, false) => Counted::Unknown,
+        }
+    }
+}
