@@ -22,6 +22,7 @@ use crate::google::Credential;
 use crate::limits::Rules;
 use crate::oidc::{IssuerConfig, StoredKeys};
 use crate::policy::Role;
+use crate::vertex::Labels;
 
 /// A configuration without a fault.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// The limits.
     pub limits: Rules,
+    /// The labels of each role's requests.
+    pub labels: Vec<Labels>,
     /// Public keys that the former process kept.
     pub stored_keys: Vec<StoredKeys>,
     /// The file, as the operator named it.
@@ -80,10 +83,13 @@ impl Config {
         };
         let issuers = check::issuers(raw.issuers, files)?;
         let credentials = check::credentials(raw.credentials, files)?;
+        let label = |(index, role)| check::labels(role, &format!("/roles/{index}"));
+        let labels = raw.roles.iter().enumerate().map(label).collect::<Result<_, _>>()?;
         let of_roles = raw.roles.iter_mut().map(check::OfRole::take).collect();
         let roles = check::roles(raw.roles, &issuers, &credentials)?;
         let limits = check::limits(raw.limits, of_roles)?;
-        Ok(Self { issuers, credentials, roles, limits, stored_keys, file: String::new() })
+        let file = String::new();
+        Ok(Self { issuers, credentials, roles, limits, labels, stored_keys, file })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`

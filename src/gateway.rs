@@ -22,9 +22,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Reason;
 use crate::google::Bearers;
+use crate::limits::Limits;
 use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, StoredKeys, Verifier};
 use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
+use crate::vertex::Labels;
+use crate::watch::Watch;
 
 use calls::{CallMark, Calls};
 use dialect::Dialect;
@@ -55,6 +58,10 @@ pub struct Gateway {
     policy: Policy,
     bearers: Bearers,
     waiting: Waiting,
+    /// Those of each role's requests.
+    labels: Vec<Labels>,
+    limits: Limits,
+    watch: Watch,
     calls: Calls,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,
@@ -95,7 +102,7 @@ impl Gateway {
 
     fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
         self.judge(request, None, now, within, |verdict, facts| {
-            self.admit(verdict, facts, now).render(facts, &self.accepted)
+            self.admit(verdict, facts, now, |verdict, facts| verdict.render(facts, &self.accepted))
         })
     }
 
@@ -114,6 +121,7 @@ impl Gateway {
     /// Signs what is due, and names a document that is to be fetched now.
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
+        self.end_lapsed(now);
         if self.bearers.step(now) {
             self.learnt.fetch_add(1, Ordering::Release);
         }

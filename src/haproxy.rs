@@ -99,8 +99,8 @@ impl Haproxy {
                 }
                 "frontend" => {
                     section = expanded.unwrap_or_default();
-                    is_ours = words.next() == Some("from")
-                        && words.next() == Some(FRONTEND_DEFAULTS);
+                    is_ours =
+                        words.next() == Some("from") && words.next() == Some(FRONTEND_DEFAULTS);
                 }
                 "global" | "defaults" => is_ours = false,
                 "filter" if value == METER => {

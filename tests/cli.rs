@@ -178,7 +178,10 @@ fn backends_are_checked_where_haproxy_s_files_are_named() {
         "vertex.cfg",
         "global\n setenv VERTEX_RULES x\n tune.bufsize 65536\n tune.maxrewrite 16384\n",
     );
-    folder.put("one.cfg", "backend vertex_us-central1 from vertex-upstream\n filter lua.vertex-meter\n");
+    folder.put(
+        "one.cfg",
+        "backend vertex_us-central1 from vertex-upstream\n filter lua.vertex-meter\n",
+    );
     folder.put("two.cfg", "backend vertex_global from vertex-upstream\n filter lua.vertex-meter\n");
     let files = ["check", "-c", "vertex.json", "-f", "vertex.cfg", "-f", "one.cfg"];
     let missing = folder.call(&files);

@@ -1,10 +1,12 @@
 //! From the file's shape to what the layers want. Each fault is told where it stands.
 
+mod labels;
 mod limits;
 mod roles;
 mod state;
 mod who;
 
+pub(super) use labels::labels;
 pub(super) use limits::{OfRole, limits};
 pub(super) use roles::roles;
 

@@ -12,7 +12,7 @@ pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
 pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Who, Window};
-pub(super) use shape::{Claims as ClaimTests, Names, Object, OneOrMore};
+pub(super) use shape::{Members, Names, Object, OneOrMore};
 use shape::{object, objects};
 
 /// The configuration of haproxy-vertex.

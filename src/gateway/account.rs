@@ -4,6 +4,7 @@
 use crate::gateway::Gateway;
 use crate::gateway::calls::{Answer, Begun, Call, CallMark};
 use crate::gateway::record::{Record, Style};
+use crate::limits;
 use crate::meter::{Counted, Usage};
 use crate::time::{Monotonic, Now};
 
@@ -66,35 +67,70 @@ impl Gateway {
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let mut ended = Ended::parse(text)?;
-        let mark = CallMark::in_verdict(ended.verdict).or_else(|| CallMark::in_verdict(ended.undone));
+        let mark =
+            CallMark::in_verdict(ended.verdict).or_else(|| CallMark::in_verdict(ended.undone));
         let call = mark.and_then(|mark| self.calls.end(mark.number));
-        let record = match call {
+        let mut record = match call {
             Some(call) => self.settled(&mut ended, call, now),
             None => Record::default(),
         };
+        let mut fields = ended.verdict.rsplit('|').skip(1);
+        let signals = fields.next().filter(|signals| !matches!(*signals, "" | "-"));
+        record
+            .signals
+            .splice(0..0, signals.into_iter().flat_map(|s| s.split(',')).map(str::to_owned));
         Some(record.render(ended.verdict, style))
+    }
+
+    /// Ends the calls whose log line does not come, as the operator's own log format lacks it: what
+    /// they reserved stays used.
+    pub(super) fn end_lapsed(&self, now: Now) {
+        for call in self.calls.lapsed(now.mono) {
+            if let Some(reservation) = call.begun.reservation {
+                self.limits.settle(reservation, call.begun.estimate, now);
+            }
+        }
     }
 
     fn settled(&self, ended: &mut Ended<'_>, call: Call, now: Now) -> Record {
         let whole = ended.whole.take();
         let first_byte = call.first_byte.or(whole.as_ref().map(|(at, _)| *at));
-        let usage = usage_of(ended, &call, whole.map(|(_, usage)| usage));
+        let is_read = whole.is_some() || call.reader.is_some();
+        let mut usage = usage_of(ended, &call, whole.map(|(_, usage)| usage));
+        if usage.quality() == Counted::AtLeast {
+            at_least(&mut usage);
+        }
         let charged = charge(ended, &call, &usage);
+        let signals = self.watch.tokens(call.begun.principal, charged, now);
+        let Begun { answer, prompt_bytes, estimate, reservation, .. } = call.begun;
+        if let Some(reservation) = reservation {
+            self.limits.settle(reservation, charged, now);
+        }
         Record {
-            is_streamed: Some(call.begun.answer == Answer::Streamed),
+            is_streamed: Some(answer == Answer::Streamed),
             upstream: ended.upstream,
-            is_aborted: ended.upstream.map(|_| !usage.is_complete),
+            is_aborted: is_read.then_some(!usage.is_complete),
             first_byte_millis: first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent)),
-            prompt_bytes: call.begun.prompt_bytes,
-            reserved: Some(call.begun.estimate),
+            prompt_bytes,
+            reserved: Some(estimate),
             charged: Some(charged),
-            usage,
+            signals: signals.iter().map(|signal| signal.name().to_owned()).collect(),
+            usage: Some(usage),
         }
     }
 }
 
+/// Each piece of an answer was a token or more.
+fn at_least(usage: &mut Usage) {
+    let seen = usage.parts.saturating_sub(usage.thought.unwrap_or(0));
+    usage.output = Some(usage.output.unwrap_or(0).max(seen));
+    let known = [usage.input, usage.output, usage.thought, usage.tool_use];
+    let sum = known.into_iter().flatten().fold(0, u64::saturating_add);
+    usage.total = Some(usage.total.unwrap_or(0).max(sum));
+}
+
 fn usage_of(ended: &Ended<'_>, call: &Call, whole: Option<Usage>) -> Usage {
-    let read = || call.reader.as_ref().map(|reader| reader.usage().clone());
+    let read = || call.reader.as_ref().map(|reader| reader.usage());
     let has_tokens = call.begun.answer != Answer::Unmetered
         && ended.may_have_arrived(call)
         && ended.upstream.is_none_or(|status| status < 400);
@@ -104,7 +140,7 @@ fn usage_of(ended: &Ended<'_>, call: &Call, whole: Option<Usage>) -> Usage {
 /// The tokens that a call costs its limits: what the answer says or, where it does not, no less
 /// than was expected.
 fn charge(ended: &Ended<'_>, call: &Call, usage: &Usage) -> u64 {
-    let Begun { answer, estimate, prompt_estimate, is_free, .. } = call.begun;
+    let Begun { answer, estimate, prompt_bytes, is_free, .. } = call.begun;
     let is_refused = ended.upstream.is_some_and(|status| status >= 400);
     let is_unmetered = answer == Answer::Unmetered;
     if is_free || is_refused || is_unmetered || !ended.may_have_arrived(call) {
@@ -114,7 +150,7 @@ fn charge(ended: &Ended<'_>, call: &Call, usage: &Usage) -> u64 {
         Counted::Exact => usage.total.unwrap_or(0),
         Counted::AtLeast => estimate.max(usage.total.unwrap_or(0)),
         // A prompt that was blocked: Google says nothing of what reading it took.
-        Counted::Nothing => prompt_estimate,
+        Counted::Nothing => limits::estimate(prompt_bytes, Some(0), 0),
         Counted::Unknown => estimate,
     }
 }

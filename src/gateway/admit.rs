@@ -1,42 +1,104 @@
-//! From an allow to a call: what it may take is reserved, and it is followed until its log line.
+//! From an allow to a call: what it may take is reserved in its limits, and it is followed until its
+//! log line.
 
 use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::calls::{Answer, Begun, CallMark};
 use crate::gateway::verdict::Verdict;
+use crate::limits::{Subject, estimate};
 use crate::meter::Framing;
 use crate::time::Now;
+use crate::watch::{Seen, Signals};
 
 impl Gateway {
-    /// Begins the call that a verdict allows; any other verdict stays as it is.
-    pub(super) fn admit<'v>(
+    /// Begins the call that a verdict allows, if its limits do, and hands on what is then the
+    /// verdict, with what is unusual about the request.
+    pub(super) fn admit<T>(
         &self,
-        verdict: Verdict<'v>,
+        verdict: Verdict<'_>,
         facts: &Facts<'_>,
         now: Now,
-    ) -> Verdict<'v> {
-        let Verdict::Allow { target, host, handle, .. } = verdict else {
-            return verdict;
+        take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
+    ) -> T {
+        let labels = facts
+            .session
+            .and_then(|session| self.labels.get(facts.role_number)?.header(&session.principal));
+        let verdict = match verdict {
+            Verdict::Allow { target, host, handle, .. } => match self.begin(facts, now) {
+                Ok(call) => Verdict::Allow {
+                    target,
+                    host,
+                    handle,
+                    call: Some(call),
+                    labels: labels.as_deref(),
+                },
+                Err(refusal) => refusal,
+            },
+            other => other,
         };
+        let signals = self.watched(verdict, facts, now);
+        take(verdict, &Facts { signals, ..*facts })
+    }
+
+    fn begin(&self, facts: &Facts<'_>, now: Now) -> Result<CallMark, Verdict<'static>> {
+        let (Some(session), Some(target)) = (facts.session, facts.target) else {
+            return Err(Verdict::Deny(crate::error::Reason::Internal));
+        };
+        let role = facts.role_number;
         let prompt_bytes = facts.request.and_then(|request| request.body_bytes());
-        let model = target.model.map(|model| (model.publisher, model.name));
+        let estimate = match target.route.is_metered() && !target.route.is_free() {
+            true => estimate(prompt_bytes, facts.output_cap, self.limits.reserve_tokens(role)),
+            false => 0,
+        };
+        let reservation = match self.limits.is_empty_for(role) {
+            true => None,
+            false => {
+                let model = facts.model();
+                let who = Subject { role, principal: session.digest, model: &model };
+                Some(self.limits.reserve(who, estimate, now).map_err(Verdict::Exhausted)?)
+            }
+        };
         let answer = match () {
             () if !target.route.is_metered() => Answer::Unmetered,
             () if facts.is_streamed => Answer::Streamed,
             () => Answer::Whole,
         };
-        let begun = Begun {
-            role: facts.role_number,
+        let model = target.model.map(|model| (model.publisher, model.name));
+        let number = self.calls.begin(Begun {
+            role,
             pattern: facts.role.zip(model).and_then(|(role, model)| role.may.model_pattern(model)),
+            principal: session.digest,
             prompt_bytes,
             answer,
             is_free: target.route.is_free(),
-            prompt_estimate: 0,
-            estimate: 0,
+            reservation,
+            estimate,
             at: now.mono,
+        });
+        Ok(CallMark { number, answer })
+    }
+
+    /// What is unusual about a request that was decided on; nothing of one whose caller is not
+    /// known, or that is to be decided on later.
+    fn watched(&self, verdict: Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
+        let is_decided = matches!(
+            verdict,
+            Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Exhausted(_)
+        );
+        let (Some(session), Some(request), true) = (facts.session, facts.request, is_decided)
+        else {
+            return Signals::NONE;
         };
-        let number = self.calls.begin(begun);
-        Verdict::Allow { target, host, handle, call: Some(CallMark { number, answer }) }
+        let model = facts.model();
+        let seen = Seen {
+            is_allowed: verdict.refusal().is_none(),
+            model: Some(model.as_str()).filter(|model| !model.is_empty()),
+            location: facts.target.map_or("", |target| target.location),
+            network: request.address,
+            client: request.user_agent,
+            body_bytes: request.body_bytes(),
+        };
+        self.watch.request(session.digest, &seen, now)
     }
 
     /// The call of a verdict if its answer, of this content type, is one that can be read: from now

@@ -60,6 +60,12 @@ pub(super) struct Facts<'f> {
 }
 
 impl<'f> Facts<'f> {
+    /// `publisher/model`, or nothing.
+    pub(super) fn model(&self) -> String {
+        let model = self.target.and_then(|target| target.model);
+        model.map(|model| format!("{}/{}", model.publisher, model.name)).unwrap_or_default()
+    }
+
     /// What the role and the target say, by the names of log line and variables.
     pub(super) fn named(&self) -> [(&'static str, Option<&'f str>); 8] {
         let (target, credential) = (self.target, self.credential);

@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::limits::Reservation;
 use crate::meter::{Framing, Reader};
 use crate::time::Monotonic;
 
@@ -23,14 +24,16 @@ pub(super) struct Begun {
     pub(super) role: usize,
     /// The place of the pattern in the role's `models` that the model matches.
     pub(super) pattern: Option<usize>,
+    /// Stands for the caller.
+    pub(super) principal: u128,
     /// The length of the request's body, in bytes, as far as it is declared.
     pub(super) prompt_bytes: Option<u64>,
     pub(super) answer: Answer,
     /// Whether they cost nothing.
     pub(super) is_free: bool,
-    /// The tokens of the prompt, guessed from its length.
-    pub(super) prompt_estimate: u64,
-    /// Those of prompt and answer, reserved.
+    /// What it holds of its limits, if there are any.
+    pub(super) reservation: Option<Reservation>,
+    /// The tokens that it was expected to take.
     pub(super) estimate: u64,
     pub(super) at: Monotonic,
 }
@@ -113,9 +116,8 @@ impl Calls {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        let count = |shard: &Mutex<Shard>| {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).len()
-        };
+        let count =
+            |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).len();
         self.shards.iter().map(count).sum()
     }
 

@@ -117,9 +117,13 @@ impl Gateway {
         facts.credential = self.bearers.credential(role.credential);
         match self.bearers.slot(role.credential, target.location) {
             None => Verdict::Deny(Reason::LocationWithoutBackend),
-            Some(slot) if slot.is_ready(now) => {
-                Verdict::Allow { target, host: slot.host(), handle: slot.handle(), call: None, labels: None }
-            }
+            Some(slot) if slot.is_ready(now) => Verdict::Allow {
+                target,
+                host: slot.host(),
+                handle: slot.handle(),
+                call: None,
+                labels: None,
+            },
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
         }
     }

@@ -13,10 +13,12 @@ use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
+use crate::limits::Limits;
 use crate::oidc::{Issuer, IssuerConfig, StoredKeys, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
+use crate::watch::Watch;
 
 /// Backends of HAProxy's are called so, and then the location.
 const LOCATION_BACKEND: &str = "vertex_";
@@ -84,6 +86,9 @@ impl Gateway {
             policy: Policy::new(config.roles),
             bearers: Bearers::new(config.credentials, hosts.collect(), &seal, now),
             waiting: Waiting::default(),
+            labels: config.labels,
+            limits: Limits::new(config.limits),
+            watch: Watch::new(),
             calls: Calls::default(),
             learnt: AtomicU64::new(0),
             accepted,

@@ -6,7 +6,7 @@ use std::fmt::{Display, Write as _};
 
 use serde_json::{Map, Value};
 
-use crate::meter::Usage;
+use crate::meter::{LogText, Usage};
 
 /// How the line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +18,14 @@ pub enum Style {
     Json,
 }
 
+/// The fields of a usage for a request that was no call.
+const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens_cache_write=- \
+                        tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
+                        block=- response_id=- model_version=- error=- parts=-";
+
+/// Where HAProxy answered before the rules ran.
+const UNDECIDED: &str = "\"-\" vertex{decision=deny reason=undecided";
+
 /// What became of a call; nothing of it for a request that was none.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -28,7 +36,9 @@ pub(super) struct Record {
     pub(super) prompt_bytes: Option<u64>,
     pub(super) reserved: Option<u64>,
     pub(super) charged: Option<u64>,
-    pub(super) usage: Usage,
+    pub(super) signals: Vec<String>,
+    /// Nothing for a request that was no call.
+    pub(super) usage: Option<Usage>,
 }
 
 impl Record {
@@ -51,21 +61,27 @@ impl Record {
         field(out, "upstream", self.upstream);
         field(out, "aborted", self.is_aborted.map(u8::from));
         out.push(' ');
-        self.usage.write_fields(out);
+        match &self.usage {
+            Some(usage) => usage.write_fields(out),
+            None => out.push_str(NO_USAGE),
+        }
         field(out, "first_byte_ms", self.first_byte_millis);
         field(out, "prompt_bytes", self.prompt_bytes);
         field(out, "reserved", self.reserved);
         field(out, "charged", self.charged);
+        let signals = self.signals.join(",");
+        field(out, "signals", Some(signals).filter(|signals| !signals.is_empty()));
     }
 
     fn members(&self, verdict: &str) -> Map<String, Value> {
         let mut members = Map::new();
-        let tail = verdict.rsplit('|').next().unwrap_or_default();
+        let tail = match verdict.rsplit('|').next() {
+            None | Some("") => UNDECIDED,
+            Some(tail) => tail,
+        };
         let (request, named) = tail.split_once(" vertex{").unwrap_or((tail, ""));
         let mut words = request.trim_matches('"').split(' ');
-        for (name, word) in
-            [("http.request.method", words.next()), ("url.path", words.next())]
-        {
+        for (name, word) in [("http.request.method", words.next()), ("url.path", words.next())] {
             set(&mut members, name, word.filter(|word| *word != "-").map(decoded));
         }
         for (name, value) in named.split(' ').filter_map(|pair| pair.split_once('=')) {
@@ -83,21 +99,34 @@ impl Record {
         set(&mut members, "vertex.prompt_bytes", self.prompt_bytes);
         set(&mut members, "vertex.tokens.reserved", self.reserved);
         set(&mut members, "vertex.tokens.charged", self.charged);
-        self.add_usage(&mut members);
+        if !self.signals.is_empty() {
+            set(&mut members, "vertex.signals", Some(self.signals.clone()));
+        }
+        if let Some(usage) = &self.usage {
+            add_usage(&mut members, usage);
+        }
         members
     }
+}
 
-    fn add_usage(&self, members: &mut Map<String, Value>) {
-        let Usage { input, output, thought, cached, cache_write, tool_use, images, .. } = self.usage;
-        let answered = output.map(|output| output.saturating_add(thought.unwrap_or(0)));
-        set(members, "gen_ai.usage.input_tokens", input);
-        set(members, "gen_ai.usage.output_tokens", answered.or(thought));
-        set(members, "gen_ai.usage.reasoning.output_tokens", thought);
-        set(members, "gen_ai.usage.cache_read.input_tokens", cached);
-        set(members, "gen_ai.usage.cache_creation.input_tokens", cache_write);
-        set(members, "vertex.tokens.tool_use", tool_use);
-        set(members, "vertex.images", images);
-    }
+/// The conventions count cached tokens among the input's and thoughts among the output's.
+fn add_usage(members: &mut Map<String, Value>, usage: &Usage) {
+    let Usage { input, output, thought, cached, cache_write, tool_use, images, .. } = *usage;
+    let answered = output.map(|output| output.saturating_add(thought.unwrap_or(0)));
+    set(members, "vertex.tokens.counted", Some(usage.quality().name()));
+    set(members, "gen_ai.usage.input_tokens", input);
+    set(members, "gen_ai.usage.output_tokens", answered.or(thought));
+    set(members, "gen_ai.usage.reasoning.output_tokens", thought);
+    set(members, "gen_ai.usage.cache_read.input_tokens", cached);
+    set(members, "gen_ai.usage.cache_creation.input_tokens", cache_write);
+    set(members, "vertex.tokens.tool_use", tool_use);
+    set(members, "vertex.images", images);
+    let text = |text: Option<LogText>| text.map(|text| decoded(text.as_str()));
+    set(members, "gen_ai.response.finish_reasons", text(usage.finish).map(|finish| vec![finish]));
+    set(members, "vertex.block_reason", text(usage.block));
+    set(members, "gen_ai.response.id", text(usage.response_id));
+    set(members, "gen_ai.response.model", text(usage.model_version));
+    set(members, "vertex.answer_error", text(usage.error));
 }
 
 fn field(out: &mut String, name: &str, value: Option<impl Display>) {

@@ -117,9 +117,8 @@ impl Gateway {
                 return self.refused(reason, &facts);
             }
             let known = Some(session);
-            self.judge(request, known, now, within, |verdict, facts| {
-                let verdict = self.admit(verdict, facts, now);
-                let Verdict::Allow { target, host, handle, call } = verdict else {
+            let grant = |verdict: Verdict<'_>, facts: &Facts<'_>| {
+                let Verdict::Allow { target, host, handle, call, .. } = verdict else {
                     return self.undone(verdict, facts);
                 };
                 let told = granted(verdict, facts);
@@ -138,6 +137,9 @@ impl Gateway {
                 };
                 let session = Arc::clone(&passage.session);
                 Step::Done(Passage { session, grant: Some(grant) }, told)
+            };
+            self.judge(request, known, now, within, |verdict, facts| {
+                self.admit(verdict, facts, now, grant)
             })
         })
     }
@@ -204,9 +206,10 @@ impl Gateway {
             Verdict::Wait(_) => Step::Wait,
             Verdict::NeedsPeer => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
-            Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Allow { .. } => {
-                Step::Refused(self.refusal(verdict, facts))
-            }
+            Verdict::Deny(_)
+            | Verdict::DenyBody(_)
+            | Verdict::Exhausted(_)
+            | Verdict::Allow { .. } => Step::Refused(self.refusal(verdict, facts)),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::calls::CallMark;
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
+use crate::limits::Exhausted;
 use crate::policy::Term;
 use crate::vertex::Target;
 
@@ -42,6 +43,8 @@ pub(super) enum Verdict<'v> {
     Deny(Reason),
     /// Refused for what the body asks for: the member of `may` that no role has for it.
     DenyBody(Term),
+    /// Refused for a limit.
+    Exhausted(Exhausted),
     /// Undecided; the reason is what to say if it stays so.
     Wait(Reason),
     /// Who is at the other end of the connection has to be known.
@@ -66,6 +69,7 @@ impl Verdict<'_> {
             Self::Allow { .. } => None,
             Self::Deny(reason) | Self::Wait(reason) => Some(reason),
             Self::DenyBody(_) => Some(Reason::BodyNotAllowed),
+            Self::Exhausted(exhausted) => Some(exhausted.reason()),
             Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
         }
     }
@@ -93,6 +97,7 @@ impl Verdict<'_> {
             }
             Self::Deny(reason) => (Decision::Deny, reason),
             Self::DenyBody(_) => (Decision::Deny, Reason::BodyNotAllowed),
+            Self::Exhausted(exhausted) => (Decision::Deny, exhausted.reason()),
             Self::Wait(reason) => (Decision::Wait, reason),
             Self::NeedsPeer => return undecided(out, Decision::Peer, facts),
             Self::NeedsBody => return undecided(out, Decision::Body, facts),
@@ -113,6 +118,7 @@ impl Verdict<'_> {
             Self::DenyBody(term) => {
                 format!("{}: {}", Reason::BodyNotAllowed.text(), term.name())
             }
+            Self::Exhausted(exhausted) => exhausted.message(),
             Self::Allow { .. } => String::new(),
             Self::NeedsPeer | Self::NeedsBody => Reason::Internal.text().to_owned(),
         }

@@ -45,7 +45,8 @@ impl LogText {
     pub fn parse(encoded: &str) -> Option<Self> {
         let mut rest = encoded.strip_suffix(char::from(CUT)).unwrap_or(encoded).bytes();
         while let Some(byte) = rest.next() {
-            let escaped = byte == b'%' && rest.next().is_some_and(is_hex) && rest.next().is_some_and(is_hex);
+            let escaped =
+                byte == b'%' && rest.next().is_some_and(is_hex) && rest.next().is_some_and(is_hex);
             if !escaped && !plain(byte) {
                 return None;
             }

@@ -212,10 +212,17 @@ fn resource(name: &[u8]) -> Place {
 
 fn usage(name: &[u8]) -> Option<Count> {
     Some(match name {
-        b"promptTokenCount" | b"prompt_tokens" | b"input_tokens" | b"totalInputTokens"
+        b"promptTokenCount"
+        | b"prompt_tokens"
+        | b"input_tokens"
+        | b"totalInputTokens"
         | b"total_input_tokens" => Count::Input,
-        b"candidatesTokenCount" | b"responseTokenCount" | b"completion_tokens"
-        | b"output_tokens" | b"totalOutputTokens" | b"total_output_tokens" => Count::Output,
+        b"candidatesTokenCount"
+        | b"responseTokenCount"
+        | b"completion_tokens"
+        | b"output_tokens"
+        | b"totalOutputTokens"
+        | b"total_output_tokens" => Count::Output,
         b"cachedContentTokenCount" | b"totalCachedTokens" | b"total_cached_tokens" => Count::Cached,
         b"cache_read_input_tokens" => Count::CacheRead,
         b"cache_creation_input_tokens" => Count::CacheCreation,

@@ -43,8 +43,8 @@ pub(super) fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<
     })
 }
 
-fn claims(raw: Option<raw::ClaimTests>, at: &str) -> Checked<Vec<Claim>> {
-    let Some(raw::ClaimTests(claims)) = raw else {
+fn claims(raw: Option<raw::Members<raw::ClaimTest>>, at: &str) -> Checked<Vec<Claim>> {
+    let Some(raw::Members(claims)) = raw else {
         return Ok(Vec::new());
     };
     non_empty(at, &claims, "a claim")?;

@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::config::raw::limits::{Limit, RoleKey};
-use crate::config::raw::shape::{Claims, OneOrMore, object};
+use crate::config::raw::shape::{Members, OneOrMore, object};
 use crate::policy::{Day, Scalar};
 
 #[derive(Debug, serde::Deserialize)]
@@ -28,6 +28,14 @@ pub(in crate::config) struct Role {
     pub(in crate::config) limits: Option<OneOrMore<Limit<RoleKey>>>,
     /// Output tokens to reserve for a request whose own limit on them is not read; 1024 by default.
     pub(in crate::config) reserve_tokens: Option<u64>,
+    /// Labels for Google's billing export, sent as `X-Vertex-AI-Labels`.
+    #[cfg_attr(
+        feature = "cli",
+        schemars(with = "Option<std::collections::BTreeMap<String, String>>")
+    )]
+    pub(in crate::config) labels: Option<Members<String>>,
+    /// A label of this name says who calls.
+    pub(in crate::config) principal_label: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -55,7 +63,7 @@ pub(in crate::config) struct Who {
         feature = "cli",
         schemars(with = "Option<std::collections::BTreeMap<String, ClaimTest>>")
     )]
-    pub(in crate::config) claims: Option<Claims>,
+    pub(in crate::config) claims: Option<Members<ClaimTest>>,
     /// Ranges of addresses; the connection's is in one.
     pub(in crate::config) networks: Option<Vec<String>>,
     /// The client certificate that HAProxy verified.

@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::config::raw::ClaimTest;
 use crate::policy::Scalar;
 
 /// Reads a JSON object. serde's derived structs would take an array of their members as well.
@@ -120,34 +119,34 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamesVisitor<T> {
     }
 }
 
-/// Claims by name, each once.
+/// The members of an object, each once.
 #[derive(Debug)]
-pub(in crate::config) struct Claims(pub(in crate::config) Vec<(String, ClaimTest)>);
+pub(in crate::config) struct Members<T>(pub(in crate::config) Vec<(String, T)>);
 
-impl<'de> Deserialize<'de> for Claims {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ClaimsVisitor)
+        deserializer.deserialize_map(MembersVisitor(PhantomData))
     }
 }
 
-struct ClaimsVisitor;
+struct MembersVisitor<T>(PhantomData<T>);
 
-impl<'de> Visitor<'de> for ClaimsVisitor {
-    type Value = Claims;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
+    type Value = Members<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of claims, each with what must be true of it")
+        f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-        let mut claims: Vec<(String, ClaimTest)> = Vec::new();
-        while let Some((name, test)) = map.next_entry::<String, ClaimTest>()? {
-            if claims.iter().any(|(former, _)| *former == name) {
-                return Err(A::Error::custom(format_args!("the claim {name} stands twice")));
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<T>, A::Error> {
+        let mut members: Vec<(String, T)> = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, T>()? {
+            if members.iter().any(|(former, _)| *former == name) {
+                return Err(A::Error::custom(format_args!("{name} stands twice")));
             }
-            claims.push((name, test));
+            members.push((name, value));
         }
-        Ok(Claims(claims))
+        Ok(Members(members))
     }
 }
 
