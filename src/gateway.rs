@@ -106,15 +106,17 @@ impl Gateway {
         })
     }
 
-    /// The `Authorization` header behind a verdict's handle, for the call whose mark stands behind it
-    /// and a `|`; nothing for any other text.
+    /// The `Authorization` header behind a verdict's handle; nothing for any other text. The call
+    /// whose mark stands behind it and a `|` is taken to leave now.
     #[must_use]
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<Arc<str>> {
-        let (handle, mark) = str::from_utf8(text).ok()?.split_once('|')?;
+        let text = str::from_utf8(text).ok()?;
+        let Some((handle, mark)) = text.split_once('|') else {
+            return self.bearers.header(text, now);
+        };
+        let CallMark { number, .. } = CallMark::parse(mark)?;
         let header = self.bearers.header(handle, now)?;
-        if let Some(CallMark { number, .. }) = CallMark::parse(mark) {
-            self.calls.send(number, now.mono);
-        }
+        self.calls.send(number, now.mono);
         Some(header)
     }
 

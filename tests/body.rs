@@ -539,7 +539,9 @@ proptest! {
         path in prop::collection::vec("[a-z]{1,6}|parts|contents|tools|messages|content", 0..6),
         spelling in prop::sample::select(vec!["fileUri", "file_uri", "gcsUri", "url"]),
     ) {
-        let free = path.iter().any(|name| name == "labels" || name == "metadata" || name.ends_with("schema"));
+        // The `url` of a search's result says where it was found.
+        let found_there = spelling == "url" && path.ends_with(&["messages", "content"].map(str::to_owned));
+        let free = found_there || path.iter().any(|name| name == "labels" || name == "metadata" || name.ends_with("schema"));
         let body = path.iter().rev().fold(json!({ spelling: "gs://b/x" }), |inner, name| json!({ name: [inner] }));
         let found = scan(&body);
         let seen = found.file_uris.len() + found.tools.len() + found.output_uris.len() + found.stored_state.len();

@@ -171,9 +171,9 @@ fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
     let key = SigningKey::rsa();
     let gateway = open_minimal(&key);
     let said = decide(&gateway, &Ask::with(&key.token("k1", &member())));
-    assert_eq!((said.count(), said.decision(), said.field(2)), (6, "allow", "us-central1"));
-    assert_eq!(said.field(4), "us-central1-aiplatform.googleapis.com");
-    assert_eq!(said.field(5), URL);
+    assert_eq!((said.count(), said.decision(), said.field(2)), (9, "allow", "us-central1"));
+    assert_eq!(said.field(6), "us-central1-aiplatform.googleapis.com");
+    assert_eq!(said.field(7), URL);
     let expected = format!(
         "\"POST {URL} HTTP/1.1\" vertex{{decision=allow reason=ok principal=corp:alice \
          role=ml-team credential=ml-prod \

@@ -82,7 +82,7 @@ fn the_steps_say_what_the_one_call_says() {
                 assert_eq!(value(&told, "location"), said.field(2));
                 assert_eq!(
                     (target.host.as_str(), target.uri.as_str()),
-                    (said.field(4), said.field(5))
+                    (said.field(6), said.field(7))
                 );
                 assert_eq!(target.method, "POST");
                 let bearer = gateway.bearer(said.handle().as_bytes(), at(1));
