@@ -7,6 +7,8 @@ mod explain;
 mod judge;
 mod load;
 mod peer;
+#[allow(dead_code, reason = "a verdict that a limit stops asks it")]
+mod quota;
 mod request;
 mod session;
 mod steps;
