@@ -10,6 +10,7 @@ mod explain;
 mod judge;
 mod load;
 mod peer;
+mod quota;
 mod record;
 mod request;
 mod session;

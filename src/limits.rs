@@ -148,7 +148,7 @@ impl Limits {
             };
             let counters = locked.find(hold, now).unwrap_or_else(|| {
                 rule.overflowed.fetch_add(1, Ordering::Relaxed);
-                locked.overflow(hold, rule.digest)
+                locked.overflow(hold, rule.digest, now)
             });
             if let Some(exhausted) = rule.check(&counters, tokens, hold.rule, now.wall) {
                 refusal = Some(exhausted.or_longer(refusal));

@@ -19,6 +19,50 @@ pub struct Now {
     pub mono: Monotonic,
 }
 
+impl UnixTime {
+    /// As RFC 3339 writes it, in UTC: `2027-01-15T08:00:00Z`. Years are 1970 to 9999; what lies
+    /// outside is written as the nearest that is not.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let secs = self.0.clamp(0, LAST_SECOND);
+        let (mut day, second) = (secs / SECS_A_DAY, secs % SECS_A_DAY);
+        let mut year = 1970;
+        while day >= days_of_year(year) {
+            day -= days_of_year(year);
+            year += 1;
+        }
+        let mut month = 1;
+        while day >= days_of_month(year, month) {
+            day -= days_of_month(year, month);
+            month += 1;
+        }
+        let (hours, minutes, seconds) = (second / 3600, second / 60 % 60, second % 60);
+        format!("{year:04}-{month:02}-{:02}T{hours:02}:{minutes:02}:{seconds:02}Z", day + 1)
+    }
+}
+
+const SECS_A_DAY: i64 = 24 * 3600;
+
+/// 9999-12-31T23:59:59Z.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+const fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+const fn days_of_year(year: i64) -> i64 {
+    if is_leap(year) { 366 } else { 365 }
+}
+
+const fn days_of_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
 impl Add<i64> for UnixTime {
     type Output = Self;
 
@@ -46,5 +90,28 @@ impl Monotonic {
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_times_as_rfc_3339_does() {
+        for (secs, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_800_000_000, "2027-01-15T08:00:00Z"),
+            (1_830_297_599, "2027-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (LAST_SECOND, "9999-12-31T23:59:59Z"),
+            (i64::MAX, "9999-12-31T23:59:59Z"),
+            (-1, "1970-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(UnixTime(secs).rfc3339(), text, "{secs}");
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! The shape in which a caller's library reads a refusal, told by the path that it asks for.
 
 use once_cell::sync::Lazy;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::Reason;
+use crate::limits::Exhausted;
 
 /// A family of client libraries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,8 +46,28 @@ impl Dialect {
 
     /// A refusal as JSON.
     pub(super) fn refusal(self, reason: Reason, message: &str) -> String {
+        self.error(reason, message).to_string()
+    }
+
+    /// The refusal of a request that a limit stops. Google's says when to try again
+    /// (google.rpc.RetryInfo); the others' libraries look for that in headers.
+    #[allow(dead_code, reason = "a verdict that a limit stops says it")]
+    pub(super) fn exhausted(self, exhausted: &Exhausted) -> String {
+        let mut error = self.error(exhausted.reason(), &exhausted.message());
+        if let Some(Value::Array(details)) = error.pointer_mut("/error/details")
+            && !exhausted.never
+        {
+            details.push(json!({
+                "@type": "type.googleapis.com/google.rpc.RetryInfo",
+                "retryDelay": format!("{}s", exhausted.retry_after_secs),
+            }));
+        }
+        error.to_string()
+    }
+
+    fn error(self, reason: Reason, message: &str) -> Value {
         let status = reason.status();
-        let json = match self {
+        match self {
             Self::Google => json!({ "error": {
                 "code": status.code,
                 "message": message,
@@ -70,8 +91,7 @@ impl Dialect {
                     "message": format!("{message} ({})", reason.code()),
                 },
             }),
-        };
-        json.to_string()
+        }
     }
 }
 

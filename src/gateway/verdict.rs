@@ -8,7 +8,7 @@
 //! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not the last word |
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
-//! | 4 | the call (see `calls`) | `WWW-Authenticate`, or `-` |
+//! | 4 | the call (see `calls`) | `WWW-Authenticate`; for a 429 what is left of the limit (see `quota`); or `-` |
 //! | 5 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-` |
 //! | 6 | Google's host | error JSON |
 //! | 7 | path and query | |
@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use crate::error::Reason;
 use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::calls::CallMark;
+use crate::gateway::quota;
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
 use crate::limits::Exhausted;
@@ -102,6 +103,10 @@ impl Verdict<'_> {
             Self::NeedsPeer => return undecided(out, Decision::Peer, facts),
             Self::NeedsBody => return undecided(out, Decision::Body, facts),
         };
+        if let Self::Exhausted(exhausted) = self {
+            write_exhausted(&mut out, &exhausted, facts);
+            return out;
+        }
         write_refusal(&mut out, decision, reason, &self.message(accepted), facts);
         out
     }
@@ -133,6 +138,22 @@ fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
     }
     audit::write_tail(&mut out, decision, Some(Reason::Internal), facts);
     out
+}
+
+fn write_exhausted(out: &mut String, exhausted: &Exhausted, facts: &Facts<'_>) {
+    let reason = exhausted.reason();
+    let dialect = facts.request.map(Request::dialect).unwrap_or_default();
+    let _ = write!(
+        out,
+        "deny|{}|{}|{}|{}|{}|",
+        reason.status().code,
+        reason.code(),
+        quota::told(dialect, exhausted),
+        exhausted.retry_after_secs,
+        dialect.exhausted(exhausted).replace('|', "\\u007c"),
+    );
+    write_signals(out, facts);
+    audit::write_tail(out, Decision::Deny, Some(reason), facts);
 }
 
 fn write_signals(out: &mut String, facts: &Facts<'_>) {

@@ -38,7 +38,7 @@ impl Counters {
     /// The window that counts now. A window whose end has come is a new, empty one. One of the
     /// future was opened before the clock was set back, and what it has used stays used: the next
     /// window is counted on with, so that it does not open twice, and one that lies further ahead
-    /// becomes the current one, so that nobody waits for it.
+    /// becomes the current one, so that nobody waits for it ([`Self::follow`]).
     pub(super) fn window(&self, span: Span, now: UnixTime) -> Window {
         let current = span.index(now);
         let index = *self.index.of(span);
@@ -48,6 +48,17 @@ impl Counters {
         }
         let is_near = index <= current.saturating_add(1);
         Window { index: if is_near { index } else { current }, requests, tokens }
+    }
+
+    /// Follows a clock that was set back by far, so that a window of the future ends with the
+    /// current one. To be called whenever the counters are looked at for a request: those that
+    /// only refuse would follow the clock for ever.
+    pub(super) fn follow(&mut self, now: UnixTime) {
+        for span in Span::ALL {
+            if *self.index.of(span) > span.index(now).saturating_add(1) {
+                self.store(span, self.window(span, now));
+            }
+        }
     }
 
     const fn store(&mut self, span: Span, window: Window) {

@@ -64,7 +64,10 @@ impl Shard {
         }
         if self.swept.is_none_or(|swept| now.mono.millis_since(swept) >= SWEEP_MILLIS) {
             self.swept = Some(now.mono);
-            self.entries.retain(|_, counters| counters.is_in_use(now.wall));
+            self.entries.retain(|_, counters| {
+                counters.follow(now.wall);
+                counters.is_in_use(now.wall)
+            });
         }
         !is_full(self)
     }
@@ -143,8 +146,11 @@ impl Locked<'_> {
     /// The counters of a hold; new ones where it has none yet and there is room for them.
     pub(super) fn find(&mut self, hold: &Hold, now: Now) -> Option<Counters> {
         let shard = self.shard(hold.shard)?;
-        match shard.entries.get(&hold.key) {
-            Some(counters) => Some(*counters),
+        match shard.entries.get_mut(&hold.key) {
+            Some(counters) => {
+                counters.follow(now.wall);
+                Some(*counters)
+            }
             None => shard.has_room(now).then(|| Counters::new(hold.rule)),
         }
     }
@@ -155,13 +161,12 @@ impl Locked<'_> {
     }
 
     /// Moves a hold to the entry that its limit always has, and locks that.
-    pub(super) fn overflow(&mut self, hold: &mut Hold, key: u128) -> Counters {
+    pub(super) fn overflow(&mut self, hold: &mut Hold, key: u128, now: Now) -> Counters {
         (hold.shard, hold.key) = (FIXED, key);
         if self.set & (1 << FIXED) == 0 {
             self.add(FIXED.into());
         }
-        let entry = self.shard(FIXED).and_then(|shard| shard.entries.get(&key));
-        entry.copied().unwrap_or_else(|| Counters::new(hold.rule))
+        self.find(hold, now).unwrap_or_else(|| Counters::new(hold.rule))
     }
 
     /// The counters of a hold to be changed.

@@ -62,6 +62,14 @@ TWINS: dict[str, tuple[Change, Change, str]] = {
         role(who=[{"issuer": "corp", "anyone": True,
                    "times": [{"days": ["mon"], "from": "08:00", "to": "18:00"}]}]), "roles",
     ),
+    "an amount of nothing": (
+        role(limits={"tokens_per_hour": 0}),
+        role(limits=[{"per": ["principal", "model"], "tokens_per_hour": 1}]), "roles",
+    ),
+    "a role's limit per role": (
+        role(limits={"per": "role", "requests_per_hour": 9}),
+        lambda vertex: vertex.update(limits={"per": "role", "requests_per_hour": 9}), "roles",
+    ),
     "a credential of another type": (
         lambda vertex: vertex["credentials"][0].update(type="password"),
         lambda vertex: vertex["credentials"][0].update(max_age_days=90), "credentials",

@@ -1,8 +1,11 @@
 //! The shape of limits.
 
 use crate::config::raw::shape::Names;
+#[cfg(feature = "cli")]
+use crate::limits::MAX_AMOUNT;
 
-/// A limit; `K` are the names that `per` may hold.
+/// A budget.
+// `K` has the names that `per` may hold.
 #[derive(Debug, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -10,14 +13,19 @@ pub(in crate::config) struct Limit<K> {
     /// What has a budget of its own: one of these or two; all share one without.
     pub(in crate::config) per: Option<Names<K>>,
     /// Requests in a minute.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) requests_per_minute: Option<u64>,
     /// Requests in an hour.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) requests_per_hour: Option<u64>,
     /// Tokens, input and output, in a minute.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) tokens_per_minute: Option<u64>,
     /// Tokens, input and output, in an hour.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) tokens_per_hour: Option<u64>,
     /// Requests in flight at once.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) parallel_requests: Option<u64>,
 }
 

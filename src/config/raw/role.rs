@@ -4,6 +4,8 @@ use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::config::raw::limits::{Limit, RoleKey};
 use crate::config::raw::shape::{Members, OneOrMore, object};
+#[cfg(feature = "cli")]
+use crate::limits::MAX_AMOUNT;
 use crate::policy::{Day, Scalar};
 
 #[derive(Debug, serde::Deserialize)]
@@ -27,6 +29,7 @@ pub(in crate::config) struct Role {
     /// Budgets over this role's requests.
     pub(in crate::config) limits: Option<OneOrMore<Limit<RoleKey>>>,
     /// Output tokens to reserve for a request whose own limit on them is not read; 1024 by default.
+    #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) reserve_tokens: Option<u64>,
     /// Labels for Google's billing export, sent as `X-Vertex-AI-Labels`.
     #[cfg_attr(

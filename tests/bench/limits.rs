@@ -1,0 +1,104 @@
+//! What limits cost a request, in process: one reservation and its settlement, with one limit and
+//! with four, for one caller and for 100,000 in turn; and two threads against one, where callers
+//! share nothing and where they share a budget. Lower quartiles of rounds. Exit status 1 when a bar
+//! was missed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use common::at;
+use haproxy_vertex::limits::{Amounts, Limit, LimitSet, Limits, Per, RoleLimits, Rules, Subject};
+use serde_json::json;
+
+const ROUNDS: usize = 21;
+const CALLS: u64 = 100_000;
+const MODEL: &str = "google/gemini-2.5-flash";
+
+/// Nanoseconds for a reservation and its settlement, of one caller.
+const BARS: [(&str, usize, f64); 2] = [("one limit", 1, 250.0), ("four limits", 4, 600.0)];
+
+const SHARED: Per = Per { role: false, principal: false, model: false };
+const PRINCIPAL: Per = Per { principal: true, ..SHARED };
+const MODELS: Per = Per { model: true, ..SHARED };
+const BOTH: Per = Per { principal: true, ..MODELS };
+
+fn limits(all: &[Per]) -> Limits {
+    let mut limits = LimitSet::default();
+    for per in all {
+        let amounts = Amounts {
+            requests_per_minute: Some(1 << 50),
+            tokens_per_hour: Some(1 << 53),
+            parallel_requests: Some(1000),
+            ..Amounts::default()
+        };
+        limits.add(Limit { pointer: String::new(), per: *per, amounts }).unwrap();
+    }
+    let role = RoleLimits { limits, ..RoleLimits::default() };
+    Limits::new(Rules { roles: vec![role], ..Rules::default() })
+}
+
+/// Digests as good as random.
+fn principals(count: u64) -> Vec<u128> {
+    let spread = |n: u64, by: u64| u128::from((n + 1).wrapping_mul(by).rotate_left(29));
+    let principal = |n| (spread(n, 0x9e37_79b9_7f4a_7c15) << 64) | spread(n, 0xd6e8_feb8_6659_fd93);
+    (0..count).map(principal).collect()
+}
+
+/// Nanoseconds a request.
+fn measure(limits: &Limits, principals: &[u128]) -> f64 {
+    let started = Instant::now();
+    let mut callers = principals.iter().cycle();
+    for _ in 0..CALLS {
+        let who = Subject { role: 0, principal: *callers.next().unwrap(), model: MODEL };
+        let reservation = black_box(limits.reserve(who, 100, at(1))).unwrap();
+        limits.settle(reservation, 60, at(1));
+    }
+    started.elapsed().as_secs_f64() * 1e9 / 1e5
+}
+
+fn quartile(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 4]
+}
+
+/// How much more two threads do than one, of two.
+fn two_threads(limits: &Limits) -> f64 {
+    let callers = principals(2000);
+    let (one, two) = callers.split_at(1000);
+    let ratios = (0..ROUNDS).map(|_| {
+        let alone = measure(limits, one);
+        let started = Instant::now();
+        std::thread::scope(|scope| {
+            scope.spawn(|| measure(limits, one));
+            scope.spawn(|| measure(limits, two));
+        });
+        alone / (started.elapsed().as_secs_f64() * 1e9 / 1e5)
+    });
+    quartile(ratios.collect())
+}
+
+fn main() -> ExitCode {
+    let mut good = true;
+    let many = principals(100_000);
+    for (name, count, bar) in BARS {
+        let per = [PRINCIPAL, BOTH, SHARED, MODELS];
+        let limits = limits(&per[..count]);
+        let one = quartile((0..ROUNDS).map(|_| measure(&limits, &many[..1])).collect());
+        let all = quartile((0..ROUNDS).map(|_| measure(&limits, &many)).collect());
+        println!(
+            "{}",
+            json!({ "name": name, "ns_1": one.round(), "ns_100000": all.round(), "bar": bar })
+        );
+        good &= one <= bar;
+    }
+    for (name, per) in [("two threads, each caller", PRINCIPAL), ("two threads, shared", SHARED)] {
+        println!("{}", json!({ "name": name, "of_two": two_threads(&limits(&[per])) }));
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
