@@ -106,7 +106,11 @@ impl Json {
                 State::Broken => return,
                 _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => tail,
                 _ => {
-                    if self.token(byte, answer) { tail } else { rest }
+                    if self.token(byte, answer) {
+                        tail
+                    } else {
+                        rest
+                    }
                 }
             };
         }
@@ -236,7 +240,8 @@ impl Json {
         }
         if end.is_some() {
             if self.next.is_read() {
-                self.text.kept(|text, is_cut| answer.number(self.next, if is_cut { b"" } else { text }));
+                self.text
+                    .kept(|text, is_cut| answer.number(self.next, if is_cut { b"" } else { text }));
             }
             self.state = State::Next;
         }

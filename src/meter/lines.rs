@@ -184,8 +184,9 @@ impl Lines {
     fn end_value(&mut self, json: &mut Json, answer: &mut Answer) {
         if !json.is_new() && !json.is_closed() {
             self.is_damaged = true;
+            answer.drop_event();
         }
-        answer.drop_event();
+        answer.is_error(false);
         json.reset();
         self.is_bare = false;
     }
@@ -196,7 +197,7 @@ impl Lines {
             // An empty line ends an event, though not bare JSON; that ends where a line is neither
             // JSON nor a field.
             Line::Name if (self.len == 0) != self.is_bare => self.end_value(json, answer),
-            Line::Event if kept.trim_ascii() == b"error" => answer.next_is_error(),
+            Line::Event if kept.trim_ascii() == b"error" => answer.is_error(true),
             Line::Done(count) => {
                 json.feed(DONE.get(..count).unwrap_or_default(), answer);
                 json.line_break(answer);

@@ -35,6 +35,8 @@ impl LogText {
         if !fits {
             text.len = text.len.min(MAX_BYTES - 1);
             text.drop_half_an_escape();
+            // Equal texts are equal in all their bytes.
+            text.bytes.get_mut(text.len..).unwrap_or_default().fill(0);
             text.push(&[CUT]);
         }
         (text.len > 0).then_some(text)
@@ -45,7 +47,8 @@ impl LogText {
     pub fn parse(encoded: &str) -> Option<Self> {
         let mut rest = encoded.strip_suffix(char::from(CUT)).unwrap_or(encoded).bytes();
         while let Some(byte) = rest.next() {
-            let escaped = byte == b'%' && rest.next().is_some_and(is_hex) && rest.next().is_some_and(is_hex);
+            let escaped =
+                byte == b'%' && rest.next().is_some_and(is_hex) && rest.next().is_some_and(is_hex);
             if !escaped && !plain(byte) {
                 return None;
             }

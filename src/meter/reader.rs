@@ -64,9 +64,7 @@ impl Reader {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let is_complete = match &self.lines {
-            Some(lines) => {
-                self.answer.has_ended() && !lines.is_damaged() && !self.json.is_broken()
-            }
+            Some(lines) => self.answer.has_ended() && !lines.is_damaged() && !self.json.is_broken(),
             None => self.json.is_closed(),
         };
         self.answer.usage(is_complete)
@@ -75,7 +73,9 @@ impl Reader {
     /// Skips a byte order mark; what only began as one is read as it is.
     fn after_mark<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let mut rest = bytes;
-        while let (Some(want), Some((byte, tail))) = (BYTE_ORDER_MARK.get(self.mark), rest.split_first()) {
+        while let (Some(want), Some((byte, tail))) =
+            (BYTE_ORDER_MARK.get(self.mark), rest.split_first())
+        {
             if byte != want {
                 if self.mark > 0 && self.lines.is_none() {
                     self.json.feed(&BYTE_ORDER_MARK, &mut self.answer);

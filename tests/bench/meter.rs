@@ -65,11 +65,18 @@ fn of_bytes(bytes: usize, word: &str) -> Vec<u8> {
 
 fn main() -> ExitCode {
     let mut good = gigabytes("a long text", &of_bytes(64 << 20, "word "), 1.0);
-    good &= gigabytes("a text of lines", &of_bytes(64 << 20, "Twelve words of text, as a model writes them, and then a new line.\n"), 1.0);
+    good &= gigabytes(
+        "a text of lines",
+        &of_bytes(64 << 20, "Twelve words of text, as a model writes them, and then a new line.\n"),
+        1.0,
+    );
     // No bar: what is no text is rare and short, or a vector.
     gigabytes("a text of escapes", &of_bytes(16 << 20, "\n\""), 0.0);
     let vector: Vec<f64> = (0..768).map(|index| f64::from(index) / -7919.0).collect();
-    let predictions = vec![json!({ "embeddings": { "values": vector, "statistics": { "token_count": 4 } } }); 250];
+    let predictions = vec![
+        json!({ "embeddings": { "values": vector, "statistics": { "token_count": 4 } } });
+        250
+    ];
     gigabytes("vectors", json!({ "predictions": predictions }).to_string().as_bytes(), 0.0);
 
     let event = format!("data: {}\r\n\r\n", String::from_utf8(of_bytes(1016, "word ")).unwrap());

@@ -92,7 +92,10 @@ fn claude(parts: &Parts) -> (Vec<Value>, String) {
     let events = [start].into_iter().chain(texts.iter().map(delta));
     let events = events.chain([end, json!({ "type": "message_stop" })]);
     let all = input + cached + written;
-    let counts = format!("exact in {all} out {output} total {} cached {cached} write {written}", all + output);
+    let counts = format!(
+        "exact in {all} out {output} total {} cached {cached} write {written}",
+        all + output
+    );
     (events.collect(), counts)
 }
 
@@ -103,9 +106,11 @@ fn chat(parts: &Parts, is_beside: bool) -> (Vec<Value>, String) {
         "total_tokens": input + output + thought, "prompt_tokens_details": { "cached_tokens": cached },
         "completion_tokens_details": { "reasoning_tokens": thought } });
     let chunk = |text| json!({ "id": "c", "choices": [{ "index": 0, "delta": { "content": text } }], "usage": null });
-    let end = json!({ "id": "c", "choices": [{ "delta": {}, "finish_reason": "stop" }], "usage": usage });
+    let end =
+        json!({ "id": "c", "choices": [{ "delta": {}, "finish_reason": "stop" }], "usage": usage });
     let total = input + output + thought;
-    let counts = format!("exact in {input} out {output} thought {thought} total {total} cached {cached}");
+    let counts =
+        format!("exact in {input} out {output} thought {thought} total {total} cached {cached}");
     (texts.iter().map(chunk).chain([end]).collect(), counts)
 }
 
@@ -115,12 +120,13 @@ fn lines(events: &[Value], ends: &[usize], is_done: bool) -> Vec<u8> {
     for (index, event) in events.iter().enumerate() {
         let style = ends[index % ends.len()];
         let end = ["\n", "\r\n", "\r"][style % 3];
-        let space = if style % 2 == 0 { " " } else { "" };
-        if style % 5 == 0 {
+        let space = if style.is_multiple_of(2) { " " } else { "" };
+        if style.is_multiple_of(5) {
             out += &format!(": a comment{end}event: some{end}");
         }
-        let pretty = style % 7 == 0;
-        let text = if pretty { serde_json::to_string_pretty(event) } else { serde_json::to_string(event) };
+        let pretty = style.is_multiple_of(7);
+        let text =
+            if pretty { serde_json::to_string_pretty(event) } else { serde_json::to_string(event) };
         for line in text.unwrap().split('\n') {
             out += &format!("data:{space}{line}{end}");
         }

@@ -20,9 +20,8 @@ fn gemini() {
 
 #[test]
 fn integers_of_googles_enums_are_written_as_names() {
-    let finish = |number: &str| {
-        texts(&json(&format!(r#"{{"candidates":[{{"finishReason":{number}}}]}}"#)))
-    };
+    let finish =
+        |number: &str| texts(&json(&format!(r#"{{"candidates":[{{"finishReason":{number}}}]}}"#)));
     assert_eq!(finish("1"), "finish STOP");
     assert_eq!(finish("10"), "finish MODEL_ARMOR");
     assert_eq!(finish("99"), "finish 99");
@@ -35,7 +34,10 @@ fn a_blocked_prompt_has_nothing_to_count() {
         r#"{"promptFeedback":{"blockReason":"MODEL_ARMOR","blockReasonMessage":"no"},
         "usageMetadata":{"trafficType":"ON_DEMAND"},"responseId":"m"}"#,
     );
-    assert_eq!((counts(&usage), texts(&usage)), ("none".to_owned(), "block MODEL_ARMOR".to_owned()));
+    assert_eq!(
+        (counts(&usage), texts(&usage)),
+        ("none".to_owned(), "block MODEL_ARMOR".to_owned())
+    );
 }
 
 #[test]
@@ -76,7 +78,8 @@ fn embeddings() {
 
 #[test]
 fn counting_tokens_has_no_total() {
-    let usage = json(r#"{"totalTokens":1837,"totalBillableCharacters":117,"promptTokensDetails":[]}"#);
+    let usage =
+        json(r#"{"totalTokens":1837,"totalBillableCharacters":117,"promptTokensDetails":[]}"#);
     assert_eq!(counts(&usage), "exact in 1837");
     assert_eq!(counts(&json(r#"{"input_tokens":14}"#)), "exact in 14");
 }
@@ -90,7 +93,8 @@ fn reasoning_beside_the_output_or_in_it() {
     };
     let details = r#""completion_tokens_details":{"reasoning_tokens":504}"#;
     // Gemini's total counts it beside the output.
-    let usage = format!(r#"{{"prompt_tokens":27,"completion_tokens":45,"total_tokens":576,{details}}}"#);
+    let usage =
+        format!(r#"{{"prompt_tokens":27,"completion_tokens":45,"total_tokens":576,{details}}}"#);
     assert_eq!(chat(&usage), "exact in 27 out 45 thought 504 total 576");
     // OpenAI's does not.
     let usage = format!(
@@ -146,7 +150,13 @@ fn openais_responses_and_googles_interactions() {
     assert_eq!(counts(&usage), "exact in 36 out 7 thought 80 total 123 cached 4");
     assert_eq!((texts(&usage), id(&usage)), ("finish max_output_tokens".to_owned(), "resp_1"));
     for (input, output, thought, cached, tool) in [
-        ("totalInputTokens", "totalOutputTokens", "totalThoughtTokens", "totalCachedTokens", "totalToolUseTokens"),
+        (
+            "totalInputTokens",
+            "totalOutputTokens",
+            "totalThoughtTokens",
+            "totalCachedTokens",
+            "totalToolUseTokens",
+        ),
         (
             "total_input_tokens",
             "total_output_tokens",
@@ -167,10 +177,19 @@ fn openais_responses_and_googles_interactions() {
 #[test]
 fn errors_of_each_vendor() {
     for (body, error) in [
-        (r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}"#, "RESOURCE_EXHAUSTED"),
+        (
+            r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED"}}"#,
+            "RESOURCE_EXHAUSTED",
+        ),
         (r#"[{"error":{"status":"NOT_FOUND","code":404}}]"#, "NOT_FOUND"),
-        (r#"{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"req_vrtx_1"}"#, "overloaded_error"),
-        (r#"{"error":{"message":"m","code":"context_length_exceeded","type":"invalid_request_error"}}"#, "invalid_request_error"),
+        (
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"req_vrtx_1"}"#,
+            "overloaded_error",
+        ),
+        (
+            r#"{"error":{"message":"m","code":"context_length_exceeded","type":"invalid_request_error"}}"#,
+            "invalid_request_error",
+        ),
         (r#"{"error":{"message":"m","type":null,"code":"rate_limit"}}"#, "rate_limit"),
         (r#"{"error":{"code":503}}"#, "503"),
         (r#"{"error":"something"}"#, "UNKNOWN"),
@@ -206,7 +225,9 @@ fn a_whole_answer_is_one_closed_value() {
     for body in ["{}", "[]", " {\"usage\":{}}\r\n\t ", "[{},{}]", "\u{feff}{}"] {
         assert!(whole(body.as_bytes()).is_some(), "{body}");
     }
-    for body in ["", " ", "{", "{}x", "{}{}", "1", "\"a\"", "null", "[{}", "[{},]", "<html>", "\u{feff}"] {
+    for body in
+        ["", " ", "{", "{}x", "{}{}", "1", "\"a\"", "null", "[{}", "[{},]", "<html>", "\u{feff}"]
+    {
         assert_eq!(whole(body.as_bytes()), None, "{body}");
     }
 }

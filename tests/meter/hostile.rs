@@ -19,7 +19,10 @@ fn counts_stand_at_their_own_place_alone() {
             "usageMetadata":{{"promptTokenCount":8,"candidatesTokenCount":2,"totalTokenCount":10}},"modelStatus":{fake}}}"#
         );
         let usage = json(&body);
-        assert_eq!((counts(&usage), texts(&usage)), ("exact in 8 out 2 total 10".into(), "finish STOP".into()));
+        assert_eq!(
+            (counts(&usage), texts(&usage)),
+            ("exact in 8 out 2 total 10".into(), "finish STOP".into())
+        );
         assert_eq!(usage.response_id, None, "{body}");
     }
     let calls = format!(
@@ -35,7 +38,10 @@ fn counts_stand_at_their_own_place_alone() {
 fn of_members_that_stand_twice_the_last_one_counts() {
     for (body, want) in [
         (r#"{"usage":{"prompt_tokens":1,"prompt_tokens":2}}"#, "exact in 2 total 2"),
-        (r#"{"usage":{"prompt_tokens":1,"completion_tokens":5},"usage":{"prompt_tokens":2}}"#, "exact in 2 total 2"),
+        (
+            r#"{"usage":{"prompt_tokens":1,"completion_tokens":5},"usage":{"prompt_tokens":2}}"#,
+            "exact in 2 total 2",
+        ),
         (r#"{"usage":{"prompt_tokens":1},"usage":null}"#, "none"),
         (r#"{"usage":{"prompt_tokens":1,"prompt_tokens":null}}"#, "none"),
         (r#"{"usage":{"prompt_tokens":1,"prompt_tokens":{}}}"#, "none"),
@@ -43,7 +49,10 @@ fn of_members_that_stand_twice_the_last_one_counts() {
             r#"{"usage":{"input_tokens":1,"iterations":[{"input_tokens":9,"input_tokens":2},{"input_tokens":3}],"iterations":[{"input_tokens":4}]}}"#,
             "exact in 4 out 0 total 4 cached 0 write 0",
         ),
-        (r#"{"predictions":[{"embeddings":{"statistics":{"token_count":1,"token_count":2}}}]}"#, "exact in 2 total 2"),
+        (
+            r#"{"predictions":[{"embeddings":{"statistics":{"token_count":1,"token_count":2}}}]}"#,
+            "exact in 2 total 2",
+        ),
         (r#"{"predictions":[{"bytesBase64Encoded":""}],"predictions":[]}"#, "none"),
         ("{\"us\\u0061ge\":{\"prompt\\u005ftokens\":7}}", "exact in 7 total 7"),
     ] {
@@ -53,7 +62,9 @@ fn of_members_that_stand_twice_the_last_one_counts() {
 
 #[test]
 fn a_count_is_a_whole_number_that_is_not_negative() {
-    let count = |number: &str| json(&format!(r#"{{"usageMetadata":{{"promptTokenCount":{number}}}}}"#)).input;
+    let count = |number: &str| {
+        json(&format!(r#"{{"usageMetadata":{{"promptTokenCount":{number}}}}}"#)).input
+    };
     for (number, want) in [
         ("0", Some(0)),
         ("12", Some(12)),
@@ -89,13 +100,23 @@ fn nesting_costs_nothing_and_hides_nothing() {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             let inner = if open == "[" { "\"]\\\"\"" } else { "\"}\"" };
             let deep = open.repeat(depth) + inner + &close.repeat(depth);
-            assert_eq!(counts(&json(&format!("{{\"x\":{deep},{usage}}}"))), "exact in 3 total 3", "{depth}");
+            assert_eq!(
+                counts(&json(&format!("{{\"x\":{deep},{usage}}}"))),
+                "exact in 3 total 3",
+                "{depth}"
+            );
             let cut = format!("{{{usage},\"x\":{}", open.repeat(depth));
             assert_eq!(counts(&json(&cut)), "at_least in 3 total 3", "{depth}");
         }
     }
-    for wrong in ["[}", "{\"a\":1]", "{]", "[1,]", "{,}", "{\"a\"}", "{\"a\":}", "[1 2]", "[tru]", "{1:2}"] {
-        assert_eq!(counts(&json(&format!("{{{usage},\"x\":{wrong}}}"))), "at_least in 3 total 3", "{wrong}");
+    for wrong in
+        ["[}", "{\"a\":1]", "{]", "[1,]", "{,}", "{\"a\"}", "{\"a\":}", "[1 2]", "[tru]", "{1:2}"]
+    {
+        assert_eq!(
+            counts(&json(&format!("{{{usage},\"x\":{wrong}}}"))),
+            "at_least in 3 total 3",
+            "{wrong}"
+        );
         assert_eq!(whole(wrong.as_bytes()), None, "{wrong}");
     }
 }
@@ -113,11 +134,17 @@ fn what_follows_an_answer_is_no_part_of_it() {
 fn strings_without_end_are_not_kept() {
     let long = "x".repeat(10_000_000);
     let usage = r#""usage":{"prompt_tokens":3}"#;
-    assert_eq!(counts(&json(&format!(r#"{{"a":"{long}","{long}":1,{usage}}}"#))), "exact in 3 total 3");
+    assert_eq!(
+        counts(&json(&format!(r#"{{"a":"{long}","{long}":1,{usage}}}"#))),
+        "exact in 3 total 3"
+    );
     assert_eq!(counts(&json(&format!(r#"{{{usage},"a":"{long}"#))), "at_least in 3 total 3");
     assert_eq!(counts(&json(&format!(r#"{{"{long}"#))), "unknown");
     assert_eq!(counts(&events(&long)), "unknown");
-    assert_eq!(counts(&events(&format!("{long}: {long}\n\ndata: {{{usage}}}\n\n"))), "at_least in 3 total 3");
+    assert_eq!(
+        counts(&events(&format!("{long}: {long}\n\ndata: {{{usage}}}\n\n"))),
+        "at_least in 3 total 3"
+    );
     let id = json(&format!(r#"{{"id":"{long}","model":"a b\u00e9\n\"|{{}}"}}"#));
     let id_text = id.response_id.unwrap();
     assert_eq!((id_text.as_str().len(), id_text.as_str().ends_with("x~")), (64, true));
@@ -127,7 +154,10 @@ fn strings_without_end_are_not_kept() {
 
 #[test]
 fn nul_and_other_noise() {
-    assert_eq!(counts(&json("{\"a\":\"\u{0}\",\"usage\":{\"prompt_tokens\":3}}")), "exact in 3 total 3");
+    assert_eq!(
+        counts(&json("{\"a\":\"\u{0}\",\"usage\":{\"prompt_tokens\":3}}")),
+        "exact in 3 total 3"
+    );
     for noise in ["\u{0}", "\u{0}{}", "{\u{0}}", "{}\u{0}", "{\"usage\u{0}\":1", "\u{b}{}"] {
         assert_ne!(json(noise).quality(), Counted::Exact, "{noise:?}");
         assert_ne!(events(noise).quality(), Counted::Exact, "{noise:?}");

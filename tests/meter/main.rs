@@ -45,9 +45,9 @@ fn counts(usage: &Usage) -> String {
 /// The texts in one line: finish, block, error.
 fn texts(usage: &Usage) -> String {
     let all = [("finish", &usage.finish), ("block", &usage.block), ("error", &usage.error)];
-    let known = all.iter().filter_map(|(name, text)| {
-        text.as_ref().map(|text| format!("{name} {}", text.as_str()))
-    });
+    let known = all
+        .iter()
+        .filter_map(|(name, text)| text.as_ref().map(|text| format!("{name} {}", text.as_str())));
     known.collect::<Vec<_>>().join(" ")
 }
 

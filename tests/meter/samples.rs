@@ -26,9 +26,24 @@ fn said(name: &str, framing: Framing) -> Option<(Usage, String)> {
 #[test]
 fn answers() {
     for (name, framing, want, parts) in [
-        ("vertex/unary.json", Framing::Json, "exact in 8 out 433 thought 1477 total 1918 finish STOP", 1),
-        ("vertex/unary_enum_int.json", Framing::Json, "exact in 5 out 5 thought 294 total 304 finish STOP", 1),
-        ("vertex/stream_json_array.json", Framing::Json, "exact in 8 out 11 total 19 finish STOP", 2),
+        (
+            "vertex/unary.json",
+            Framing::Json,
+            "exact in 8 out 433 thought 1477 total 1918 finish STOP",
+            1,
+        ),
+        (
+            "vertex/unary_enum_int.json",
+            Framing::Json,
+            "exact in 5 out 5 thought 294 total 304 finish STOP",
+            1,
+        ),
+        (
+            "vertex/stream_json_array.json",
+            Framing::Json,
+            "exact in 8 out 11 total 19 finish STOP",
+            2,
+        ),
         (
             "vertex/stream_sse.txt",
             Framing::EventStream,
@@ -50,7 +65,12 @@ fn answers() {
         ("vertex/anthropic_vertex_event.json", Framing::Json, "none", 0),
         ("vertex/embedContent.json", Framing::Json, "exact in 11 total 11", 0),
         ("vertex/predict_embedding.json", Framing::Json, "exact in 4 total 4", 0),
-        ("vertex/firebase_unary-success-detailed-token-response.json", Framing::Json, "exact in 1837", 0),
+        (
+            "vertex/firebase_unary-success-detailed-token-response.json",
+            Framing::Json,
+            "exact in 1837",
+            0,
+        ),
         (
             "errors/firebase_streaming-failure-error-mid-stream.txt",
             Framing::EventStream,
@@ -91,7 +111,10 @@ fn errors() {
             assert_eq!(said, format!("none error {error}"), "{name}");
         }
     }
-    let Some(html) = sample("errors/firebase_unary-failure-invalid-location-url-not-found.html") else { return };
+    let Some(html) = sample("errors/firebase_unary-failure-invalid-location-url-not-found.html")
+    else {
+        return;
+    };
     assert_eq!(whole(&html), None);
     assert_eq!(counts(&read(Framing::Json, &html)), "unknown");
 }

@@ -25,7 +25,8 @@ fn a_stream_that_breaks_off_is_not_exact() {
     assert_eq!(json("[").quality(), Counted::Unknown);
     assert_eq!(counts(&json(&format!("[{TEXT},{LAST}"))), "at_least in 8 out 11 total 19");
     // A body that is cut after its counts still says them.
-    let usage = json(r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7},"id":"#);
+    let usage =
+        json(r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7},"id":"#);
     assert_eq!(counts(&usage), "at_least in 3 out 4 total 7");
 }
 
@@ -75,7 +76,10 @@ data: {"type":"message_stop"}
 "#;
     let usage = events(stream);
     assert_eq!(counts(&usage), "exact in 125 out 15 total 140 cached 100 write 0");
-    assert_eq!((texts(&usage), id(&usage), usage.parts), ("finish end_turn".to_owned(), "msg_1", 2));
+    assert_eq!(
+        (texts(&usage), id(&usage), usage.parts),
+        ("finish end_turn".to_owned(), "msg_1", 2)
+    );
     let (cut, _) = stream.split_once("event: message_delta").unwrap();
     assert_eq!(counts(&events(cut)), "at_least in 125 out 1 total 126 cached 100 write 0");
     let broken = format!(
@@ -91,12 +95,15 @@ data: {"type":"message_stop"}
 #[test]
 fn openais_stream_ends_in_done() {
     let chunk = |choices: &str, usage: &str| {
-        format!("data: {{\"id\":\"c1\",\"model\":\"m\",\"choices\":[{choices}],\"usage\":{usage}}}\n\n")
+        format!(
+            "data: {{\"id\":\"c1\",\"model\":\"m\",\"choices\":[{choices}],\"usage\":{usage}}}\n\n"
+        )
     };
-    let stream = chunk(r#"{"delta":{"role":"assistant","content":""},"finish_reason":null}"#, "null")
-        + &chunk(r#"{"delta":{"content":"Hi"}}"#, "null")
-        + &chunk(r#"{"delta":{},"finish_reason":"stop"}"#, "null")
-        + &chunk("", r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#);
+    let stream =
+        chunk(r#"{"delta":{"role":"assistant","content":""},"finish_reason":null}"#, "null")
+            + &chunk(r#"{"delta":{"content":"Hi"}}"#, "null")
+            + &chunk(r#"{"delta":{},"finish_reason":"stop"}"#, "null")
+            + &chunk("", r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#);
     let usage = events(&stream);
     assert_eq!((counts(&usage), usage.parts), ("at_least in 5 out 1 total 6".to_owned(), 1));
     for end in ["data: [DONE]\n\n", "data:[DONE]", "data: [DONE]\r\n"] {
@@ -104,8 +111,14 @@ fn openais_stream_ends_in_done() {
         assert_eq!(counts(&usage), "exact in 5 out 1 total 6", "{end}");
         assert_eq!(texts(&usage), "finish stop");
     }
-    for end in ["data: [DONE", "data: [DONE\n\n", "data: [done]\n\n", "data: DONE\n\n", "[DONE]\n\n"] {
-        assert_eq!(counts(&events(&(stream.clone() + end))), "at_least in 5 out 1 total 6", "{end}");
+    for end in
+        ["data: [DONE", "data: [DONE\n\n", "data: [done]\n\n", "data: DONE\n\n", "[DONE]\n\n"]
+    {
+        assert_eq!(
+            counts(&events(&(stream.clone() + end))),
+            "at_least in 5 out 1 total 6",
+            "{end}"
+        );
     }
     // A server that was not asked for counts gives none.
     let silent = chunk(r#"{"delta":{"content":"Hi"}}"#, "null") + "data: [DONE]\n\n";
@@ -127,7 +140,8 @@ data: {"type":"response.completed","response":{"id":"resp_1","status":"completed
     let usage = events(stream);
     assert_eq!(counts(&usage), "exact in 36 out 8 thought 0 total 44");
     assert_eq!((texts(&usage), usage.parts), ("finish completed".to_owned(), 1));
-    let failed = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"m\"}\n\n";
+    let failed =
+        "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"m\"}\n\n";
     assert_eq!(texts(&events(failed)), "error server_error");
 
     let stream = r#"event: interaction.created
@@ -166,7 +180,9 @@ fn lines_may_end_in_any_way() {
         format!("data: {TEXT}\n\ndata: {LAST}\n\n"),
         format!("data: {TEXT}\r\rdata: {LAST}\r\r"),
         format!("data:{TEXT}\n\r\ndata:{LAST}"),
-        format!(": hello\nid: 7\nretry: 3\ndata: {TEXT}\n: data: {{}}\n\nevent: x\n\ndata: {LAST}\nunknown\n"),
+        format!(
+            ": hello\nid: 7\nretry: 3\ndata: {TEXT}\n: data: {{}}\n\nevent: x\n\ndata: {LAST}\nunknown\n"
+        ),
         format!("data: {TEXT}\n\ndata: {pretty}\n\n"),
         format!("\u{feff}data: {TEXT}\n\ndata\n\ndata:\n\n\n\ndata: {LAST}\n\n"),
         format!("data: {TEXT}\ndata: {LAST}\n"),
@@ -180,7 +196,9 @@ fn lines_may_end_in_any_way() {
 
 #[test]
 fn an_unreadable_event_lowers_the_quality_and_nothing_else() {
-    for noise in ["data: ping\n\n", "data: {\"a\n\n", "data: {\"a\":\"x\ndata: y\"}\n\n", "data: {]\n\n"] {
+    for noise in
+        ["data: ping\n\n", "data: {\"a\n\n", "data: {\"a\":\"x\ndata: y\"}\n\n", "data: {]\n\n"]
+    {
         let usage = events(&format!("data: {TEXT}\n\n{noise}data: {LAST}\n\n"));
         assert_eq!(counts(&usage), "at_least in 8 out 11 total 19", "{noise}");
         assert_eq!((usage.parts, usage.is_complete), (2, false), "{noise}");
