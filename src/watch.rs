@@ -11,6 +11,7 @@ mod known;
 mod rate;
 mod signal;
 mod table;
+mod told;
 
 use std::fmt;
 use std::hash::RandomState;
