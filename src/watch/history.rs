@@ -101,7 +101,8 @@ impl History {
                 new(Signal::NewLocation, self.locations.note(location));
             }
             if let Some(bytes) = request.body_bytes.filter(|bytes| *bytes > 0) {
-                new(Signal::PromptSize, is_large(&mut self.bodies, bytes, now));
+                self.bodies.age(now);
+                new(Signal::PromptSize, self.bodies.learn(float(bytes).log2(), OF_BODIES));
             }
         }
         let raised = if self.has_learnt(now) { raised } else { Signals::NONE };
@@ -132,13 +133,4 @@ impl History {
         self.refusals = self.refusals.saturating_add(1);
         if self.refusals == REFUSALS { Signal::Refusals.into() } else { Signals::NONE }
     }
-}
-
-/// Learns the size of a body: whether it is unusual.
-fn is_large(bodies: &mut Baseline, bytes: u64, now: Second) -> bool {
-    let bits = float(bytes).log2();
-    bodies.age(now);
-    let limit = bodies.limit(OF_BODIES);
-    bodies.learn(bits, OF_BODIES);
-    limit.is_some_and(|limit| bits > limit)
 }

@@ -36,6 +36,10 @@ impl Told {
 
     /// Those of the signals that were not told a short time ago.
     pub(super) fn tell(&mut self, raised: Signals, now: Second) -> Signals {
+        // As a rule.
+        if raised.is_empty() {
+            return raised;
+        }
         let mut telling = Signals::NONE;
         for signal in raised.iter() {
             let ever = self.ever.contains(signal);
