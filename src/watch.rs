@@ -26,7 +26,8 @@ use table::Table;
 
 pub use signal::{Signal, Signals};
 
-/// The most principals with a history; the one seen longest ago (in its shard) makes room.
+/// The most principals with a history, each of about 375 bytes; the one seen longest ago (in its
+/// shard) makes room.
 pub const MAX_PRINCIPALS: usize = 200_000;
 
 /// Threads wait for each other only where their principals share one of these.
