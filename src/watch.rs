@@ -138,3 +138,35 @@ impl fmt::Debug for Watch {
         f.write_str("Watch")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Monotonic, UnixTime};
+
+    #[test]
+    fn a_panic_under_a_lock_ends_nothing() {
+        let watch = Watch::new();
+        let seen = Seen {
+            is_allowed: false,
+            model: None,
+            location: "",
+            network: None,
+            client: "",
+            body_bytes: None,
+        };
+        let now = Now { wall: UnixTime(0), mono: Monotonic(0) };
+        let mut told = Signals::NONE;
+        for _ in 0..10 {
+            told = watch.request(7, &seen, now);
+            let panicked = std::panic::catch_unwind(|| {
+                let _shard = watch.shard(7);
+                panic!("on purpose");
+            });
+            assert!(panicked.is_err());
+        }
+        assert!(watch.shards.iter().any(Mutex::is_poisoned));
+        assert_eq!(told, Signal::Refusals.into());
+        assert_eq!(watch.len(), 1);
+    }
+}
