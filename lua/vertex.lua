@@ -24,7 +24,7 @@ core.register_action("vertex", { "http-req" }, steps.run, 0)
 core.register_action("vertex-verify", { "http-req" }, verify.run, 0)
 core.register_action("vertex-authorize", { "http-req" }, authorize.run, 0)
 core.register_action("vertex-sign", { "http-req" }, sign.run, 1)
-core.register_cli({ "vertex", "show", "keys", "json" }, "vertex show keys json : print public keys", show.keys)
+core.register_cli({ "vertex", "show" }, "vertex show [<what> [json]] : what the gateway holds; alone: what there is", show.run)
 
 core.register_init(function()
   stop_at(native.refuse_shared(core.thread, core.get_info()))

@@ -9,7 +9,10 @@ mod load;
 mod peer;
 mod request;
 mod session;
+mod show;
+mod state;
 mod steps;
+mod table;
 mod verdict;
 mod waiting;
 

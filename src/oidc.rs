@@ -14,8 +14,8 @@ pub use endpoint::Endpoint;
 pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Keys, StoredKeys};
 pub use record::Record;
 pub use refresh::{Answer, Reply};
-pub use status::{IssuerStatus, KeyStatus, Origin};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
+pub use status::{IssuerStatus, KeyStatus, Origin};
 
 use std::sync::Arc;
 

@@ -84,6 +84,11 @@ impl Waiting {
         }
     }
 
+    /// How many requests wait, and how many can.
+    pub(super) fn places(&self) -> (usize, usize) {
+        (self.room().tickets.len(), MAX_WAITING)
+    }
+
     pub(super) fn end(&self, ticket: u64) {
         self.room().tickets.remove(&ticket);
     }

@@ -103,7 +103,14 @@ impl Key {
         if algs.is_empty() {
             return Err("its algorithm is not on the issuer's list");
         }
-        Ok(Self { kid, named, algs, public, retired: AtomicBool::new(false), since: OnceCell::new() })
+        Ok(Self {
+            kid,
+            named,
+            algs,
+            public,
+            retired: AtomicBool::new(false),
+            since: OnceCell::new(),
+        })
     }
 
     pub(super) fn same_as(&self, other: &Self) -> bool {
