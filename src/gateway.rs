@@ -2,11 +2,13 @@
 //! here does I/O or reads a clock; the host says what time it is and fetches what `step` names.
 
 mod audit;
+mod changes;
 mod dialect;
 mod explain;
 mod judge;
 mod load;
 mod peer;
+mod readiness;
 mod request;
 mod session;
 mod show;
@@ -15,6 +17,7 @@ mod steps;
 mod table;
 mod verdict;
 mod waiting;
+mod watching;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,11 +29,14 @@ use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
 use audit::Facts;
 use dialect::Dialect;
+use readiness::Readiness;
 use session::Sessions;
 use verdict::Verdict;
 use waiting::{Patience, Waiting};
+use watching::Watching;
 
 pub use explain::Explanation;
+pub use readiness::Ready;
 pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
 /// A request to an issuer that is due now.
@@ -52,6 +58,8 @@ pub struct Gateway {
     policy: Policy,
     bearers: Bearers,
     waiting: Waiting,
+    watching: Watching,
+    readiness: Readiness,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,
     /// Which tokens are taken here, for callers who bring another.
@@ -104,9 +112,11 @@ impl Gateway {
     /// Signs what is due, and names a document that is to be fetched now.
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
-        if self.bearers.step(now) {
+        let has_signed = self.bearers.step(now);
+        if has_signed {
             self.learnt.fetch_add(1, Ordering::Release);
         }
+        self.look_around(has_signed, now);
         self.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
             let (number, endpoint) = issuer.step(now)?;
             Some(Fetch {
@@ -126,6 +136,7 @@ impl Gateway {
         if let Some(issuer) = self.verifier.issuers().get(index) {
             issuer.answer(number, reply, now);
             self.learnt.fetch_add(1, Ordering::Release);
+            self.look_at_issuer(index, now);
         }
     }
 

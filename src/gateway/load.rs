@@ -7,8 +7,10 @@ use std::sync::atomic::AtomicU64;
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::gateway::Gateway;
+use crate::gateway::readiness::Readiness;
 use crate::gateway::session::Sessions;
 use crate::gateway::waiting::Waiting;
+use crate::gateway::watching::Watching;
 use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
@@ -77,12 +79,16 @@ impl Gateway {
         let issuers: Vec<_> =
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         restore(&issuers, &config.stored_keys, now);
+        let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
+        let watching = Watching::new(&issuers, bearers.credentials());
         Ok(Self {
             verifier: Verifier::new(issuers),
             sessions: Sessions::default(),
             policy: Policy::new(config.roles),
-            bearers: Bearers::new(config.credentials, hosts.collect(), &seal, now),
+            bearers,
             waiting: Waiting::default(),
+            watching,
+            readiness: Readiness::new(now),
             learnt: AtomicU64::new(0),
             accepted,
         })

@@ -123,7 +123,7 @@ impl Gateway {
     }
 
     pub(super) fn credential_rows(&self, now: Now) -> Vec<CredentialRow> {
-        self.bearers.statuses(now).map(|status| credential_row(&status, now)).collect()
+        self.bearers.statuses(now).map(|(_, status)| credential_row(&status, now)).collect()
     }
 
     pub(super) fn role_rows(&self) -> Vec<RoleRow> {

@@ -96,6 +96,12 @@ impl Bearers {
         bearers
     }
 
+    /// The credentials, in the order of the configuration.
+    #[must_use]
+    pub fn credentials(&self) -> &[Credential] {
+        &self.credentials
+    }
+
     /// A credential by its place in the configuration.
     #[must_use]
     pub fn credential(&self, index: usize) -> Option<&Credential> {

@@ -42,13 +42,16 @@ impl CredentialSource {
 }
 
 impl Bearers {
-    /// All credentials' bearers, each at all locations.
-    pub fn statuses(&self, now: Now) -> impl Iterator<Item = BearerStatus<'_>> {
+    /// All credentials' bearers, each at all locations, with the credential's place in the
+    /// configuration.
+    pub fn statuses(&self, now: Now) -> impl Iterator<Item = (usize, BearerStatus<'_>)> {
         let places = self.slots.chunks(self.locations.len().max(1));
-        self.credentials.iter().zip(places).flat_map(move |(credential, slots)| {
-            let pairs = self.locations.iter().zip(slots);
-            pairs.map(move |(location, slot)| slot.status(credential, location, now))
-        })
+        self.credentials.iter().zip(places).enumerate().flat_map(
+            move |(index, (credential, slots))| {
+                let pairs = self.locations.iter().zip(slots);
+                pairs.map(move |(location, slot)| (index, slot.status(credential, location, now)))
+            },
+        )
     }
 }
 
