@@ -3,10 +3,13 @@
 
 mod audit;
 mod changes;
+mod count;
 mod dialect;
 mod explain;
+mod exposition;
 mod judge;
 mod load;
+mod metrics;
 mod peer;
 mod readiness;
 mod request;
@@ -36,6 +39,8 @@ use waiting::{Patience, Waiting};
 use watching::Watching;
 
 pub use explain::Explanation;
+pub use exposition::LocationTimes;
+pub use metrics::{Lists, Metrics, TokenKind};
 pub use readiness::Ready;
 pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
@@ -60,6 +65,7 @@ pub struct Gateway {
     waiting: Waiting,
     watching: Watching,
     readiness: Readiness,
+    metrics: Metrics,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,
     /// Which tokens are taken here, for callers who bring another.
@@ -88,9 +94,16 @@ impl Gateway {
             Some("wait") => return None,
             // It comes back with what is missing.
             Some("peer" | "body") => self.waiting.again(ticket),
-            _ => self.waiting.end(ticket),
+            _ => self.stop_waiting(ticket, now),
         }
         Some(verdict)
+    }
+
+    /// Takes a ticket back.
+    fn stop_waiting(&self, ticket: u64, now: Now) {
+        if let Some(since) = self.waiting.end(ticket) {
+            self.metrics.waited(now.mono.millis_since(since));
+        }
     }
 
     fn learnt(&self) -> u64 {
@@ -98,8 +111,10 @@ impl Gateway {
     }
 
     fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
-        let render =
-            |verdict: Verdict<'_>, facts: &Facts<'_>| verdict.render(facts, &self.accepted);
+        let render = |verdict: Verdict<'_>, facts: &Facts<'_>| {
+            self.count(verdict, facts);
+            verdict.render(facts, &self.accepted)
+        };
         self.judge(request, None, now, within, render)
     }
 

@@ -37,6 +37,8 @@ pub struct Role {
     pub may: May,
     /// The place of its credential in the configuration.
     pub credential: usize,
+    /// Its own place in the configuration.
+    pub place: usize,
 }
 
 /// The outcome.

@@ -43,7 +43,7 @@ fn group(name: &str) -> Who {
 }
 
 fn role(name: &str, who: &[Who], may: May) -> Role {
-    Role { name: name.to_owned(), who: who.to_vec(), may, credential: 0 }
+    Role { name: name.to_owned(), who: who.to_vec(), may, credential: 0, place: 0 }
 }
 
 const NOTHING: Contents<'_> = Contents {

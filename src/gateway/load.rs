@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::gateway::Gateway;
+use crate::gateway::metrics::{Lists, Metrics};
 use crate::gateway::readiness::Readiness;
 use crate::gateway::session::Sessions;
 use crate::gateway::waiting::Waiting;
@@ -81,14 +82,17 @@ impl Gateway {
         restore(&issuers, &config.stored_keys, now);
         let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
         let watching = Watching::new(&issuers, bearers.credentials());
+        let policy = Policy::new(config.roles);
+        let metrics = Metrics::new(policy.roles(), bearers.locations(), Lists::default());
         Ok(Self {
             verifier: Verifier::new(issuers),
             sessions: Sessions::default(),
-            policy: Policy::new(config.roles),
+            policy,
             bearers,
             waiting: Waiting::default(),
             watching,
             readiness: Readiness::new(now),
+            metrics,
             learnt: AtomicU64::new(0),
             accepted,
         })

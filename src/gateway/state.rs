@@ -92,6 +92,8 @@ rows! {
         r#as: String,
         locations: String,
         models: String,
+        /// How many it allowed since the start.
+        requests: u64,
     }
 
     /// What grows and is bounded.
@@ -130,9 +132,10 @@ impl Gateway {
         let listed = |patterns: &[Pattern]| {
             patterns.iter().map(Pattern::to_string).collect::<Vec<_>>().join(",")
         };
-        let roles = self.policy.roles().iter();
+        let counters = self.metrics.roles.iter();
+        let roles = self.policy.roles().iter().zip(counters);
         roles
-            .map(|role| RoleRow {
+            .map(|(role, counters)| RoleRow {
                 name: role.name.clone(),
                 who: role.who.len(),
                 r#as: self
@@ -142,6 +145,7 @@ impl Gateway {
                     .unwrap_or_default(),
                 locations: listed(&role.may.locations),
                 models: listed(&role.may.models),
+                requests: counters.requests(),
             })
             .collect()
     }

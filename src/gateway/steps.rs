@@ -120,6 +120,7 @@ impl Gateway {
                 let Verdict::Allow { target, host, handle } = verdict else {
                     return self.undone(verdict, facts);
                 };
+                self.count(verdict, facts);
                 let told = granted(verdict, facts);
                 let audit = told.iter().find(|(name, _)| *name == "audit");
                 let grant = Grant {
@@ -188,7 +189,7 @@ impl Gateway {
         match &done {
             Step::Wait => {}
             Step::Needs(_) => self.waiting.again(ticket),
-            Step::Refused(_) | Step::Done(..) => self.waiting.end(ticket),
+            Step::Refused(_) | Step::Done(..) => self.stop_waiting(ticket, now),
         }
         done
     }
@@ -199,6 +200,7 @@ impl Gateway {
             Verdict::NeedsPeer => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
             Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Allow { .. } => {
+                self.count(verdict, facts);
                 Step::Refused(self.refusal(verdict, facts))
             }
         }

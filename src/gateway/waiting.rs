@@ -89,8 +89,9 @@ impl Waiting {
         (self.room().tickets.len(), MAX_WAITING)
     }
 
-    pub(super) fn end(&self, ticket: u64) {
-        self.room().tickets.remove(&ticket);
+    /// The ticket is given back; since when it was held.
+    pub(super) fn end(&self, ticket: u64) -> Option<Monotonic> {
+        self.room().tickets.remove(&ticket).map(|place| place.since)
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {

@@ -76,9 +76,14 @@ impl May {
     }
 
     pub(super) fn has_model(&self, model: Option<(&str, &str)>) -> bool {
-        model.is_none_or(|(publisher, name)| {
-            self.models.iter().any(|pattern| pattern.matches_pair(publisher, name))
-        })
+        model.is_none() || self.pattern_of(model).is_some()
+    }
+
+    /// The place of the first pattern that matches a model.
+    #[must_use]
+    pub fn pattern_of(&self, model: Option<(&str, &str)>) -> Option<usize> {
+        let (publisher, name) = model?;
+        self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
     }
 
     /// The first term that a request for this target fails.
