@@ -6,7 +6,6 @@ from typing import Any
 
 from support.client import Response, once
 from support.configuration import section
-from support.haproxy import Haproxy
 from support.place import free_port
 
 SAMPLE = re.compile(
@@ -85,11 +84,3 @@ def grown(before: Mapping[Key, float], after: Mapping[Key, float]) -> dict[Key, 
     return {
         one: value - before.get(one, 0) for one, value in after.items() if value > before.get(one, 0)
     }
-
-
-def names(page: str) -> set[str]:
-    return {line.split(" ")[2] for line in page.split("\n") if line.startswith("# TYPE ")}
-
-
-def worker_is_the_same(haproxy: Haproxy, worker: int) -> bool:
-    return haproxy.worker == worker
