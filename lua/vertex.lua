@@ -28,7 +28,7 @@ core.register_action("vertex-authorize", { "http-req" }, authorize.run, 0)
 core.register_action("vertex-sign", { "http-req" }, sign.run, 1)
 core.register_service("vertex-metrics", "http", metrics.run)
 core.register_service("vertex-ready", "http", ready.run)
-core.register_cli({ "vertex", "show" }, "vertex show [<what> [json]] : what the gateway holds; alone: what there is", show.run)
+core.register_cli({ "vertex", "show" }, "vertex show [<what> [json]] : what the gateway holds", show.run)
 
 core.register_init(function()
   stop_at(native.refuse_shared(core.thread, core.get_info()))
