@@ -33,7 +33,7 @@ core.register_action("vertex-meter", { "http-res" }, meter.run, 0)
 core.register_filter("vertex-meter", meter.Meter, meter.attach)
 core.register_service("vertex-metrics", "http", metrics.run)
 core.register_service("vertex-ready", "http", ready.run)
-core.register_cli({ "vertex", "show" }, "vertex show [<what> [json]] : what the gateway holds; alone: what there is", show.run)
+core.register_cli({ "vertex", "show" }, "vertex show [<what> [json]] : what the gateway holds", show.run)
 
 core.register_init(function()
   stop_at(native.refuse_shared(core.thread, core.get_info()))

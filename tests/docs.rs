@@ -1,6 +1,7 @@
 //! What an operator can see is documented where they would look, and says what the code does.
 
-#![allow(clippy::panic, clippy::disallowed_methods, reason = "a test reads the files of the tree")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, reason = "a test reads the files of the tree")]
 
 mod common;
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from support.client import Response, once
 from support.configuration import section
@@ -41,8 +40,10 @@ class Pages:
         self.port = free_port()
         self.section = listening(self.port)
 
-    def get(self, path: str, method: str = "GET", body: bytes = b"", **headers: Any) -> Response:
-        return once(self.port, method, path, {"host": "localhost", **headers}, body)
+    def get(
+        self, path: str, method: str = "GET", body: bytes = b"", timeout: float = 10.0
+    ) -> Response:
+        return once(self.port, method, path, {"host": "localhost"}, body, timeout=timeout)
 
     def metrics(self) -> dict[Key, float]:
         """Every sample of the page, each once."""
