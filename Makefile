@@ -101,6 +101,7 @@ bench: test-setup build standin $(PYTHON) ## CPU per request, as ratios in one r
 	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY)
 	$(CARGO) bench --locked --quiet --bench roles | tee target/bench/roles.jsonl
+	$(CARGO) bench --locked --quiet --bench meter | tee target/bench/meter.jsonl
 
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \

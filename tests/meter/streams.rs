@@ -208,8 +208,10 @@ fn an_unreadable_event_lowers_the_quality_and_nothing_else() {
 #[test]
 fn an_unreadable_event_says_nothing() {
     let broken = r#"{"usage":{"prompt_tokens":99,"total_tokens":99},"candidates":[{"finishReason":"STOP"}],"x":]"#;
-    let usage = events(&format!("data: {broken}\n\ndata: {TEXT}\n\n"));
-    assert_eq!((counts(&usage), usage.parts), ("at_least".to_owned(), 1));
+    for next in [TEXT, r#"{"choices":[{"delta":{"content":"a"}}]}"#] {
+        let usage = events(&format!("data: {broken}\n\ndata: {next}\n\n"));
+        assert_eq!((counts(&usage), usage.parts), ("at_least".to_owned(), 1), "{next}");
+    }
     // Nor is the end exact behind which something is broken.
     let usage = events(&format!("data: {LAST}\n\ndata: {{]"));
     assert_eq!(counts(&usage), "at_least in 8 out 11 total 19");
