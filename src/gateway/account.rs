@@ -67,6 +67,10 @@ impl Gateway {
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let mut ended = Ended::parse(text)?;
+        if ended.verdict.is_empty() {
+            // HAProxy answered before the rules ran: its log format says so by itself.
+            return Some(String::new());
+        }
         let mark =
             CallMark::in_verdict(ended.verdict).or_else(|| CallMark::in_verdict(ended.undone));
         let call = mark.and_then(|mark| self.calls.end(mark.number));
