@@ -32,9 +32,9 @@ PASSING = 3
 # What a budget for three such requests is, and what is said when it is used up.
 BUDGETS = {
     "requests_per_minute": (PASSING, "limit_requests", "all 3 requests a minute are used"),
-    "requests_per_hour": (PASSING, "limit_requests", "all 3 requests a hour are used"),
+    "requests_per_hour": (PASSING, "limit_requests", "all 3 requests an hour are used"),
     "tokens_per_minute": (PASSING * TOKENS, "limit_tokens", "0 of 300 tokens a minute are left"),
-    "tokens_per_hour": (PASSING * TOKENS, "limit_tokens", "0 of 300 tokens a hour are left"),
+    "tokens_per_hour": (PASSING * TOKENS, "limit_tokens", "0 of 300 tokens an hour are left"),
 }
 KEYS = ("role", "principal", "model")
 
