@@ -63,6 +63,8 @@ pub struct Gateway {
     labels: Vec<Labels>,
     limits: Limits,
     watch: Watch,
+    /// Whether it is told when a request has ended.
+    accounts: bool,
     calls: Calls,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,

@@ -33,9 +33,10 @@ mod table;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::time::{Now, UnixTime};
+use crate::time::Now;
 use counters::Counters;
 use reservation::Hold;
+use span::Current;
 use subject::{Digests, Parts};
 use table::Table;
 
@@ -139,6 +140,7 @@ impl Limits {
         tokens: u64,
         now: Now,
     ) -> Result<Reservation, Exhausted> {
+        let current = Current::at(now.wall);
         let mut reservation = self.holds_of(who, tokens);
         let mut locked = self.table.lock(reservation.holds());
         let mut refusal = None;
@@ -146,11 +148,11 @@ impl Limits {
             let Some(rule) = self.rule(hold.rule) else {
                 continue;
             };
-            let counters = locked.find(hold, now).unwrap_or_else(|| {
+            let counters = locked.find(hold, (&current, now.mono)).unwrap_or_else(|| {
                 rule.overflowed.fetch_add(1, Ordering::Relaxed);
-                locked.overflow(hold, rule.digest, now)
+                locked.overflow(hold, rule.digest, (&current, now.mono))
             });
-            if let Some(exhausted) = rule.check(&counters, tokens, hold.rule, now.wall) {
+            if let Some(exhausted) = rule.check(&counters, tokens, hold.rule, &current) {
                 refusal = Some(exhausted.or_longer(refusal));
             }
         }
@@ -159,7 +161,7 @@ impl Limits {
         }
         for hold in reservation.holds_mut() {
             if let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) {
-                hold.opened = counters.take(&rule.limit.amounts, tokens, now.wall);
+                hold.opened = counters.take(&rule.limit.amounts, tokens, &current);
             }
         }
         drop(locked);
@@ -168,12 +170,13 @@ impl Limits {
 
     /// Ends a request that has used `tokens`.
     pub fn settle(&self, reservation: Reservation, tokens: u64, now: Now) {
+        let current = Current::at(now.wall);
         let mut locked = self.table.lock(reservation.holds());
         for hold in reservation.holds() {
             // What has a request in flight is never dropped.
             if let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) {
                 let reserved = (reservation.tokens, hold.opened);
-                counters.give_back(&rule.limit.amounts, reserved, tokens, now.wall);
+                counters.give_back(&rule.limit.amounts, reserved, tokens, &current);
             }
         }
     }
@@ -229,15 +232,15 @@ impl Rule {
         counters: &Counters,
         tokens: u64,
         number: u32,
-        now: UnixTime,
+        current: &Current,
     ) -> Option<Exhausted> {
         let mut refusal = None;
-        for usage in self.usage(counters, now) {
+        self.each_usage(counters, current, |usage| {
             let wanted = if usage.what == What::Tokens { tokens } else { 1 };
             if usage.used.saturating_add(wanted) <= usage.limit {
-                continue;
+                return;
             }
-            let wait = usage.reset.map_or(1, |reset| (reset - now).max(1));
+            let wait = usage.reset.map_or(1, |reset| (reset - current.now).max(1));
             let exhausted = Exhausted {
                 what: usage.what,
                 span: usage.span,
@@ -246,11 +249,11 @@ impl Rule {
                 wanted,
                 never: wanted > usage.limit,
                 retry_after_secs: u64::try_from(wait).unwrap_or(1),
-                reset: now + wait,
+                reset: current.now + wait,
                 rule: number,
             };
             refusal = Some(exhausted.or_longer(refusal));
-        }
+        });
         refusal
     }
 }

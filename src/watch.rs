@@ -11,6 +11,7 @@ mod known;
 mod rate;
 mod signal;
 mod table;
+mod told;
 
 use std::fmt;
 use std::hash::RandomState;
@@ -25,7 +26,8 @@ use table::Table;
 
 pub use signal::{Signal, Signals};
 
-/// The most principals with a history; the one seen longest ago (in its shard) makes room.
+/// The most principals with a history, each of about 375 bytes; the one seen longest ago (in its
+/// shard) makes room.
 pub const MAX_PRINCIPALS: usize = 200_000;
 
 /// Threads wait for each other only where their principals share one of these.
@@ -134,5 +136,37 @@ impl Watch {
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Watch")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Monotonic, UnixTime};
+
+    #[test]
+    fn a_panic_under_a_lock_ends_nothing() {
+        let watch = Watch::new();
+        let seen = Seen {
+            is_allowed: false,
+            model: None,
+            location: "",
+            network: None,
+            client: "",
+            body_bytes: None,
+        };
+        let now = Now { wall: UnixTime(0), mono: Monotonic(0) };
+        let mut told = Signals::NONE;
+        for _ in 0..10 {
+            told = watch.request(7, &seen, now);
+            let panicked = std::panic::catch_unwind(|| {
+                let _shard = watch.shard(7);
+                panic!("on purpose");
+            });
+            assert!(panicked.is_err());
+        }
+        assert!(watch.shards.iter().any(Mutex::is_poisoned));
+        assert_eq!(told, Signal::Refusals.into());
+        assert_eq!(watch.len(), 1);
     }
 }

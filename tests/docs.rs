@@ -8,6 +8,7 @@ use std::path::Path;
 
 use haproxy_vertex::error::Reason;
 use haproxy_vertex::jose::Algorithm;
+use haproxy_vertex::watch::Signal;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
@@ -218,6 +219,39 @@ fn every_member_of_the_configuration_is_documented() {
 }
 
 #[test]
+fn every_signal_is_documented_and_no_other() {
+    let page = read("docs/misuse.md");
+    let section = page.split("## Signals").nth(1).and_then(|s| s.split("\n## ").next());
+    let rows = section.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| `"));
+    let documented: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
+    let names: Vec<_> = Signal::ALL.iter().map(|signal| signal.name()).collect();
+    assert_eq!(documented, names);
+}
+
+#[test]
+fn every_number_of_the_watch_is_documented_as_it_is() {
+    let mut numbers = BTreeSet::new();
+    for file in ["watch", "watch/baseline", "watch/history", "watch/rate", "watch/told"] {
+        let source = read(&format!("src/{file}.rs"));
+        let lines = source.lines().map(|line| line.trim_start_matches("pub "));
+        for line in lines.filter_map(|line| line.strip_prefix("const ")) {
+            let Some((name, value)) = line.strip_suffix(';').and_then(|l| l.split_once(" = "))
+            else {
+                continue;
+            };
+            let name = name.split(':').next().unwrap();
+            numbers.insert(format!("{}::{name} = {value}", file.trim_start_matches("watch/")));
+        }
+    }
+    let page = read("docs/misuse.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains(" = "));
+    let documented: BTreeSet<_> =
+        rows.filter_map(|row| Some(row.rsplit('`').nth(1)?.to_owned())).collect();
+    assert!(numbers.len() > 10, "{numbers:?}");
+    assert_eq!(documented, numbers);
+}
+
+#[test]
 fn the_rule_set_and_the_module_are_of_one_version() {
     let rules = read("haproxy-conf/vertex.cfg");
     assert!(rules.contains(&format!("setenv VERTEX_RULES {}\n", env!("CARGO_PKG_VERSION"))));
@@ -268,6 +302,7 @@ fn every_link_of_the_documents_leads_somewhere() {
         "docs/callers.md",
         "docs/configuration.md",
         "docs/issuers.md",
+        "docs/misuse.md",
         "docs/operations.md",
         "docs/reference.md",
         "docs/routes.md",

@@ -25,13 +25,9 @@ impl Gateway {
             .and_then(|session| self.labels.get(facts.role_number)?.header(&session.principal));
         let verdict = match verdict {
             Verdict::Allow { target, host, handle, .. } => match self.begin(facts, now) {
-                Ok(call) => Verdict::Allow {
-                    target,
-                    host,
-                    handle,
-                    call: Some(call),
-                    labels: labels.as_deref(),
-                },
+                Ok(call) => {
+                    Verdict::Allow { target, host, handle, call, labels: labels.as_deref() }
+                }
                 Err(refusal) => refusal,
             },
             other => other,
@@ -40,7 +36,7 @@ impl Gateway {
         take(verdict, &Facts { signals, ..*facts })
     }
 
-    fn begin(&self, facts: &Facts<'_>, now: Now) -> Result<CallMark, Verdict<'static>> {
+    fn begin(&self, facts: &Facts<'_>, now: Now) -> Result<Option<CallMark>, Verdict<'static>> {
         let (Some(session), Some(target)) = (facts.session, facts.target) else {
             return Err(Verdict::Deny(crate::error::Reason::Internal));
         };
@@ -58,6 +54,12 @@ impl Gateway {
                 Some(self.limits.reserve(who, estimate, now).map_err(Verdict::Exhausted)?)
             }
         };
+        if !self.accounts {
+            if let Some(reservation) = reservation {
+                self.limits.settle(reservation, estimate, now);
+            }
+            return Ok(None);
+        }
         let answer = match () {
             () if !target.route.is_metered() => Answer::Unmetered,
             () if facts.is_streamed => Answer::Streamed,
@@ -75,7 +77,7 @@ impl Gateway {
             estimate,
             at: now.mono,
         });
-        Ok(CallMark { number, answer })
+        Ok(Some(CallMark { number, answer }))
     }
 
     /// What is unusual about a request that was decided on; nothing of one whose caller is not

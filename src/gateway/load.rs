@@ -56,9 +56,15 @@ impl Gateway {
         if !haproxy.is_bare {
             check_origins(haproxy)?;
         }
+        if let Some(pointer) = config.limits.parallel().filter(|_| !haproxy.accounts) {
+            let problem = "nobody tells when a request has ended, so none can be counted as in \
+                           flight: call lua.vertex_account in the log-format, or leave \
+                           `parallel_requests` out";
+            return Err(ConfigError::at(pointer, problem));
+        }
         let gateway = Self::build(config, locations, now)?;
         gateway.check_buffers(haproxy)?;
-        Ok(gateway)
+        Ok(Self { accounts: haproxy.accounts, ..gateway })
     }
 
     /// A gateway for these locations without HAProxy, to ask it what it would decide.
@@ -89,6 +95,7 @@ impl Gateway {
             labels: config.labels,
             limits: Limits::new(config.limits),
             watch: Watch::new(),
+            accounts: false,
             calls: Calls::default(),
             learnt: AtomicU64::new(0),
             accepted,

@@ -1,8 +1,7 @@
 //! What one key has used: a minute's window, an hour's window, the requests in flight.
 
 use crate::limits::limit::Amounts;
-use crate::limits::span::{Each, Span};
-use crate::time::UnixTime;
+use crate::limits::span::{Current, Each, Span};
 
 /// 48 bytes, 64 with the key: there may be a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +38,8 @@ impl Counters {
     /// future was opened before the clock was set back, and what it has used stays used: the next
     /// window is counted on with, so that it does not open twice, and one that lies further ahead
     /// becomes the current one, so that nobody waits for it ([`Self::follow`]).
-    pub(super) fn window(&self, span: Span, now: UnixTime) -> Window {
-        let current = span.index(now);
-        let index = *self.index.of(span);
+    pub(super) fn window(&self, span: Span, current: &Current) -> Window {
+        let (current, index) = (current.index(span), *self.index.of(span));
         let (requests, tokens) = (*self.requests.of(span), *self.tokens.of(span));
         if index < current {
             return Window { index: current, requests: 0, tokens: 0 };
@@ -53,10 +51,10 @@ impl Counters {
     /// Follows a clock that was set back by far, so that a window of the future ends with the
     /// current one. To be called whenever the counters are looked at for a request: those that
     /// only refuse would follow the clock for ever.
-    pub(super) fn follow(&mut self, now: UnixTime) {
+    pub(super) fn follow(&mut self, current: &Current) {
         for span in Span::ALL {
-            if *self.index.of(span) > span.index(now).saturating_add(1) {
-                self.store(span, self.window(span, now));
+            if *self.index.of(span) > current.index(span).saturating_add(1) {
+                self.store(span, self.window(span, current));
             }
         }
     }
@@ -69,11 +67,11 @@ impl Counters {
 
     /// Counts one request more, with these tokens reserved, in the windows that `amounts` limit.
     /// Returns which windows they were.
-    pub(super) fn take(&mut self, amounts: &Amounts, tokens: u64, now: UnixTime) -> Each<u32> {
+    pub(super) fn take(&mut self, amounts: &Amounts, tokens: u64, current: &Current) -> Each<u32> {
         self.in_flight = self.in_flight.saturating_add(1);
         let mut opened = Each::default();
         for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
-            let window = self.window(span, now);
+            let window = self.window(span, current);
             *opened.of_mut(span) = window.index;
             let requests = window.requests.saturating_add(1);
             let tokens = window.tokens.saturating_add(tokens);
@@ -88,11 +86,11 @@ impl Counters {
         amounts: &Amounts,
         (reserved, opened): (u64, Each<u32>),
         used: u64,
-        now: UnixTime,
+        current: &Current,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
         for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
-            let window = self.window(span, now);
+            let window = self.window(span, current);
             let tokens = match window.index == *opened.of(span) {
                 true => window.tokens.saturating_add(used).saturating_sub(reserved),
                 false => window.tokens.saturating_add(used.saturating_sub(reserved)),
@@ -102,9 +100,9 @@ impl Counters {
     }
 
     /// Whether forgetting it would allow more than the limit does.
-    pub(super) fn is_in_use(&self, now: UnixTime) -> bool {
+    pub(super) fn is_in_use(&self, current: &Current) -> bool {
         let counts = |span: &Span| {
-            let window = self.window(*span, now);
+            let window = self.window(*span, current);
             window.requests > 0 || window.tokens > 0
         };
         self.in_flight > 0 || Span::ALL.iter().any(counts)

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use crate::limits::counters::Counters;
+use crate::limits::span::Current;
 use crate::limits::{Limits, Rule, Span, Subject, What};
 use crate::time::{Now, UnixTime};
 
@@ -40,6 +41,7 @@ impl Limits {
     /// milliseconds for a million, one shard locked at a time.
     #[must_use]
     pub fn figures(&self, now: Now) -> Vec<Figures<'_>> {
+        let current = Current::at(now.wall);
         let mut all: Vec<Figures<'_>> = self
             .rules
             .iter()
@@ -51,18 +53,18 @@ impl Limits {
             })
             .collect();
         for shard in self.table.shards() {
-            for counters in shard.values().filter(|counters| counters.is_in_use(now.wall)) {
+            for counters in shard.values().filter(|counters| counters.is_in_use(&current)) {
                 let number = usize::try_from(counters.rule).ok();
                 let place = number.and_then(|number| all.get_mut(number));
                 let (Some(rule), Some(figures)) = (self.rule(counters.rule), place) else {
                     continue;
                 };
                 figures.keys = figures.keys.saturating_add(1);
-                for usage in rule.usage(counters, now.wall) {
+                rule.each_usage(counters, &current, |usage| {
                     if figures.fullest.is_none_or(|fullest| usage.is_fuller(&fullest)) {
                         figures.fullest = Some(usage);
                     }
-                }
+                });
             }
         }
         all
@@ -71,6 +73,7 @@ impl Limits {
     /// What one subject has used of each limit that applies to it, by the limit's pointer.
     #[must_use]
     pub fn lookup(&self, who: Subject<'_>, now: Now) -> Vec<(&str, Vec<Usage>)> {
+        let current = Current::at(now.wall);
         let reservation = self.holds_of(who, 0);
         let mut locked = self.table.lock(reservation.holds());
         reservation
@@ -78,7 +81,8 @@ impl Limits {
             .filter_map(|hold| {
                 let rule = self.rule(hold.rule)?;
                 let counters = locked.peek(hold).unwrap_or_else(|| Counters::new(hold.rule));
-                let usage = rule.usage(&counters, now.wall).collect();
+                let mut usage = Vec::new();
+                rule.each_usage(&counters, &current, |amount| usage.push(amount));
                 Some((rule.limit.pointer.as_str(), usage))
             })
             .collect()
@@ -92,28 +96,29 @@ impl Limits {
 }
 
 impl Rule {
-    /// Every amount of this limit, with what these counters have used of it.
-    pub(super) fn usage(
+    /// Shows every amount of this limit, with what these counters have used of it.
+    pub(super) fn each_usage(
         &self,
         counters: &Counters,
-        now: UnixTime,
-    ) -> impl Iterator<Item = Usage> + use<> {
-        let (amounts, counters) = (self.limit.amounts, *counters);
-        let parallel = amounts.parallel_requests.map(|limit| {
+        current: &Current,
+        mut show: impl FnMut(Usage),
+    ) {
+        let amounts = &self.limit.amounts;
+        if let Some(limit) = amounts.parallel_requests {
             let used = counters.in_flight().into();
-            Usage { what: What::Parallel, span: None, used, limit, reset: None }
-        });
-        let windows = Span::ALL.into_iter().flat_map(move |span| {
-            let window = counters.window(span, now);
-            let of = move |what, limit: Option<u64>, used| {
-                let reset = Some(span.end(window.index));
-                limit.map(|limit| Usage { what, span: Some(span), used, limit, reset })
-            };
-            let requests = of(What::Requests, amounts.requests(span), window.requests);
-            let tokens = of(What::Tokens, amounts.tokens(span), window.tokens);
-            requests.into_iter().chain(tokens)
-        });
-        parallel.into_iter().chain(windows)
+            show(Usage { what: What::Parallel, span: None, used, limit, reset: None });
+        }
+        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
+            let window = counters.window(span, current);
+            let reset = Some(span.end(window.index));
+            let span = Some(span);
+            if let Some(limit) = span.and_then(|span| amounts.requests(span)) {
+                show(Usage { what: What::Requests, span, used: window.requests, limit, reset });
+            }
+            if let Some(limit) = span.and_then(|span| amounts.tokens(span)) {
+                show(Usage { what: What::Tokens, span, used: window.tokens, limit, reset });
+            }
+        }
     }
 }
 

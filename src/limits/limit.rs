@@ -140,3 +140,15 @@ pub struct Rules {
     /// Those of each role, at the role's place in the configuration.
     pub roles: Vec<RoleLimits>,
 }
+
+impl Rules {
+    /// Where the first limit on requests in flight stands.
+    #[must_use]
+    pub fn parallel(&self) -> Option<&str> {
+        let sets = std::iter::once(&self.gateway).chain(self.roles.iter().map(|role| &role.limits));
+        let limit = sets
+            .flat_map(LimitSet::as_slice)
+            .find(|limit| limit.amounts.parallel_requests.is_some())?;
+        Some(&limit.pointer)
+    }
+}

@@ -34,16 +34,29 @@ impl Span {
         }
     }
 
-    /// The number of the window that `now` lies in, counted from 1970; 0 before. Minutes fill 32
-    /// bits in the year 10136.
-    pub(super) fn index(self, now: UnixTime) -> u32 {
-        let index = now.0.div_euclid(self.secs());
-        u32::try_from(index.max(0)).unwrap_or(u32::MAX)
-    }
-
     /// The first second after the window of this number.
     pub(super) fn end(self, index: u32) -> UnixTime {
         UnixTime(i64::from(index).saturating_add(1).saturating_mul(self.secs()))
+    }
+}
+
+/// The windows that a time lies in, worked out once a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Current {
+    pub(super) now: UnixTime,
+    index: Each<u32>,
+}
+
+impl Current {
+    pub(super) fn at(now: UnixTime) -> Self {
+        let number = |secs: i64| u32::try_from(now.0.max(0) / secs).unwrap_or(u32::MAX);
+        let (minute, hour) = (number(Span::Minute.secs()), number(Span::Hour.secs()));
+        Self { now, index: Each { minute, hour } }
+    }
+
+    /// The window's number, counted from 1970; 0 before. Minutes fill 32 bits in the year 10136.
+    pub(super) const fn index(&self, span: Span) -> u32 {
+        *self.index.of(span)
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Hold;
-use crate::time::{Monotonic, Now};
+use crate::limits::span::Current;
+use crate::time::Monotonic;
 
 /// Shards for keys that callers bring up.
 const SHARDS: u8 = 64;
@@ -22,9 +23,8 @@ const MAX_SHARD_KEYS: usize = 16_384;
 /// The most keys that callers can bring up, over all limits: about a million.
 pub const MAX_KEYS: usize = 64 * MAX_SHARD_KEYS;
 
-/// The most shards that one request locks: two sets of limits have eight each at most, and the
-/// last shard.
-const MAX_LOCKED: usize = 17;
+/// As many shards can be locked without an allocation: one for each of four limits, and the last.
+const INLINE: usize = 5;
 
 /// A shard is searched for what is no longer in use at most this often, in milliseconds.
 const SWEEP_MILLIS: i64 = 1000;
@@ -57,16 +57,16 @@ pub(super) struct Shard {
 
 impl Shard {
     /// Whether a new entry has room. A table that would have to grow is searched first.
-    fn has_room(&mut self, now: Now) -> bool {
+    fn has_room(&mut self, (current, mono): (&Current, Monotonic)) -> bool {
         let is_full = |shard: &Self| shard.entries.len() >= MAX_SHARD_KEYS;
         if self.entries.len() < self.entries.capacity() && !is_full(self) {
             return true;
         }
-        if self.swept.is_none_or(|swept| now.mono.millis_since(swept) >= SWEEP_MILLIS) {
-            self.swept = Some(now.mono);
+        if self.swept.is_none_or(|swept| mono.millis_since(swept) >= SWEEP_MILLIS) {
+            self.swept = Some(mono);
             self.entries.retain(|_, counters| {
-                counters.follow(now.wall);
-                counters.is_in_use(now.wall)
+                counters.follow(current);
+                counters.is_in_use(current)
             });
         }
         !is_full(self)
@@ -98,7 +98,8 @@ impl Table {
 
     /// Locks the shards of these holds, in ascending order, which is every thread's.
     pub(super) fn lock<'h>(&self, holds: impl Iterator<Item = &'h Hold>) -> Locked<'_> {
-        let mut locked = Locked { table: self, set: 0, shards: [const { None }; MAX_LOCKED] };
+        let mut locked =
+            Locked { table: self, set: 0, first: [const { None }; INLINE], more: Vec::new() };
         let mut wanted = holds.fold(0_u128, |set, hold| set | (1 << hold.shard));
         while wanted != 0 {
             locked.add(wanted.trailing_zeros());
@@ -119,17 +120,20 @@ pub(super) struct Locked<'t> {
     /// A bit for each shard that is locked.
     set: u128,
     /// In ascending order.
-    shards: [Option<MutexGuard<'t, Shard>>; MAX_LOCKED],
+    first: [Option<MutexGuard<'t, Shard>>; INLINE],
+    more: Vec<MutexGuard<'t, Shard>>,
 }
 
 impl Locked<'_> {
     /// Locks a shard behind those that are locked.
     fn add(&mut self, number: u32) {
         let shard = usize::try_from(number).ok().and_then(|number| self.table.shards.get(number));
-        let place = usize::try_from(self.set.count_ones()).ok();
-        let place = place.and_then(|place| self.shards.get_mut(place));
-        if let (Some(shard), Some(place)) = (shard, place) {
-            *place = Some(shard.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(shard) = shard {
+            let guard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            match self.first.get_mut(count(self.set)) {
+                Some(place) => *place = Some(guard),
+                None => self.more.push(guard),
+            }
             self.set |= 1 << number;
         }
     }
@@ -139,16 +143,19 @@ impl Locked<'_> {
         if self.set & bit == 0 {
             return None;
         }
-        let place = usize::try_from((self.set & (bit - 1)).count_ones()).ok()?;
-        self.shards.get_mut(place)?.as_deref_mut()
+        let place = count(self.set & (bit - 1));
+        match self.first.get_mut(place) {
+            Some(guard) => guard.as_deref_mut(),
+            None => self.more.get_mut(place.checked_sub(INLINE)?).map(|guard| &mut **guard),
+        }
     }
 
     /// The counters of a hold; new ones where it has none yet and there is room for them.
-    pub(super) fn find(&mut self, hold: &Hold, now: Now) -> Option<Counters> {
+    pub(super) fn find(&mut self, hold: &Hold, now: (&Current, Monotonic)) -> Option<Counters> {
         let shard = self.shard(hold.shard)?;
         match shard.entries.get_mut(&hold.key) {
             Some(counters) => {
-                counters.follow(now.wall);
+                counters.follow(now.0);
                 Some(*counters)
             }
             None => shard.has_room(now).then(|| Counters::new(hold.rule)),
@@ -161,7 +168,12 @@ impl Locked<'_> {
     }
 
     /// Moves a hold to the entry that its limit always has, and locks that.
-    pub(super) fn overflow(&mut self, hold: &mut Hold, key: u128, now: Now) -> Counters {
+    pub(super) fn overflow(
+        &mut self,
+        hold: &mut Hold,
+        key: u128,
+        now: (&Current, Monotonic),
+    ) -> Counters {
         (hold.shard, hold.key) = (FIXED, key);
         if self.set & (1 << FIXED) == 0 {
             self.add(FIXED.into());
@@ -174,4 +186,8 @@ impl Locked<'_> {
         let shard = self.shard(hold.shard)?;
         Some(shard.entries.entry(hold.key).or_insert_with(|| Counters::new(hold.rule)))
     }
+}
+
+fn count(set: u128) -> usize {
+    usize::try_from(set.count_ones()).unwrap_or(usize::MAX)
 }

@@ -59,12 +59,12 @@ impl Answer {
         self.has_ended = true;
     }
 
-    /// The next event has the name `error`.
-    pub(super) const fn next_is_error(&mut self) {
-        self.event.event_type = EventType::Error;
+    /// Whether the event has the name `error`.
+    pub(super) const fn is_error(&mut self, is_error: bool) {
+        self.event.event_type = if is_error { EventType::Error } else { EventType::Any };
     }
 
-    /// The event cannot be read to its end.
+    /// The event ended, but its JSON did not.
     pub(super) fn drop_event(&mut self) {
         self.event = Event::default();
     }
@@ -158,11 +158,10 @@ impl Answer {
 
     /// The event is complete: what it says holds.
     fn take_event(&mut self) {
-        let mut event = std::mem::take(&mut self.event);
-        if event.event_type == EventType::Error && event.error.is_none() {
-            self.usage.error = LogText::new(b"UNKNOWN", false);
-            event.error = Some(ErrorName::Unnamed);
+        if self.event.event_type == EventType::Error && self.event.error.is_none() {
+            self.name_error(ErrorName::Unnamed, b"UNKNOWN", false);
         }
+        let event = &self.event;
         if event.event_type != EventType::VertexEvent {
             self.counts.update(&event.counts);
         }
@@ -174,6 +173,7 @@ impl Answer {
         self.finished |= event.finished;
         let is_last = event.event_type == EventType::End || event.is_blocked;
         self.has_ended |= is_last || event.error.is_some();
+        self.event = Event::default();
     }
 }
 

@@ -27,6 +27,38 @@ pub(super) enum Count {
     Total,
 }
 
+impl Count {
+    /// The count that a member of a usage object holds.
+    pub(super) const fn named(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"promptTokenCount"
+            | b"prompt_tokens"
+            | b"input_tokens"
+            | b"totalInputTokens"
+            | b"total_input_tokens" => Self::Input,
+            b"candidatesTokenCount"
+            | b"responseTokenCount"
+            | b"completion_tokens"
+            | b"output_tokens"
+            | b"totalOutputTokens"
+            | b"total_output_tokens" => Self::Output,
+            b"cachedContentTokenCount" | b"totalCachedTokens" | b"total_cached_tokens" => {
+                Self::Cached
+            }
+            b"cache_read_input_tokens" => Self::CacheRead,
+            b"cache_creation_input_tokens" => Self::CacheCreation,
+            b"thoughtsTokenCount" | b"totalThoughtTokens" | b"total_thought_tokens" => {
+                Self::Thought
+            }
+            b"toolUsePromptTokenCount" | b"totalToolUseTokens" | b"total_tool_use_tokens" => {
+                Self::ToolUse
+            }
+            b"totalTokenCount" | b"total_tokens" | b"totalTokens" => Self::Total,
+            _ => return None,
+        })
+    }
+}
+
 /// The counts that one usage object holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {

@@ -101,7 +101,7 @@ impl Lines {
                 }
                 Line::Other => return,
                 Line::Name if self.len == 0 && self.is_json(byte) => {
-                    if !self.is_bare && !json.is_closed() {
+                    if !self.is_bare && !json.is_new() && !json.is_closed() {
                         self.end_value(json, answer);
                     }
                     self.begin_value(json);
@@ -184,8 +184,9 @@ impl Lines {
     fn end_value(&mut self, json: &mut Json, answer: &mut Answer) {
         if !json.is_new() && !json.is_closed() {
             self.is_damaged = true;
+            answer.drop_event();
         }
-        answer.drop_event();
+        answer.is_error(false);
         json.reset();
         self.is_bare = false;
     }
@@ -193,9 +194,10 @@ impl Lines {
     fn end_line(&mut self, json: &mut Json, answer: &mut Answer) {
         let kept = self.kept.get(..self.len).unwrap_or_default();
         match self.line {
-            // An empty line, which white space within JSON may be; or a field's name alone.
+            // An empty line ends an event, though not bare JSON; that ends where a line is neither
+            // JSON nor a field.
             Line::Name if (self.len == 0) != self.is_bare => self.end_value(json, answer),
-            Line::Event if kept.trim_ascii() == b"error" => answer.next_is_error(),
+            Line::Event if kept.trim_ascii() == b"error" => answer.is_error(true),
             Line::Done(count) => {
                 json.feed(DONE.get(..count).unwrap_or_default(), answer);
                 json.line_break(answer);

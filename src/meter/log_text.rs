@@ -35,6 +35,8 @@ impl LogText {
         if !fits {
             text.len = text.len.min(MAX_BYTES - 1);
             text.drop_half_an_escape();
+            // Equal texts are equal in all their bytes.
+            text.bytes.get_mut(text.len..).unwrap_or_default().fill(0);
             text.push(&[CUT]);
         }
         (text.len > 0).then_some(text)

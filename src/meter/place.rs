@@ -84,8 +84,8 @@ impl Place {
         match self {
             Self::Answer => answer(name),
             Self::Resource => resource(name),
-            Self::Usage => usage(name).map_or_else(|| usage_part(name), Self::Counted),
-            Self::Iteration => usage(name).map_or(Self::Skipped, Self::CountedOf),
+            Self::Usage => Count::named(name).map_or_else(|| usage_part(name), Self::Counted),
+            Self::Iteration => Count::named(name).map_or(Self::Skipped, Self::CountedOf),
             Self::Candidate | Self::Content | Self::Part | Self::InlineData => gemini(self, name),
             Self::Choice | Self::Message | Self::Delta => generated(self, name),
             Self::Predictions | Self::Prediction | Self::Embeddings | Self::Statistics => {
@@ -208,31 +208,6 @@ fn resource(name: &[u8]) -> Place {
         b"error" => Place::Error,
         _ => Place::Skipped,
     }
-}
-
-fn usage(name: &[u8]) -> Option<Count> {
-    Some(match name {
-        b"promptTokenCount"
-        | b"prompt_tokens"
-        | b"input_tokens"
-        | b"totalInputTokens"
-        | b"total_input_tokens" => Count::Input,
-        b"candidatesTokenCount"
-        | b"responseTokenCount"
-        | b"completion_tokens"
-        | b"output_tokens"
-        | b"totalOutputTokens"
-        | b"total_output_tokens" => Count::Output,
-        b"cachedContentTokenCount" | b"totalCachedTokens" | b"total_cached_tokens" => Count::Cached,
-        b"cache_read_input_tokens" => Count::CacheRead,
-        b"cache_creation_input_tokens" => Count::CacheCreation,
-        b"thoughtsTokenCount" | b"totalThoughtTokens" | b"total_thought_tokens" => Count::Thought,
-        b"toolUsePromptTokenCount" | b"totalToolUseTokens" | b"total_tool_use_tokens" => {
-            Count::ToolUse
-        }
-        b"totalTokenCount" | b"total_tokens" | b"totalTokens" => Count::Total,
-        _ => return None,
-    })
 }
 
 fn usage_part(name: &[u8]) -> Place {

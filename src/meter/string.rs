@@ -77,7 +77,7 @@ impl Text {
                 rest = if self.escaped(*byte) { tail } else { rest };
                 continue;
             }
-            let Some(at) = memchr2(b'"', b'\\', rest) else {
+            let Some(at) = find_mark(rest) else {
                 self.keep(rest);
                 return None;
             };
@@ -98,8 +98,23 @@ impl Text {
             }
             self.keep(piece);
             self.escape = Escape::Begun;
-            rest = after;
+            rest = self.after_escapes(after);
         }
+    }
+
+    /// Skips the rest of an escape, and those that follow it at once, in a string that is not read.
+    fn after_escapes<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let mut rest = bytes;
+        if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
+            self.is_cut = true;
+            while let [_, after @ ..] = rest {
+                self.escape = Escape::None;
+                let [b'\\', next @ ..] = after else { return after };
+                self.escape = Escape::Begun;
+                rest = next;
+            }
+        }
+        rest
     }
 
     /// Keeps bytes as they are; of a string that is not read, only that there are some.
@@ -157,5 +172,46 @@ impl Text {
             (Escape::None, _) => {}
         }
         true
+    }
+}
+
+/// Where the next quotation mark or backslash is. Most strings are short: the first bytes are
+/// looked at here, eight at a time, before the search that is quick from some dozens on.
+fn find_mark(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    for before in [0, 8] {
+        let Some((word, tail)) = rest.split_first_chunk::<8>() else { break };
+        let word = u64::from_le_bytes(*word);
+        let marks = zero_bytes(word ^ (ONES * 0x22)) | zero_bytes(word ^ (ONES * 0x5C));
+        if marks != 0 {
+            return usize::try_from(marks.trailing_zeros() / 8).ok().map(|at| before + at);
+        }
+        rest = tail;
+    }
+    let before = bytes.len() - rest.len();
+    memchr2(b'"', b'\\', rest).map(|at| before + at)
+}
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// A word whose lowest bit that is set lies in the first byte of `word` that is zero.
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & (ONES << 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn marks_are_found_wherever_they_are(bytes in prop::collection::vec(
+            prop_oneof![any::<u8>(), Just(b'x'), Just(b'\"'), Just(b'\\')], 0..50,
+        )) {
+            let slow = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+            prop_assert_eq!(find_mark(&bytes), slow);
+        }
     }
 }

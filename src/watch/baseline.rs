@@ -58,12 +58,15 @@ impl Baseline {
 
     /// Takes an observation of this instant, in bits. What lies beyond the limit counts as if it
     /// were the limit: one incident does not become what is usual, a lasting change does.
-    pub(super) fn learn(&mut self, bits: f64, tolerance: Tolerance) {
-        let bits = self.limit(tolerance).map_or(bits, |limit| bits.min(limit));
+    /// Whether it lies beyond.
+    pub(super) fn learn(&mut self, bits: f64, tolerance: Tolerance) -> bool {
+        let limit = self.limit(tolerance).unwrap_or(f64::INFINITY);
+        let (bits, is_beyond) = (bits.min(limit), bits > limit);
         let distance = bits - self.mean;
         self.weight += 1.0;
         self.mean += distance / self.weight;
         self.squares += distance * (bits - self.mean);
+        is_beyond
     }
 }
 

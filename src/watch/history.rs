@@ -3,17 +3,17 @@
 use crate::watch::baseline::{Baseline, Tolerance};
 use crate::watch::decay::{Second, float};
 use crate::watch::known::{Known, Tag};
-use crate::watch::rate::{Level, Rate};
-use crate::watch::signal::{SIGNALS, Signal, Signals};
+use crate::watch::rate::Rate;
+use crate::watch::signal::{Signal, Signals};
+use crate::watch::told::Told;
 
-/// Nothing but refusals is told of a principal before it has sent so many requests, …
+/// Nothing but refusals is told of a principal within its first requests: fewer say nothing of
+/// what it uses.
 const LEARNING_REQUESTS: u32 = 50;
 
-/// … and before so much time has passed.
-const LEARNING_SECS: u32 = 8 * 3600;
-
-/// One signal of one principal is told once in this time.
-const INTERVAL_SECS: u32 = 3600;
+/// Nor within the first two hours: fifty requests may be one job. It is not a day, as a reload
+/// begins anew, and there are those who reload each day.
+const LEARNING_SECS: u32 = 2 * 3600;
 
 /// So many refusals in a row are many.
 const REFUSALS: u16 = 10;
@@ -22,10 +22,10 @@ const REFUSALS: u16 = 10;
 const PAUSE_SECS: u32 = 3600;
 
 /// Of requests in the last minutes: four times the usual, and 32 at least.
-const OF_REQUESTS: Tolerance = Tolerance { deviations: 3.5, bits: 2.0, least: 5.0 };
+const OF_REQUESTS: Tolerance = Tolerance { deviations: 3.0, bits: 2.0, least: 5.0 };
 
-/// Of tokens in the last minutes: four times the usual, and 131,072 at least.
-const OF_TOKENS: Tolerance = Tolerance { deviations: 3.5, bits: 2.0, least: 17.0 };
+/// Of tokens in the last minutes: four times the usual, and 65,536 at least.
+const OF_TOKENS: Tolerance = Tolerance { deviations: 3.0, bits: 2.0, least: 16.0 };
 
 /// Of a body's bytes: eight times the usual, and 64 KiB at least.
 const OF_BODIES: Tolerance = Tolerance { deviations: 3.5, bits: 3.0, least: 16.0 };
@@ -56,11 +56,7 @@ pub(super) struct History {
     token_rate: Rate,
     /// Of the sizes of bodies.
     bodies: Baseline,
-    /// When each signal was last told, of those that ever were.
-    told: [Second; SIGNALS],
-    ever_told: Signals,
-    /// The rates that have not fallen again since they were told.
-    up: Signals,
+    told: Told,
 }
 
 impl History {
@@ -77,9 +73,7 @@ impl History {
             request_rate: Rate::new(now),
             token_rate: Rate::new(now),
             bodies: Baseline::new(now),
-            told: [now; SIGNALS],
-            ever_told: Signals::NONE,
-            up: Signals::NONE,
+            told: Told::new(now),
         }
     }
 
@@ -88,7 +82,7 @@ impl History {
         let refusals = self.refused(request.is_allowed, now);
         self.requests = self.requests.saturating_add(1);
         let level = self.request_rate.add(1.0, OF_REQUESTS, now);
-        let mut raised = self.rate(Signal::RequestRate, level);
+        let mut raised = self.told.rate(Signal::RequestRate, level);
         let mut new = |signal, is_new| {
             if is_new {
                 raised = raised | Signals::from(signal);
@@ -107,19 +101,20 @@ impl History {
                 new(Signal::NewLocation, self.locations.note(location));
             }
             if let Some(bytes) = request.body_bytes.filter(|bytes| *bytes > 0) {
-                new(Signal::PromptSize, is_large(&mut self.bodies, bytes, now));
+                self.bodies.age(now);
+                new(Signal::PromptSize, self.bodies.learn(float(bytes).log2(), OF_BODIES));
             }
         }
         let raised = if self.has_learnt(now) { raised } else { Signals::NONE };
-        self.tell(raised | refusals, now)
+        self.told.tell(raised | refusals, now)
     }
 
     /// Takes the tokens of a call that has ended.
     pub(super) fn tokens(&mut self, tokens: u64, now: Second) -> Signals {
         let level = self.token_rate.add(float(tokens), OF_TOKENS, now);
-        let raised = self.rate(Signal::TokenRate, level);
+        let raised = self.told.rate(Signal::TokenRate, level);
         let raised = if self.has_learnt(now) { raised } else { Signals::NONE };
-        self.tell(raised, now)
+        self.told.tell(raised, now)
     }
 
     fn has_learnt(&self, now: Second) -> bool {
@@ -138,43 +133,4 @@ impl History {
         self.refusals = self.refusals.saturating_add(1);
         if self.refusals == REFUSALS { Signal::Refusals.into() } else { Signals::NONE }
     }
-
-    /// A rate is told when it comes up, and not again before it has fallen to half the limit.
-    fn rate(&mut self, signal: Signal, level: Level) -> Signals {
-        match level {
-            Level::Usual => self.up = self.up.without(signal),
-            Level::Unusual if !self.up.contains(signal) => {
-                self.up = self.up | signal.into();
-                return signal.into();
-            }
-            Level::High | Level::Unusual => {}
-        }
-        Signals::NONE
-    }
-
-    /// Those of the signals that were not told a short time ago.
-    fn tell(&mut self, raised: Signals, now: Second) -> Signals {
-        let mut telling = Signals::NONE;
-        for signal in raised.iter() {
-            let ever = self.ever_told.contains(signal);
-            let Some(told) = self.told.get_mut(usize::from(signal.place())) else {
-                continue;
-            };
-            if !ever || now.since(*told) >= INTERVAL_SECS {
-                *told = now;
-                telling = telling | signal.into();
-            }
-        }
-        self.ever_told = self.ever_told | telling;
-        telling
-    }
-}
-
-/// Learns the size of a body: whether it is unusual.
-fn is_large(bodies: &mut Baseline, bytes: u64, now: Second) -> bool {
-    let bits = float(bytes).log2();
-    bodies.age(now);
-    let limit = bodies.limit(OF_BODIES);
-    bodies.learn(bits, OF_BODIES);
-    limit.is_some_and(|limit| bits > limit)
 }

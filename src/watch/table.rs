@@ -26,19 +26,21 @@ impl Hasher for Digested {
     }
 }
 
-/// A value, and its neighbours in the order of last use.
-#[derive(Debug)]
-struct Slot<V> {
-    key: u128,
+/// The neighbours of a place in the order of last use.
+#[derive(Clone, Copy, Debug)]
+struct Link {
     newer: usize,
     older: usize,
-    value: V,
 }
+
+const LOOSE: Link = Link { newer: NONE, older: NONE };
 
 #[derive(Debug)]
 pub(super) struct Table<V> {
     places: HashMap<u128, usize, BuildHasherDefault<Digested>>,
-    slots: Vec<Slot<V>>,
+    entries: Vec<(u128, V)>,
+    /// One for each entry, apart: they are small, and stay in the processor's cache.
+    links: Vec<Link>,
     newest: usize,
     oldest: usize,
     most: usize,
@@ -48,12 +50,19 @@ pub(super) struct Table<V> {
 impl<V> Table<V> {
     /// An empty one that takes no memory yet.
     pub(super) fn new(most: usize) -> Self {
-        let places = HashMap::default();
-        Self { places, slots: Vec::new(), newest: NONE, oldest: NONE, most, evicted: 0 }
+        Self {
+            places: HashMap::default(),
+            entries: Vec::new(),
+            links: Vec::new(),
+            newest: NONE,
+            oldest: NONE,
+            most,
+            evicted: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.entries.len()
     }
 
     /// How many have made room.
@@ -64,7 +73,7 @@ impl<V> Table<V> {
     /// The value of this key, if it is here.
     pub(super) fn get(&mut self, key: u128) -> Option<&mut V> {
         let place = *self.places.get(&key)?;
-        self.slots.get_mut(place).map(|slot| &mut slot.value)
+        self.entries.get_mut(place).map(|(_, value)| value)
     }
 
     /// The value of this key, from now on the one last used; a new one if there was none.
@@ -77,20 +86,20 @@ impl<V> Table<V> {
             self.unlink(place);
             self.link(place);
         }
-        self.slots.get_mut(place).map(|slot| &mut slot.value)
+        self.entries.get_mut(place).map(|(_, value)| value)
     }
 
+    /// Puts a new entry at the end, or in place of the one last used longest ago.
     fn put(&mut self, key: u128, value: V) -> usize {
-        let slot = Slot { key, newer: NONE, older: NONE, value };
-        let place = if self.slots.len() < self.most {
-            self.slots.push(slot);
-            self.slots.len() - 1
+        let place = if self.entries.len() < self.most {
+            self.entries.push((key, value));
+            self.links.push(LOOSE);
+            self.entries.len() - 1
         } else {
             let place = self.oldest;
-            self.unlink(place);
-            if let Some(old) = self.slots.get_mut(place) {
-                self.places.remove(&old.key);
-                *old = slot;
+            if let Some(entry) = self.entries.get_mut(place) {
+                self.places.remove(&entry.0);
+                *entry = (key, value);
                 self.evicted += 1;
             }
             place
@@ -99,33 +108,32 @@ impl<V> Table<V> {
         place
     }
 
-    /// Takes a slot out of the order; one that is not in it stays out.
+    /// Takes a place out of the order; one that is not in it stays out.
     fn unlink(&mut self, place: usize) {
-        let Some(slot) = self.slots.get_mut(place) else {
+        let Some(link) = self.links.get_mut(place) else {
             return;
         };
-        let (newer, older) = (slot.newer, slot.older);
-        (slot.newer, slot.older) = (NONE, NONE);
-        match self.slots.get_mut(newer) {
+        let Link { newer, older } = std::mem::replace(link, LOOSE);
+        match self.links.get_mut(newer) {
             Some(newer) => newer.older = older,
             None if self.newest == place => self.newest = older,
             None => {}
         }
-        match self.slots.get_mut(older) {
+        match self.links.get_mut(older) {
             Some(older) => older.newer = newer,
             None if self.oldest == place => self.oldest = newer,
             None => {}
         }
     }
 
-    /// Puts a slot that is out of the order at its new end.
+    /// Puts a place that is out of the order at its new end.
     fn link(&mut self, place: usize) {
-        match self.slots.get_mut(self.newest) {
+        match self.links.get_mut(self.newest) {
             Some(newest) => newest.newer = place,
             None => self.oldest = place,
         }
-        if let Some(slot) = self.slots.get_mut(place) {
-            slot.older = self.newest;
+        if let Some(link) = self.links.get_mut(place) {
+            link.older = self.newest;
         }
         self.newest = place;
     }

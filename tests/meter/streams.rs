@@ -1,0 +1,206 @@
+//! Streams: framings, ends, and what breaks off.
+
+use haproxy_vertex::meter::Counted;
+
+use crate::{counts, events, id, json, texts};
+
+const TEXT: &str = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"trafficType":"ON_DEMAND"},"responseId":"r1"}"#;
+const LAST: &str = r#"{"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":11,"totalTokenCount":19}}"#;
+
+#[test]
+fn geminis_counts_come_with_the_last_event() {
+    let usage = events(&format!("data: {TEXT}\r\n\r\ndata: {LAST}\r\n\r\n"));
+    assert_eq!(counts(&usage), "exact in 8 out 11 total 19");
+    assert_eq!((texts(&usage), id(&usage), usage.parts), ("finish STOP".to_owned(), "r1", 2));
+    let usage = json(&format!("[{TEXT}\n,\n{LAST}\n]"));
+    assert_eq!(counts(&usage), "exact in 8 out 11 total 19");
+    assert_eq!(usage.parts, 2);
+}
+
+#[test]
+fn a_stream_that_breaks_off_is_not_exact() {
+    let usage = events(&format!("data: {TEXT}\n\ndata: {TEXT}\n\n"));
+    assert_eq!((counts(&usage), usage.parts), ("at_least".to_owned(), 2));
+    assert_eq!(events("").quality(), Counted::Unknown);
+    assert_eq!(json("[").quality(), Counted::Unknown);
+    assert_eq!(counts(&json(&format!("[{TEXT},{LAST}"))), "at_least in 8 out 11 total 19");
+    // A body that is cut after its counts still says them.
+    let usage =
+        json(r#"{"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7},"id":"#);
+    assert_eq!(counts(&usage), "at_least in 3 out 4 total 7");
+}
+
+#[test]
+fn every_candidate_has_to_end() {
+    let candidate = |index: u32, rest: &str| {
+        format!(
+            "data: {{\"candidates\":[{{\"index\":{index}{rest}}}],\"usageMetadata\":{{\"promptTokenCount\":{}}}}}\n\n",
+            index + 1
+        )
+    };
+    let (open, end) = ("", ",\"finishReason\":\"STOP\"");
+    let stream = candidate(0, open) + &candidate(1, open) + &candidate(0, end);
+    assert_eq!(counts(&events(&stream)), "at_least in 1 total 1");
+    assert_eq!(counts(&events(&(stream + &candidate(1, end)))), "exact in 2 total 2");
+}
+
+#[test]
+fn claudes_counts_are_cumulative() {
+    let stream = r#"event: message_start
+data: {"type":"message_start","message":{"id":"msg_1","type":"message","model":"claude-x","content":[],"usage":{"input_tokens":25,"cache_creation_input_tokens":0,"cache_read_input_tokens":100,"output_tokens":1}}}
+
+event: content_block_start
+data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+event: ping
+data: {"type": "ping"}
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}    }
+
+event: content_block_delta
+data: {"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\"usage\":1}"}}
+
+event: content_block_stop
+data: {"type":"content_block_stop","index":0}
+
+event: message_delta
+data: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":15}}
+
+event: vertex_event
+data: {"type":"vertex_event","usage":{"input_tokens":9,"output_tokens":99,"cache_read_input_tokens":null,"tiers":{"0-to-200000":{"input_tokens":9}}}}
+
+event: message_stop
+data: {"type":"message_stop"}
+
+"#;
+    let usage = events(stream);
+    assert_eq!(counts(&usage), "exact in 125 out 15 total 140 cached 100 write 0");
+    assert_eq!(
+        (texts(&usage), id(&usage), usage.parts),
+        ("finish end_turn".to_owned(), "msg_1", 2)
+    );
+    let (cut, _) = stream.split_once("event: message_delta").unwrap();
+    assert_eq!(counts(&events(cut)), "at_least in 125 out 1 total 126 cached 100 write 0");
+    let broken = format!(
+        "{cut}event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"overloaded_error\",\"message\":\"m\"}}}}\n\n"
+    );
+    let usage = events(&broken);
+    assert_eq!((counts(&usage).split(' ').next(), usage.is_complete), (Some("at_least"), true));
+    assert_eq!(texts(&usage), "error overloaded_error");
+    // The name of the event is enough.
+    assert_eq!(texts(&events("event: error\ndata: {\"detail\":\"m\"}\n\n")), "error UNKNOWN");
+}
+
+#[test]
+fn openais_stream_ends_in_done() {
+    let chunk = |choices: &str, usage: &str| {
+        format!(
+            "data: {{\"id\":\"c1\",\"model\":\"m\",\"choices\":[{choices}],\"usage\":{usage}}}\n\n"
+        )
+    };
+    let stream =
+        chunk(r#"{"delta":{"role":"assistant","content":""},"finish_reason":null}"#, "null")
+            + &chunk(r#"{"delta":{"content":"Hi"}}"#, "null")
+            + &chunk(r#"{"delta":{},"finish_reason":"stop"}"#, "null")
+            + &chunk("", r#"{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#);
+    let usage = events(&stream);
+    assert_eq!((counts(&usage), usage.parts), ("at_least in 5 out 1 total 6".to_owned(), 1));
+    for end in ["data: [DONE]\n\n", "data:[DONE]", "data: [DONE]\r\n"] {
+        let usage = events(&(stream.clone() + end));
+        assert_eq!(counts(&usage), "exact in 5 out 1 total 6", "{end}");
+        assert_eq!(texts(&usage), "finish stop");
+    }
+    for end in
+        ["data: [DONE", "data: [DONE\n\n", "data: [done]\n\n", "data: DONE\n\n", "[DONE]\n\n"]
+    {
+        assert_eq!(
+            counts(&events(&(stream.clone() + end))),
+            "at_least in 5 out 1 total 6",
+            "{end}"
+        );
+    }
+    // A server that was not asked for counts gives none.
+    let silent = chunk(r#"{"delta":{"content":"Hi"}}"#, "null") + "data: [DONE]\n\n";
+    assert_eq!(counts(&events(&silent)), "at_least");
+}
+
+#[test]
+fn responses_and_interactions_stream_too() {
+    let stream = r#"event: response.created
+data: {"type":"response.created","response":{"id":"resp_1","status":"in_progress","usage":null,"error":null}}
+
+event: response.output_text.delta
+data: {"type":"response.output_text.delta","item_id":"i","delta":"Hi"}
+
+event: response.completed
+data: {"type":"response.completed","response":{"id":"resp_1","status":"completed","output":[{"type":"message"}],"usage":{"input_tokens":36,"output_tokens":8,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":44}}}
+
+"#;
+    let usage = events(stream);
+    assert_eq!(counts(&usage), "exact in 36 out 8 thought 0 total 44");
+    assert_eq!((texts(&usage), usage.parts), ("finish completed".to_owned(), 1));
+    let failed =
+        "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"m\"}\n\n";
+    assert_eq!(texts(&events(failed)), "error server_error");
+
+    let stream = r#"event: interaction.created
+data: {"event_type":"interaction.created","interaction":{"id":"i1","status":"in_progress"}}
+
+event: step.delta
+data: {"event_type":"step.delta","index":0,"delta":{"type":"text","text":"Hi"}}
+
+event: interaction.completed
+data: {"event_type":"interaction.completed","interaction":{"id":"i1","status":"completed"},"metadata":{"total_usage":{"total_input_tokens":7,"total_output_tokens":2,"total_tokens":9}}}
+
+"#;
+    let usage = events(stream);
+    assert_eq!(counts(&usage), "exact in 7 out 2 total 9");
+    assert_eq!((texts(&usage), usage.parts), ("finish completed".to_owned(), 1));
+}
+
+#[test]
+fn an_error_in_the_midst_is_bare_json() {
+    let bare = "{\r\n  \"error\": {\r\n    \"code\": 499,\r\n\r\n    \"status\": \"CANCELLED\",\r\n    \"details\": []\r\n  }\r\n}";
+    for error in [bare.to_owned(), bare.replace("\r\n", "\n"), format!("[{bare}\n]\n")] {
+        let usage = events(&format!("data: {LAST}\n\n{error}"));
+        assert_eq!(counts(&usage), "at_least in 8 out 11 total 19", "{error}");
+        assert_eq!(texts(&usage), "finish STOP error CANCELLED");
+        assert_eq!(counts(&events(&error)), "none");
+    }
+    // One that breaks off does not swallow what follows.
+    let usage = events(&format!("{{\n  \"error\": {{\n\ndata: {TEXT}\n\ndata: {LAST}\n\n"));
+    assert_eq!((counts(&usage), usage.parts), ("at_least in 8 out 11 total 19".to_owned(), 2));
+}
+
+#[test]
+fn lines_may_end_in_any_way() {
+    let pretty = LAST.replace("[{", "[\ndata: {");
+    for stream in [
+        format!("data: {TEXT}\n\ndata: {LAST}\n\n"),
+        format!("data: {TEXT}\r\rdata: {LAST}\r\r"),
+        format!("data:{TEXT}\n\r\ndata:{LAST}"),
+        format!(
+            ": hello\nid: 7\nretry: 3\ndata: {TEXT}\n: data: {{}}\n\nevent: x\n\ndata: {LAST}\nunknown\n"
+        ),
+        format!("data: {TEXT}\n\ndata: {pretty}\n\n"),
+        format!("\u{feff}data: {TEXT}\n\ndata\n\ndata:\n\n\n\ndata: {LAST}\n\n"),
+        format!("data: {TEXT}\ndata: {LAST}\n"),
+        format!("data: [{TEXT}\ndata: ,\ndata: {LAST}]\n\n"),
+    ] {
+        let usage = events(&stream);
+        assert_eq!(counts(&usage), "exact in 8 out 11 total 19", "{stream}");
+        assert_eq!(usage.parts, 2, "{stream}");
+    }
+}
+
+#[test]
+fn an_unreadable_event_lowers_the_quality_and_nothing_else() {
+    for noise in
+        ["data: ping\n\n", "data: {\"a\n\n", "data: {\"a\":\"x\ndata: y\"}\n\n", "data: {]\n\n"]
+    {
+        let usage = events(&format!("data: {TEXT}\n\n{noise}data: {LAST}\n\n"));
+        assert_eq!(counts(&usage), "at_least in 8 out 11 total 19", "{noise}");
+        assert_eq!((usage.parts, usage.is_complete), (2, false), "{noise}");
+    }
+}
