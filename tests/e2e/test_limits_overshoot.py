@@ -21,7 +21,7 @@ from support.standin import Standin
 
 CLIENTS = 64
 LIMIT = 20_000
-TURNS = of_two(12, 60)
+TURNS = of_two(20, 60)
 WINDOWS = of_two(1, 3)
 MINUTE_MS = 60_000
 # HAProxy writes times in whole milliseconds, and the line a moment after what it measures.
@@ -88,9 +88,10 @@ def windows(logs: CountedLogServer, outcome: Outcome) -> list[list[Used]]:
 
 def beyond_in_flight(window: list[Used]) -> int:
     """What those used beyond their estimates who were in flight when the last one was let in: until
-    then every estimate had found room."""
+    then every estimate had found room. A client has one at a time."""
     last = max(request.begun for request in window)
-    return sum(request.beyond for request in window if request.ended + SLACK_MS >= last)
+    beyond = [request.beyond for request in window if request.ended + SLACK_MS >= last]
+    return sum(sorted(beyond, reverse=True)[:CLIENTS])
 
 
 @threads
@@ -145,5 +146,4 @@ def test_where_they_are_wrong_only_what_is_in_flight_goes_beyond(
         assert any(one.beyond for one in window)
         assert not mixed or any(one.charged < one.reserved for one in window)
         assert whole <= LIMIT + allowed
-        assert allowed <= CLIENTS * max(one.beyond for one in window)
         assert whole > LIMIT - 1500  # the largest request did not fit, and smaller ones did
