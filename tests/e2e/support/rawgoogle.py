@@ -67,7 +67,8 @@ ANSWERS: dict[str, Answer] = {
     "reset": _reset,
     "garbage": lambda client: client.sendall(b"not HTTP\r\n\r\n"),
 }
-_KEEPS = ("good", "slow", "big")
+# After these the connection goes on.
+_KEEPS = ("good", "slow", "big", "flash")
 
 
 class RawGoogle:
