@@ -27,6 +27,7 @@ http-request deny deny_status 403 if { req.hdr(x-test) deny-in-the-frontend }
 use_backend vertex_global if { req.hdr(x-test) another-backend }
 """
 UPSTREAM = """
+retries 0
 http-request deny deny_status 403 if { var(txn.test) -m str deny-in-the-backend }
 http-request set-timeout server 300 if { var(txn.test) -m str short-timeout }
 http-response deny deny_status 502 if { var(txn.test) -m str deny-the-answer }
