@@ -109,6 +109,7 @@ bench: test-setup build standin $(PYTHON) ## CPU per request, as ratios in one r
 	$(CARGO) bench --locked --quiet --bench roles | tee target/bench/roles.jsonl
 	$(CARGO) bench --locked --quiet --bench limits | tee target/bench/limits.jsonl
 	$(CARGO) bench --locked --quiet --bench watch | tee target/bench/watch.jsonl
+	$(CARGO) bench --locked --quiet --bench meter | tee target/bench/meter.jsonl
 
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \

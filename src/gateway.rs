@@ -5,18 +5,27 @@ mod account;
 mod admit;
 mod audit;
 mod calls;
+mod changes;
+mod count;
 mod dialect;
 mod explain;
+mod exposition;
 mod judge;
 mod load;
+mod metrics;
 mod peer;
 mod quota;
+mod readiness;
 mod record;
 mod request;
 mod session;
+mod show;
+mod state;
 mod steps;
+mod table;
 mod verdict;
 mod waiting;
+mod watching;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,11 +41,16 @@ use crate::watch::Watch;
 
 use calls::{CallMark, Calls};
 use dialect::Dialect;
+use readiness::Readiness;
 use session::Sessions;
 
 use waiting::{Patience, Waiting};
+use watching::Watching;
 
 pub use explain::Explanation;
+pub use exposition::LocationTimes;
+pub use metrics::{Metrics, TokenKind};
+pub use readiness::Ready;
 pub use record::Style;
 pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
 
@@ -66,6 +80,9 @@ pub struct Gateway {
     /// Whether it is told when a request has ended.
     accounts: bool,
     calls: Calls,
+    watching: Watching,
+    readiness: Readiness,
+    metrics: Metrics,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,
     /// Which tokens are taken here, for callers who bring another.
@@ -94,9 +111,16 @@ impl Gateway {
             Some("wait") => return None,
             // It comes back with what is missing.
             Some("peer" | "body") => self.waiting.again(ticket),
-            _ => self.waiting.end(ticket),
+            _ => self.stop_waiting(ticket, now),
         }
         Some(verdict)
+    }
+
+    /// Takes a ticket back.
+    fn stop_waiting(&self, ticket: u64, now: Now) {
+        if let Some(since) = self.waiting.end(ticket) {
+            self.metrics.waited(now.mono.millis_since(since));
+        }
     }
 
     fn learnt(&self) -> u64 {
@@ -105,7 +129,10 @@ impl Gateway {
 
     fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
         self.judge(request, None, now, within, |verdict, facts| {
-            self.admit(verdict, facts, now, |verdict, facts| verdict.render(facts, &self.accepted))
+            self.admit(verdict, facts, now, |verdict, facts| {
+                self.count(verdict);
+                verdict.render(facts, &self.accepted)
+            })
         })
     }
 
@@ -127,9 +154,11 @@ impl Gateway {
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
         self.end_lapsed(now);
-        if self.bearers.step(now) {
+        let has_signed = self.bearers.step(now);
+        if has_signed {
             self.learnt.fetch_add(1, Ordering::Release);
         }
+        self.look_around(has_signed, now);
         self.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
             let (number, endpoint) = issuer.step(now)?;
             Some(Fetch {
@@ -149,6 +178,7 @@ impl Gateway {
         if let Some(issuer) = self.verifier.issuers().get(index) {
             issuer.answer(number, reply, now);
             self.learnt.fetch_add(1, Ordering::Release);
+            self.look_at_issuer(index, now);
         }
     }
 

@@ -4,7 +4,9 @@
 mod bearer;
 mod credential;
 mod self_signed;
+mod status;
 
 pub use bearer::{Bearers, Slot};
 pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
 pub use self_signed::{JwtForm, ServiceAccount};
+pub use status::BearerStatus;

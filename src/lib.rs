@@ -4,7 +4,7 @@
 //! answers and the time, and carries out what it is told. The layers, each using only those
 //! to its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `jose` → `json`, `error`, `time`, `switch`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `jose` → `json`, `error`, `time`, `metrics`, `switch`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
 //! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
@@ -29,6 +29,7 @@ pub mod limits;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod lua;
 pub mod meter;
+pub mod metrics;
 pub mod oidc;
 pub mod policy;
 mod switch;

@@ -13,7 +13,8 @@
 //! - Windows are fixed and aligned to UTC by the wall clock. A clock that is set back opens no
 //!   window again: the one of the future is counted on with. If it is more than one window ahead
 //!   its counts become those of the current window. So a key is never locked for longer than two
-//!   windows, and a step back gives nobody a second budget.
+//!   windows, and a step back gives nobody a second budget, unless it is longer than two minutes
+//!   and the key has made room meanwhile.
 //! - Memory is bounded by [`MAX_KEYS`]. A key whose windows have passed, or hold nothing, and that
 //!   has no request in flight makes room for others. If there is none, newcomers share one budget
 //!   in each limit, as large as one caller's ([`Limits::overflowed`] counts them): refused too

@@ -1,5 +1,7 @@
 //! What Lua sees: arguments in, one string out, no decision of its own.
 
+mod observe;
+
 use mlua::{
     IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result, Table,
     UserData, UserDataRef,
@@ -41,7 +43,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("step", lua.create_function(step)?)?;
     exports.set("answer", lua.create_function(answer)?)?;
     exports.set("fail", lua.create_function(fail)?)?;
-    exports.set("keys_json", lua.create_function(keys_json)?)?;
+    observe::export(lua, &exports)?;
     exports.set("next_log", lua.create_function(|_, ()| Ok(journal::next().unzip()))?)?;
     #[cfg(feature = "faults")]
     #[allow(clippy::panic, reason = "that is what it is for")]
@@ -260,8 +262,4 @@ fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
         gateway.answer(id, &Reply::Failure(why), host::now());
     }
     Ok(())
-}
-
-fn keys_json(_: &Lua, (): ()) -> Result<Option<String>> {
-    Ok(GATEWAY.get().map(Gateway::keys_json))
 }

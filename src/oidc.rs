@@ -5,13 +5,17 @@
 mod claims;
 mod endpoint;
 mod issuer;
+mod record;
 mod refresh;
+mod status;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
 pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Keys, StoredKeys};
+pub use record::Record;
 pub use refresh::{Answer, Reply};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
+pub use status::{IssuerStatus, KeyStatus, Origin};
 
 use std::sync::Arc;
 

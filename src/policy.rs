@@ -37,13 +37,15 @@ pub struct Role {
     pub may: May,
     /// The place of its credential in the configuration.
     pub credential: usize,
+    /// Its own place in the configuration.
+    pub place: usize,
 }
 
 /// The outcome.
 #[derive(Clone, Copy, Debug)]
 pub enum Decision<'p> {
-    /// This role allows it; its number is its place in the configuration.
-    Allow(usize, &'p Role),
+    /// This role allows it.
+    Allow(&'p Role),
     /// No role of the caller is for this target.
     RoleNone,
     /// Roles are for the target, but none has this term of what is asked.
@@ -95,7 +97,7 @@ impl Policy {
     /// What a caller can have by the token alone: numbers for [`Self::decide`], in order.
     #[must_use]
     pub fn grants_of(&self, caller: &Caller<'_>) -> Box<[u32]> {
-        let fits = |number: &u32| self.grant(*number).is_some_and(|(_, _, who)| who.fits(caller));
+        let fits = |number: &u32| self.grant(*number).is_some_and(|(_, who)| who.fits(caller));
         self.index.candidates(caller).into_iter().filter(fits).collect()
     }
 
@@ -104,7 +106,7 @@ impl Policy {
     pub fn decide(&self, grants: &[u32], ask: &Ask<'_>) -> Decision<'_> {
         let mut otherwise = Decision::RoleNone;
         for number in self.index.within(grants, ask.project).iter() {
-            let Some((number, role, who)) = self.grant(*number) else {
+            let Some((role, who)) = self.grant(*number) else {
                 continue;
             };
             if !role.may.is_for(ask) || !who.holds_at(ask.wall) {
@@ -118,7 +120,7 @@ impl Policy {
                 }
             }
             let problem = match role.may.missing_term(ask) {
-                Ok(None) => return Decision::Allow(number, role),
+                Ok(None) => return Decision::Allow(role),
                 Ok(Some(term)) => Decision::TermMissing(term),
                 Err(Reading::Later) => return Decision::NeedContents,
                 Err(_) => Decision::Unreadable,
@@ -130,9 +132,9 @@ impl Policy {
         otherwise
     }
 
-    fn grant(&self, number: u32) -> Option<(usize, &Role, &Who)> {
+    fn grant(&self, number: u32) -> Option<(&Role, &Who)> {
         let grant = self.grants.get(usize::try_from(number).ok()?)?;
         let role = self.roles.get(grant.role)?;
-        Some((grant.role, role, role.who.get(grant.who)?))
+        Some((role, role.who.get(grant.who)?))
     }
 }

@@ -1,12 +1,16 @@
 //! What an operator can see is documented where they would look, and says what the code does.
 
-#![allow(clippy::panic, clippy::disallowed_methods, reason = "a test reads the files of the tree")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, reason = "a test reads the files of the tree")]
+
+mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use haproxy_vertex::error::Reason;
+use haproxy_vertex::gateway::{LocationTimes, TokenKind};
 use haproxy_vertex::jose::Algorithm;
 use haproxy_vertex::watch::Signal;
 
@@ -47,7 +51,11 @@ fn every_documented_reason_exists() {
     let documented: Vec<_> = rows.filter_map(|row| row.split('`').next()).collect();
     let codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     assert_eq!(documented, codes);
-    for code in words_after(&read("docs/operations.md"), "\n| `", name_char) {
+    let operations = read("docs/operations.md");
+    let runbook = operations.split("\n## What to do when\n").nth(1).unwrap_or_default();
+    let known = words_after(runbook, "\n| `", name_char);
+    assert!(!known.is_empty());
+    for code in known {
         assert!(codes.contains(&code.as_str()), "docs/operations.md names {code}");
     }
 }
@@ -271,6 +279,51 @@ fn every_runtime_command_is_documented() {
     for command in commands {
         assert!(reference.contains(&format!("| `{command}` |")), "{command}");
     }
+}
+
+#[test]
+fn every_service_is_documented() {
+    let entry = read("lua/vertex.lua");
+    let reference = read("docs/reference.md");
+    let services = words_after(&entry, "core.register_service(\"", action_char);
+    assert_eq!(services.len(), 2);
+    for service in services {
+        assert!(reference.contains(&format!("| `http-request use-service lua.{service}` |")));
+    }
+}
+
+#[test]
+fn every_metric_is_documented_with_its_type_and_labels_and_no_other() {
+    let operations = read("docs/operations.md");
+    let key = common::keys::SigningKey::ed();
+    let gateway = common::gateway::open_minimal(&key);
+    let times = LocationTimes {
+        location: "us-central1".to_owned(),
+        connect_millis: 12,
+        response_millis: 340,
+    };
+    gateway.metrics().request(0, None);
+    gateway.metrics().tokens(0, Some(0), TokenKind::Thought, 7);
+    let page = gateway.metrics_page(&[times], common::at(1));
+    let mut names = BTreeSet::new();
+    for (name, kind) in page.lines().filter_map(|l| l.strip_prefix("# TYPE ")?.split_once(' ')) {
+        names.insert(name.to_owned());
+        let start = format!("| `{name}` | {kind} |");
+        let row = operations.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("docs/operations.md lacks: {start}"));
+        let documented = words_after(row.split(" |").nth(2).unwrap_or_default(), "`", name_char);
+        let begins = [format!("{name}{{"), format!("{name}_bucket{{"), format!("{name} ")];
+        for line in page.lines().filter(|l| begins.iter().any(|begin| l.starts_with(begin))) {
+            let mut labels: Vec<&str> = line.split("=\"").collect();
+            labels.pop();
+            let labels = labels.iter().filter_map(|before| before.rsplit(['{', ',']).next());
+            let labels: BTreeSet<_> = labels.filter(|l| *l != "le").map(str::to_owned).collect();
+            assert_eq!(labels, documented, "{line}");
+        }
+    }
+    let rows = words_after(&operations, "\n| `haproxy_vertex_", name_char);
+    let rows: BTreeSet<_> = rows.iter().map(|name| format!("haproxy_vertex_{name}")).collect();
+    assert_eq!(rows, names);
 }
 
 #[test]

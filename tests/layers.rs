@@ -26,7 +26,7 @@ const USERS_BESIDE: &[(&str, &[&str])] = &[
 
 /// Words of code that stand in one file, or below one folder, alone.
 const ONE_PLACE: &[(&str, &str)] = &[
-    ("mlua", "lua.rs"),
+    ("mlua", "lua"),
     ("SystemTime", "host.rs"),
     ("Instant", "host.rs"),
     ("unsafe", "ffi.rs"),

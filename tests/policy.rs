@@ -43,7 +43,7 @@ fn group(name: &str) -> Who {
 }
 
 fn role(name: &str, who: &[Who], may: May) -> Role {
-    Role { name: name.to_owned(), who: who.to_vec(), may, credential: 0 }
+    Role { name: name.to_owned(), who: who.to_vec(), may, credential: 0, place: 0 }
 }
 
 const NOTHING: Contents<'_> = Contents {
@@ -85,7 +85,7 @@ impl Someone<'_> {
         let caller =
             Caller { issuer: self.issuer, subject: self.subject, groups: &groups, claims: &claims };
         match policy.decide(&policy.grants_of(&caller), &ask) {
-            Decision::Allow(_, role) => role.name.clone(),
+            Decision::Allow(role) => role.name.clone(),
             Decision::RoleNone => "-".to_owned(),
             Decision::TermMissing(term) => format!("- {}", term.name()),
             Decision::Unreadable => "unreadable".to_owned(),
@@ -461,5 +461,5 @@ fn a_pattern_of_many_stars_costs_little() {
 fn a_number_that_is_no_grant_is_passed_over() {
     let policy = one(anyone());
     assert!(matches!(policy.decide(&[5], &ASK), Decision::RoleNone));
-    assert!(matches!(policy.decide(&[5, 0], &ASK), Decision::Allow(_, role) if role.name == "it"));
+    assert!(matches!(policy.decide(&[5, 0], &ASK), Decision::Allow(role) if role.name == "it"));
 }

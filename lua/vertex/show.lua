@@ -1,11 +1,11 @@
--- Runtime commands on the stats socket; they only show.
+-- `vertex show …` on the stats socket: it only shows.
 local native = require("haproxy_vertex")
 
 local M = {}
 
 ---@param applet AppletTCP
-function M.keys(applet)
-  applet:send((native.keys_json() or "{}") .. "\n")
+function M.run(applet, _, _, ...)
+  applet:send(native.show(...) or "")
 end
 
 return M

@@ -15,13 +15,13 @@ const SEPARATOR: char = '^';
 const START: char = '-';
 
 /// What HAProxy knows of a request that has ended.
-struct Ended<'t> {
+pub(super) struct Ended<'t> {
     /// The last verdict.
-    verdict: &'t str,
+    pub(super) verdict: &'t str,
     /// An allow that could not be carried out.
     undone: &'t str,
     /// The status that Google answered with.
-    upstream: Option<u16>,
+    pub(super) upstream: Option<u16>,
     /// The status of the answer that left, if one did; 0 if no server had been chosen by then.
     status: Option<u16>,
     /// What `usage` said of a whole answer.
@@ -68,6 +68,7 @@ impl Gateway {
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let mut ended = Ended::parse(text)?;
+        self.count_ended(&ended);
         if ended.verdict.is_empty() {
             // HAProxy answered before the rules ran: its log format says so by itself.
             return Some(String::new());
@@ -99,14 +100,21 @@ impl Gateway {
 
     fn settled(&self, ended: &mut Ended<'_>, call: Call, now: Now) -> Record {
         let whole = ended.whole.take();
-        let first_byte = call.first_byte.or(whole.as_ref().map(|(at, _)| *at));
+        let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
         let is_read = whole.is_some() || call.reader.is_some();
         let mut usage = usage_of(ended, &call, whole.map(|(_, usage)| usage));
         if usage.quality() == Counted::AtLeast {
             at_least(&mut usage);
         }
+        self.count_call(ended, &call.begun, &usage, is_read);
+        let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
+        if let (Some(millis), Some(location)) = (first_byte_millis, ended.verdict.split('|').nth(1))
+        {
+            self.metrics.first_byte(location, millis);
+        }
         let charged = charge(ended, &call, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
+        signals.iter().for_each(|signal| self.metrics.signal(signal));
         let Begun { answer, prompt_bytes, estimate, reservation, .. } = call.begun;
         if let Some(reservation) = reservation {
             self.limits.settle(reservation, charged, now);
@@ -115,7 +123,7 @@ impl Gateway {
             is_streamed: Some(answer == Answer::Streamed),
             upstream: ended.upstream,
             is_aborted: is_read.then_some(!usage.is_complete),
-            first_byte_millis: first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent)),
+            first_byte_millis,
             prompt_bytes,
             reserved: Some(estimate),
             charged: Some(charged),

@@ -1,6 +1,7 @@
 //! From an allow to a call: what it may take is reserved in its limits, and it is followed until its
 //! log line.
 
+use crate::error::Reason;
 use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::calls::{Answer, Begun, CallMark};
@@ -22,7 +23,8 @@ impl Gateway {
     ) -> T {
         let labels = facts
             .session
-            .and_then(|session| self.labels.get(facts.role_number)?.header(&session.principal));
+            .zip(facts.role)
+            .and_then(|(session, role)| self.labels.get(role.place)?.header(&session.principal));
         let verdict = match verdict {
             Verdict::Allow { target, host, handle, .. } => match self.begin(facts, now) {
                 Ok(call) => {
@@ -37,20 +39,22 @@ impl Gateway {
     }
 
     fn begin(&self, facts: &Facts<'_>, now: Now) -> Result<Option<CallMark>, Verdict<'static>> {
-        let (Some(session), Some(target)) = (facts.session, facts.target) else {
-            return Err(Verdict::Deny(crate::error::Reason::Internal));
+        let (Some(session), Some(target), Some(role)) = (facts.session, facts.target, facts.role)
+        else {
+            return Err(Verdict::Deny(Reason::Internal));
         };
-        let role = facts.role_number;
         let prompt_bytes = facts.request.and_then(|request| request.body_bytes());
         let estimate = match target.route.is_metered() && !target.route.is_free() {
-            true => estimate(prompt_bytes, facts.output_cap, self.limits.reserve_tokens(role)),
+            true => {
+                estimate(prompt_bytes, facts.output_cap, self.limits.reserve_tokens(role.place))
+            }
             false => 0,
         };
-        let reservation = match self.limits.is_empty_for(role) {
+        let reservation = match self.limits.is_empty_for(role.place) {
             true => None,
             false => {
                 let model = facts.model();
-                let who = Subject { role, principal: session.digest, model: &model };
+                let who = Subject { role: role.place, principal: session.digest, model: &model };
                 Some(self.limits.reserve(who, estimate, now).map_err(Verdict::Exhausted)?)
             }
         };
@@ -66,9 +70,11 @@ impl Gateway {
             () => Answer::Whole,
         };
         let model = target.model.map(|model| (model.publisher, model.name));
+        let pattern = role.may.pattern_of(model);
+        self.metrics.request(role.place, pattern);
         let number = self.calls.begin(Begun {
-            role,
-            pattern: facts.role.zip(model).and_then(|(role, model)| role.may.model_pattern(model)),
+            role: role.place,
+            pattern,
             principal: session.digest,
             prompt_bytes,
             answer,
@@ -100,7 +106,9 @@ impl Gateway {
             client: request.user_agent,
             body_bytes: request.body_bytes(),
         };
-        self.watch.request(session.digest, &seen, now)
+        let signals = self.watch.request(session.digest, &seen, now);
+        signals.iter().for_each(|signal| self.metrics.signal(signal));
+        signals
     }
 
     /// The call of a verdict if its answer, of this content type, is one that can be read: from now

@@ -48,8 +48,6 @@ pub(super) struct Facts<'f> {
     pub(super) session: Option<&'f Session>,
     pub(super) target: Option<&'f Target<'f>>,
     pub(super) role: Option<&'f Role>,
-    /// The role's place in the configuration.
-    pub(super) role_number: usize,
     /// The cap on output tokens that the body sets, where it was read.
     pub(super) output_cap: Option<u64>,
     /// Whether the answer comes in pieces.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::Reservation;
@@ -13,6 +13,9 @@ use crate::time::Monotonic;
 
 /// A log line that has not come by then will not come: the operator's own log format lacks it.
 const LAPSE_MILLIS: i64 = 3_600_000;
+
+/// How often one looks for them.
+const SWEEP_MILLIS: i64 = 10_000;
 
 /// Calls of one shard share a lock; those on different threads seldom meet.
 const SHARDS: usize = 64;
@@ -54,6 +57,8 @@ pub(super) struct Call {
 pub(super) struct Calls {
     shards: Vec<Mutex<Shard>>,
     latest: AtomicU64,
+    lapses: AtomicU64,
+    swept_at: AtomicI64,
 }
 
 type Shard = HashMap<u64, Call, BuildHasherDefault<Number>>;
@@ -64,7 +69,9 @@ struct Number(u64);
 
 impl Default for Calls {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), latest: AtomicU64::new(0) }
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        let (latest, lapses, swept_at) = Default::default();
+        Self { shards, latest, lapses, swept_at }
     }
 }
 
@@ -106,12 +113,24 @@ impl Calls {
     /// Gives back the calls whose log line will not come any more.
     pub(super) fn lapsed(&self, now: Monotonic) -> Vec<Call> {
         let mut lapsed = Vec::new();
+        let swept_at = self.swept_at.load(Ordering::Relaxed);
+        if now.millis_since(Monotonic(swept_at)) < SWEEP_MILLIS {
+            return lapsed;
+        }
+        self.swept_at.store(now.0, Ordering::Relaxed);
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             let is_late = |_: &u64, call: &mut Call| now.millis_since(call.begun.at) > LAPSE_MILLIS;
             lapsed.extend(shard.extract_if(is_late).map(|(_, call)| call));
         }
+        let count = u64::try_from(lapsed.len()).unwrap_or(0);
+        self.lapses.fetch_add(count, Ordering::Relaxed);
         lapsed
+    }
+
+    /// How many calls have lapsed.
+    pub(super) fn lapses(&self) -> u64 {
+        self.lapses.load(Ordering::Relaxed)
     }
 
     /// How many there are.

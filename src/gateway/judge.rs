@@ -102,8 +102,8 @@ impl Gateway {
             return Verdict::Deny(Reason::Internal);
         };
         let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
-        let (number, role) = match (self.policy.decide(&session.grants, &ask), body) {
-            (Decision::Allow(number, role), _) => (number, role),
+        let role = match (self.policy.decide(&session.grants, &ask), body) {
+            (Decision::Allow(role), _) => role,
             (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone),
             (Decision::TermMissing(term), _) => return Verdict::DenyBody(term),
             (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny(*reason),
@@ -111,7 +111,7 @@ impl Gateway {
             (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
             (Decision::NeedContents, _) => return Verdict::NeedsBody,
         };
-        (facts.role, facts.role_number) = (Some(role), number);
+        facts.role = Some(role);
         facts.output_cap = contents.max_output_tokens;
         facts.is_streamed = target.route.is_streamed() || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);

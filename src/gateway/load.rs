@@ -8,8 +8,11 @@ use crate::config::Config;
 use crate::error::ConfigError;
 use crate::gateway::Gateway;
 use crate::gateway::calls::Calls;
+use crate::gateway::metrics::Metrics;
+use crate::gateway::readiness::Readiness;
 use crate::gateway::session::Sessions;
 use crate::gateway::waiting::Waiting;
+use crate::gateway::watching::Watching;
 use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
@@ -86,17 +89,24 @@ impl Gateway {
         let issuers: Vec<_> =
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         restore(&issuers, &config.stored_keys, now);
+        let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
+        let watching = Watching::new(&issuers, bearers.credentials());
+        let policy = Policy::new(config.roles);
+        let metrics = Metrics::new(policy.roles(), bearers.locations());
         Ok(Self {
             verifier: Verifier::new(issuers),
             sessions: Sessions::default(),
-            policy: Policy::new(config.roles),
-            bearers: Bearers::new(config.credentials, hosts.collect(), &seal, now),
+            policy,
+            bearers,
             waiting: Waiting::default(),
             labels: config.labels,
             limits: Limits::new(config.limits),
             watch: Watch::new(),
             accounts: false,
             calls: Calls::default(),
+            watching,
+            readiness: Readiness::new(now),
+            metrics,
             learnt: AtomicU64::new(0),
             accepted,
         })

@@ -116,6 +116,18 @@ impl Sessions {
         list
     }
 
+    /// How many verified tokens are kept, and how many can be.
+    pub(super) fn tokens(&self) -> (usize, usize) {
+        let kept = self.cache.as_ref().map_or(0, Cache::len);
+        (kept, usize::try_from(MAX_SESSIONS).unwrap_or(usize::MAX))
+    }
+
+    /// How many lists of grants are kept, and how many can be.
+    pub(super) fn lists(&self) -> (usize, usize) {
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        (lists.len(), MAX_LISTS)
+    }
+
     pub(super) fn insert(&self, digest: [u8; 32], session: Arc<Session>) {
         if let Some(cache) = &self.cache {
             cache.insert(digest, session);

@@ -121,6 +121,7 @@ impl Gateway {
                 let Verdict::Allow { target, host, handle, call, .. } = verdict else {
                     return self.undone(verdict, facts);
                 };
+                self.count(verdict);
                 let told = granted(verdict, facts);
                 let audit = told.iter().find(|(name, _)| *name == "audit");
                 let grant = Grant {
@@ -196,7 +197,7 @@ impl Gateway {
         match &done {
             Step::Wait => {}
             Step::Needs(_) => self.waiting.again(ticket),
-            Step::Refused(_) | Step::Done(..) => self.waiting.end(ticket),
+            Step::Refused(_) | Step::Done(..) => self.stop_waiting(ticket, now),
         }
         done
     }
@@ -209,7 +210,10 @@ impl Gateway {
             Verdict::Deny(_)
             | Verdict::DenyBody(_)
             | Verdict::Exhausted(_)
-            | Verdict::Allow { .. } => Step::Refused(self.refusal(verdict, facts)),
+            | Verdict::Allow { .. } => {
+                self.count(verdict);
+                Step::Refused(self.refusal(verdict, facts))
+            }
         }
     }
 

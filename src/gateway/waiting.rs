@@ -84,8 +84,14 @@ impl Waiting {
         }
     }
 
-    pub(super) fn end(&self, ticket: u64) {
-        self.room().tickets.remove(&ticket);
+    /// How many requests wait, and how many can.
+    pub(super) fn places(&self) -> (usize, usize) {
+        (self.room().tickets.len(), MAX_WAITING)
+    }
+
+    /// The ticket is given back; since when it was held.
+    pub(super) fn end(&self, ticket: u64) -> Option<Monotonic> {
+        self.room().tickets.remove(&ticket).map(|place| place.since)
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {

@@ -4,15 +4,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::{Credential, CredentialSource};
-use crate::time::{Now, UnixTime};
+use crate::time::{Monotonic, Now, UnixTime};
 
 /// Signed anew when less than this is left: a quarter of the lifetime, far more than any outage
 /// of the task that signs.
-const RENEW_SECS: i64 = 900;
+pub(super) const RENEW_SECS: i64 = 900;
 
 /// No longer sent when less than this is left, so that it does not expire on its way.
 const SPENT_SECS: i64 = 30;
@@ -24,11 +24,11 @@ const AHEAD_SECS: i64 = 30;
 /// nothing else.
 const SIGNED_A_STEP: usize = 4;
 
-struct Bearer {
+pub(super) struct Bearer {
     /// The value of the `Authorization` header.
     header: Arc<str>,
     /// Nothing for a token whose times are not known.
-    issued: Option<UnixTime>,
+    pub(super) issued: Option<UnixTime>,
 }
 
 /// A credential at one of Google's hosts.
@@ -36,14 +36,25 @@ pub struct Slot {
     credential: usize,
     host: String,
     handle: String,
-    bearer: RwLock<Option<Bearer>>,
+    pub(super) bearer: RwLock<Option<Bearer>>,
+    pub(super) signing: Mutex<Signing>,
+}
+
+/// How its signing went.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Signing {
+    /// When it failed last.
+    pub(super) failed_at: Option<Monotonic>,
+    /// Whether that was the latest try.
+    pub(super) is_failing: bool,
 }
 
 /// All credentials and their bearers.
 pub struct Bearers {
-    credentials: Vec<Credential>,
+    pub(super) credentials: Vec<Credential>,
+    pub(super) locations: Vec<String>,
     /// Those of the first credential, one for each location, then the second's.
-    slots: Vec<Slot>,
+    pub(super) slots: Vec<Slot>,
     places: HashMap<String, usize>,
     by_handle: HashMap<String, usize>,
 }
@@ -72,21 +83,41 @@ impl Bearers {
                     host: host.clone(),
                     handle: format!("{}.{seal}", slots.len()),
                     bearer: RwLock::new(bearer),
+                    signing: Mutex::default(),
                 });
             }
         }
         let by_handle =
             slots.iter().enumerate().map(|(index, slot)| (slot.handle.clone(), index)).collect();
-        let places = locations.into_iter().zip(0..).map(|((location, _), place)| (location, place));
-        let bearers = Self { credentials, slots, places: places.collect(), by_handle };
+        let locations: Vec<String> = locations.into_iter().map(|(location, _)| location).collect();
+        let places = locations.iter().cloned().zip(0..).collect();
+        let bearers = Self { credentials, locations, slots, places, by_handle };
         while bearers.step(now) {}
         bearers
+    }
+
+    /// The credentials, in the order of the configuration.
+    #[must_use]
+    pub fn credentials(&self) -> &[Credential] {
+        &self.credentials
     }
 
     /// A credential by its place in the configuration.
     #[must_use]
     pub fn credential(&self, index: usize) -> Option<&Credential> {
         self.credentials.get(index)
+    }
+
+    /// The locations that are served.
+    #[must_use]
+    pub fn locations(&self) -> &[String] {
+        &self.locations
+    }
+
+    /// The place of a location among them.
+    #[must_use]
+    pub fn place(&self, location: &str) -> Option<usize> {
+        self.places.get(location).copied()
     }
 
     /// A credential at the host of a location; nothing for a location that is not served.
@@ -131,14 +162,17 @@ impl Bearers {
         let CredentialSource::ServiceAccount { account, form } = &credential.source else {
             return false;
         };
-        match account.sign(*form, &slot.host, now.wall) {
+        let signed = account.sign(*form, &slot.host, now.wall);
+        let mut signing = slot.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        signing.is_failing = signed.is_err();
+        match signed {
             Ok(signed) => {
                 let bearer = Bearer { header: header(&signed.token), issued: Some(signed.issued) };
                 *slot.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
                 true
             }
             Err(_) => {
-                log::error!("credential {}: could not sign", credential.name);
+                signing.failed_at = Some(now.mono);
                 false
             }
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::jose::Algorithms;
 use crate::jose::key::{Key, PublishedKey};
 use crate::json::Json;
+use crate::time::UnixTime;
 
 const MAX_JWKS_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 100;
@@ -114,9 +115,20 @@ impl KeySet {
     /// The set as JSON, in the shape `parse` reads.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        let mut keys: Vec<_> = self.0.values().flatten().collect();
-        keys.sort_by(|a, b| a.kid.cmp(&b.kid));
-        let keys: Vec<_> = keys.into_iter().map(|key| PublishedKey::from(key.as_ref())).collect();
+        let keys: Vec<_> = self.sorted().into_iter().map(PublishedKey::from).collect();
         serde_json::json!({ "keys": keys })
+    }
+
+    /// Its keys in the order of their `kid`.
+    #[must_use]
+    pub fn sorted(&self) -> Vec<&Key> {
+        let mut keys: Vec<_> = self.0.values().flatten().map(Arc::as_ref).collect();
+        keys.sort_by(|a, b| a.kid.cmp(&b.kid));
+        keys
+    }
+
+    /// Notes when keys that are new were seen first.
+    pub fn seen(&self, at: UnixTime) {
+        self.0.values().flatten().for_each(|key| key.seen(at));
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use once_cell::sync::OnceCell;
 use serde::Serialize;
 
 use crate::error::Reason;
 use crate::jose::encoding::{base64url, from_base64url};
 use crate::jose::{Algorithm, Algorithms, Compact, PublicKey};
 use crate::json::Json;
+use crate::time::UnixTime;
 
 /// What one signature may cost is bounded, whatever its issuer publishes.
 const MAX_RSA_BITS: usize = 4096;
@@ -26,6 +28,7 @@ pub struct Key {
     algs: Vec<Algorithm>,
     public: PublicKey,
     retired: AtomicBool,
+    since: OnceCell<UnixTime>,
 }
 
 impl Key {
@@ -44,6 +47,17 @@ impl Key {
     /// Takes the key out of service, in every cache at once.
     pub fn retire(&self) {
         self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// When it was seen first, where that was noted.
+    #[must_use]
+    pub fn since(&self) -> Option<UnixTime> {
+        self.since.get().copied()
+    }
+
+    /// Notes when it was seen; the first note stays.
+    pub(super) fn seen(&self, at: UnixTime) {
+        let _ = self.since.set(at);
     }
 
     /// Checks a token's algorithm and signature.
@@ -89,7 +103,14 @@ impl Key {
         if algs.is_empty() {
             return Err("its algorithm is not on the issuer's list");
         }
-        Ok(Self { kid, named, algs, public, retired: AtomicBool::new(false) })
+        Ok(Self {
+            kid,
+            named,
+            algs,
+            public,
+            retired: AtomicBool::new(false),
+            since: OnceCell::new(),
+        })
     }
 
     pub(super) fn same_as(&self, other: &Self) -> bool {

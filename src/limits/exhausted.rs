@@ -15,6 +15,18 @@ pub enum What {
     Parallel,
 }
 
+impl What {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::Parallel => "parallel",
+        }
+    }
+}
+
 /// A limit that would be exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted {

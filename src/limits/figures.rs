@@ -88,6 +88,12 @@ impl Limits {
             .collect()
     }
 
+    /// How many keys are kept.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.table.shards().map(|shard| shard.values().count()).sum()
+    }
+
     /// Reservations that were counted in the entry for those who found no room, over all limits.
     #[must_use]
     pub fn overflowed(&self) -> u64 {

@@ -29,6 +29,10 @@ const INLINE: usize = 5;
 /// A shard is searched for what is no longer in use at most this often, in milliseconds.
 const SWEEP_MILLIS: i64 = 1000;
 
+/// What was used this long ago still counts as in use, in seconds, so that a clock that is set
+/// back by less opens no window of a key that has made room.
+const STEP_BACK_SECS: i64 = 120;
+
 /// Keys are digests already.
 #[derive(Debug, Default)]
 pub(super) struct Digested(u64);
@@ -64,9 +68,10 @@ impl Shard {
         }
         if self.swept.is_none_or(|swept| mono.millis_since(swept) >= SWEEP_MILLIS) {
             self.swept = Some(mono);
+            let former = Current::at(current.now + -STEP_BACK_SECS);
             self.entries.retain(|_, counters| {
                 counters.follow(current);
-                counters.is_in_use(current)
+                counters.is_in_use(&former)
             });
         }
         !is_full(self)

@@ -205,7 +205,6 @@ impl Lines {
             Line::Data | Line::Bare => json.line_break(answer),
             _ => {}
         }
-        self.is_damaged |= json.is_broken();
         if self.is_bare && json.is_closed() {
             self.is_bare = false;
         }

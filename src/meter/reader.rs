@@ -31,7 +31,7 @@ impl Framing {
     }
 }
 
-/// Reads an answer in pieces, as they come. Its size (about a kilobyte) does not depend on the
+/// Reads an answer in pieces, as they come. Its size (1.4 KB, nothing on the heap) does not depend on the
 /// answer's, and a byte is looked at twice at most.
 #[derive(Clone, Debug)]
 pub struct Reader {

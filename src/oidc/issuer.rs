@@ -11,7 +11,7 @@ use crate::oidc::refresh::{Refresh, Reply};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// How long keys serve after their last fetch, through an outage of the issuer.
-const KEYS_SERVE_SECS: i64 = 24 * 3600;
+pub(super) const KEYS_SERVE_SECS: i64 = 24 * 3600;
 
 /// What the operator says of an issuer.
 #[derive(Debug)]
@@ -81,10 +81,10 @@ pub struct StoredKeys {
 }
 
 #[derive(Debug)]
-struct Current {
-    keys: Arc<KeySet>,
+pub(super) struct Current {
+    pub(super) keys: Arc<KeySet>,
     /// When they were fetched; nothing for a file's.
-    fetched: Option<(Monotonic, UnixTime)>,
+    pub(super) fetched: Option<(Monotonic, UnixTime)>,
 }
 
 /// An issuer at work.
@@ -92,8 +92,8 @@ struct Current {
 pub struct Issuer {
     /// What the operator said.
     pub config: IssuerConfig,
-    current: RwLock<Current>,
-    refresh: Option<Mutex<Refresh>>,
+    pub(super) current: RwLock<Current>,
+    pub(super) refresh: Option<Mutex<Refresh>>,
 }
 
 impl Issuer {
@@ -101,7 +101,10 @@ impl Issuer {
     #[must_use]
     pub fn new(mut config: IssuerConfig, now: Now) -> Self {
         let (keys, refresh) = match &mut config.source {
-            KeySource::File(keys) => (std::mem::take(keys), None),
+            KeySource::File(keys) => {
+                keys.seen(now.wall);
+                (std::mem::take(keys), None)
+            }
             KeySource::Fetched { discovery, jwks, hosts } => {
                 let refresh = Refresh::new(
                     config.issuer.clone(),
@@ -137,7 +140,7 @@ impl Issuer {
         lock(self.refresh.as_ref()?).step(now.mono)
     }
 
-    /// Takes the reply to request `number`. What was learnt is logged once a change.
+    /// Takes the reply to request `number`.
     pub fn answer(&self, number: u32, reply: &Reply, now: Now) {
         let Some(refresh) = &self.refresh else { return };
         let mut refresh = lock(refresh);
@@ -146,6 +149,7 @@ impl Issuer {
         };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys.replacing(&current.keys);
+        keys.seen(now.wall);
         *current = Current { keys: Arc::new(keys), fetched: Some((now.mono, now.wall)) };
     }
 
@@ -173,6 +177,7 @@ impl Issuer {
         let jwks = stored.jwks.to_string();
         let keys = KeySet::parse(jwks.as_bytes(), &self.config.algorithms)
             .map_err(|why| why.to_string())?;
+        keys.seen(UnixTime(stored.fetched_at));
         let fetched = (now.mono.plus_secs(-age.max(0)), UnixTime(stored.fetched_at));
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = Current { keys: Arc::new(keys), fetched: Some(fetched) };
@@ -180,7 +185,7 @@ impl Issuer {
     }
 
     /// The keys now. Those that were not renewed for too long retire, with all they verified.
-    fn current(&self, now: Monotonic) -> Arc<KeySet> {
+    pub(super) fn current(&self, now: Monotonic) -> Arc<KeySet> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let age = current.fetched.map_or(0, |(fetched, _)| now.millis_since(fetched));
         if age > KEYS_SERVE_SECS * 1000 {
@@ -191,6 +196,6 @@ impl Issuer {
     }
 }
 
-fn lock(refresh: &Mutex<Refresh>) -> std::sync::MutexGuard<'_, Refresh> {
+pub(super) fn lock(refresh: &Mutex<Refresh>) -> std::sync::MutexGuard<'_, Refresh> {
     refresh.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::error::Reason;
 use crate::jose::{Algorithms, KeySet};
 use crate::json::Json;
+use crate::oidc::Record;
 use crate::oidc::endpoint::Endpoint;
 use crate::oidc::issuer::Keys;
 use crate::time::Monotonic;
@@ -87,7 +88,7 @@ pub(super) struct Refresh {
     failures: u32,
     wanted: bool,
     granted_at: Option<Monotonic>,
-    succeeded_at: Option<Monotonic>,
+    pub(super) record: Record,
     unknown_kids: HashMap<String, Monotonic>,
 }
 
@@ -111,14 +112,14 @@ impl Refresh {
             failures: 0,
             wanted: false,
             granted_at: None,
-            succeeded_at: None,
+            record: Record::default(),
             unknown_kids: HashMap::new(),
         }
     }
 
     /// A token names a key that is not in the set: whether to fetch for it.
     pub(super) fn want(&mut self, kid: &str, now: Monotonic, since: Monotonic) -> Keys {
-        let Some(succeeded_at) = self.succeeded_at else {
+        let Some(succeeded_at) = self.record.succeeded_at else {
             return Keys::Await(Reason::KeysUnavailable);
         };
         let recent = |at: Monotonic| now.millis_since(at) < DEMAND_SECS * 1000;
@@ -203,7 +204,7 @@ impl Refresh {
             }
             (Reply::Answer(answer), Document::Jwks) => {
                 KeySet::parse(&answer.body, allowed).map_err(|why| why.to_string()).map(|keys| {
-                    self.succeed(answer, keys.len(), now);
+                    self.succeed(answer, now);
                     Some(keys)
                 })
             }
@@ -231,20 +232,23 @@ impl Refresh {
         Ok(endpoint)
     }
 
-    fn succeed(&mut self, answer: &Answer, keys: usize, now: Monotonic) {
-        if self.failures > 0 || self.succeeded_at.is_none() {
-            log::info!("issuer {}: {keys} keys fetched", self.issuer);
+    /// Seconds until the next fetch; 0 for one that is due or under way.
+    pub(super) fn next_secs(&self, now: Monotonic) -> i64 {
+        match self.under_way {
+            Some(_) => 0,
+            None => self.next_at.millis_since(now).max(0) / 1000,
         }
+    }
+
+    fn succeed(&mut self, answer: &Answer, now: Monotonic) {
         self.failures = 0;
         self.wanted = false;
-        self.succeeded_at = Some(now);
+        self.record.succeed(now);
         self.next_at = now.plus_secs(freshness(&answer.cache_control, &answer.age));
     }
 
     fn fail(&mut self, why: &str, now: Monotonic) {
-        if self.failures == 0 {
-            log::warn!("issuer {}: keys not fetched: {why}", self.issuer);
-        }
+        self.record.fail(why, now);
         self.under_way = None;
         let pause =
             1_i64.checked_shl(self.failures).map_or(MAX_PAUSE_SECS, |p| p.clamp(1, MAX_PAUSE_SECS));

@@ -60,12 +60,6 @@ impl May {
         caps.into_iter().filter_map(|(term, most)| Some((term.name(), most?))).collect()
     }
 
-    /// The place of the first of `models` that matches.
-    #[must_use]
-    pub fn model_pattern(&self, (publisher, name): (&str, &str)) -> Option<usize> {
-        self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
-    }
-
     pub(super) fn is_for(&self, ask: &Ask<'_>) -> bool {
         self.has_method(ask.method)
             && self.has_location(ask.location)
@@ -82,7 +76,14 @@ impl May {
     }
 
     pub(super) fn has_model(&self, model: Option<(&str, &str)>) -> bool {
-        model.is_none_or(|model| self.model_pattern(model).is_some())
+        model.is_none() || self.pattern_of(model).is_some()
+    }
+
+    /// The place of the first pattern that matches a model.
+    #[must_use]
+    pub fn pattern_of(&self, model: Option<(&str, &str)>) -> Option<usize> {
+        let (publisher, name) = model?;
+        self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
     }
 
     /// The first term that a request for this target fails.

@@ -21,6 +21,7 @@ from support.place import SHARE, haproxy_version
 from support.ruleset import elsewhere
 from support.standin import Standin
 from test_fail_closed_actions import ACTIONS, SAYS
+from test_fail_closed_pages import PAGES
 
 BUSY, INTERNAL = "busy", "internal"
 NO_CREDENTIAL, NO_KEYS = "credential_unavailable", "keys_unavailable"
@@ -29,7 +30,7 @@ NO_HARM = "requests are served as ever"
 
 DECIDE, BEARER = "converters vertex_decide", "converters vertex_bearer"
 WAIT, TASK = "action vertex_wait", "task fetch.run"
-INIT, SHOW = "init", "cli vertex show keys json"
+INIT, SHOW = "init", "cli vertex show"
 
 DIES = ("raises", "raises_a_table", "panics")
 NOTHING = ("returns_nothing", "returns_an_empty_text")
@@ -81,12 +82,12 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
         "fetchers": each(NO_START, *DIES, "returns_nothing", "returns_a_text"),
     },
     BODY: {"check": each(NO_START, *DIES, "returns_a_text", "returns_a_table")},
-    SHOW: {"keys_json": each(NO_HARM, *DIES, "never_ends", "returns_nothing", "returns_a_table")},
+    SHOW: {"show": each(NO_HARM, *DIES, "never_ends", "returns_nothing", "returns_a_table")},
 }
 
 
 # With what is broken in a file of its own.
-EVERYWHERE = EXPECTED | {action: broken.of for action, broken in ACTIONS.items()} | SAYS
+EVERYWHERE = EXPECTED | {action: broken.of for action, broken in ACTIONS.items()} | SAYS | PAGES
 
 
 def cases(*of: str) -> list[tuple[str, ...]]:
@@ -285,7 +286,7 @@ def test_a_broken_command_harms_no_request(
     haproxy = broken(function, fault)
     worker = haproxy.worker
 
-    haproxy.ask("vertex show keys json")
+    haproxy.ask("vertex show issuers")
 
     assert reached(function, fault) in haproxy.stderr
     assert generate(haproxy, token).status == 200, expected

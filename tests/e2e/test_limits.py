@@ -107,6 +107,7 @@ def test_what_can_never_pass_is_told_so_and_not_to_come_again(
     assert (refused.status, reason(refused)) == (429, "limit_tokens")
     assert "more than all 99 tokens a minute" in refused.text
     assert "RetryInfo" not in refused.text
+    assert refused.all("retry-after") == []
     assert refused.header("x-should-retry") == "false"
     assert ask(haproxy, token, expecting(99)).status == 200
 

@@ -151,7 +151,6 @@ def test_a_library_tells_its_user_of_the_limit(
     assert int(limit) == amount
     assert int(left) == 0 or (what == "tokens" and 0 < int(left) < 100)
     assert abs(whole_again(reset) - left_of("minute")) <= 2
-    # The twin: another principal's library is told nothing, as nothing is refused to her role.
     assert requests_so_far(haproxy) == passed + 1
 
 
@@ -170,6 +169,7 @@ def test_a_library_does_not_try_again_what_can_never_pass(
 
     assert "more than all 1000 tokens an hour" in str(error)
     assert error.response.headers["x-should-retry"] == "false"
+    assert "retry-after" not in error.response.headers
     assert requests_so_far(haproxy) == 1
     assert asking(dialect, haproxy, token, output=900)() is not None
 

@@ -311,6 +311,17 @@ fn a_clock_that_is_set_back_opens_no_window_again() {
 }
 
 #[test]
+fn nor_does_it_for_a_key_that_could_have_made_room() {
+    let limits = limits(json!({ "per": "principal", "requests_per_hour": 1 }));
+    passes(&limits, alice(), 0, 3599);
+    for (number, secs) in (10..20_000).zip(3600..) {
+        let who = Subject { principal: principal(number), ..alice() };
+        passes(&limits, who, 0, secs % 60 + 3600);
+    }
+    assert_eq!(refused(&limits, alice(), 0, 3599).what, What::Requests);
+}
+
+#[test]
 fn a_clock_that_went_far_ahead_locks_nobody_for_longer_than_a_window() {
     let limits = limits(json!({ "tokens_per_minute": 100 }));
     passes(&limits, alice(), 90, 86_400);

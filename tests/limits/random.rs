@@ -4,13 +4,20 @@
 use haproxy_vertex::limits::{
     Amounts, Limit, LimitSet, Limits, Per, RoleLimits, Rules, Subject, What,
 };
+use haproxy_vertex::time::Now;
 use proptest::prelude::*;
 
 use super::model::{Model, Who, refusal};
 use super::{common, principal};
-use common::{START, at};
+use common::{START, now as clocks};
 
 const MODELS: [&str; 2] = ["google/gemini-2.5-flash", "anthropic/claude-opus-4"];
+
+/// The wall clock alone goes on: what has made room, and is then asked for at an earlier time, is
+/// more than the model knows.
+fn at(secs: i64) -> Now {
+    clocks(secs, 0)
+}
 
 #[derive(Clone, Debug)]
 enum Act {

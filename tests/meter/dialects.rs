@@ -50,6 +50,9 @@ fn images_of_gemini_and_imagen() {
         "usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":2580,"totalTokenCount":2585}}"#,
     );
     assert_eq!(counts(&usage), "exact in 5 out 2580 total 2585 images 2");
+    let usage =
+        json(r#"{"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png"}}]}}]}"#);
+    assert_eq!(counts(&usage), "at_least images 1");
     let usage = json(
         r#"{"predictions":[{"mimeType":"image/png","bytesBase64Encoded":"AAAA"},
         {"bytesBase64Encoded":"AAAA"},{"gcsUri":"gs://b/o","mimeType":"image/png"},

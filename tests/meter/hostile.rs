@@ -54,6 +54,14 @@ fn of_members_that_stand_twice_the_last_one_counts() {
             "exact in 2 total 2",
         ),
         (r#"{"predictions":[{"bytesBase64Encoded":""}],"predictions":[]}"#, "none"),
+        (
+            r#"{"usage":{"prompt_tokens":9,"prompt_tokens_details":{"cached_tokens":5},"prompt_tokens_details":{}}}"#,
+            "exact in 9 total 9",
+        ),
+        (
+            r#"{"usage":{"completion_tokens":9,"completion_tokens_details":{"reasoning_tokens":5},"completion_tokens_details":null}}"#,
+            "exact out 9 total 9",
+        ),
         ("{\"us\\u0061ge\":{\"prompt\\u005ftokens\":7}}", "exact in 7 total 7"),
     ] {
         assert_eq!(counts(&json(body)), want, "{body}");

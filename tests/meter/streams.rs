@@ -204,3 +204,28 @@ fn an_unreadable_event_lowers_the_quality_and_nothing_else() {
         assert_eq!((usage.parts, usage.is_complete), (2, false), "{noise}");
     }
 }
+
+#[test]
+fn an_unreadable_event_says_nothing() {
+    let broken = r#"{"usage":{"prompt_tokens":99,"total_tokens":99},"candidates":[{"finishReason":"STOP"}],"x":]"#;
+    for next in [TEXT, r#"{"choices":[{"delta":{"content":"a"}}]}"#] {
+        let usage = events(&format!("data: {broken}\n\ndata: {next}\n\n"));
+        assert_eq!((counts(&usage), usage.parts), ("at_least".to_owned(), 1), "{next}");
+    }
+    // Nor is the end exact behind which something is broken.
+    let usage = events(&format!("data: {LAST}\n\ndata: {{]"));
+    assert_eq!(counts(&usage), "at_least in 8 out 11 total 19");
+}
+
+#[test]
+fn the_name_of_an_event_is_its_own() {
+    for stream in [
+        format!("event: error\n\ndata: {LAST}\n\n"),
+        format!("data: {TEXT}\nevent: error\n\ndata: {LAST}\n\n"),
+        format!("event: errors\ndata: {LAST}\n\n"),
+        format!(": event: error\ndata: {LAST}\n\n"),
+    ] {
+        let usage = events(&stream);
+        assert_eq!(counts(&usage), "exact in 8 out 11 total 19", "{stream}");
+    }
+}

@@ -73,7 +73,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
     };
     for _ in 0..3 {
         match policy.decide(&grants, &ask) {
-            Decision::Allow(_, role) => return role.name.clone(),
+            Decision::Allow(role) => return role.name.clone(),
             Decision::RoleNone => return "-".to_owned(),
             Decision::TermMissing(term) => return format!("- {}", term.name()),
             Decision::Unreadable => return "unreadable".to_owned(),

@@ -31,7 +31,7 @@ pub(in crate::config) fn roles(
             }
         };
         let may = may(&raw.may, raw.body, &format!("{at}/may"))?;
-        Ok(Role { name: raw.name, who, may, credential })
+        Ok(Role { name: raw.name, who, may, credential, place: index })
     };
     let roles = raw.into_iter().enumerate().map(role).collect::<Checked<Vec<_>>>()?;
     state::check(&roles, &shares)?;

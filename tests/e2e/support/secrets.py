@@ -7,7 +7,10 @@ from support.haproxy import Haproxy
 from support.standin import Standin
 
 # What is shown on the statistics socket, to whoever may open it.
-COMMANDS = ("vertex show keys json", "show errors", "show sess all", "show info", "show stat")
+COMMANDS = (
+    *(f"vertex show {thing}" for thing in ("issuers", "keys", "credentials", "roles", "caches")),
+    "vertex show keys json", "show errors", "show sess all", "show info", "show stat",
+)  # fmt: skip
 
 
 def of_a_token(token: str) -> set[str]:

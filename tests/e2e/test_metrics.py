@@ -1,0 +1,216 @@
+"""The page for Prometheus: what promtool takes, what is counted, who gets it."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from support.ask import generate, outcome
+from support.calls import BODY, GENERATE, headers
+from support.client import Connection, once
+from support.configuration import vertex_json
+from support.eventually import eventually
+from support.haproxy import Haproxy
+from support.metrics import Pages, grown, key
+from support.place import ROOT
+from support.standin import Standin
+
+ALLOWED = key("decisions_total", decision="allow", reason="ok")
+CORP = {"issuer": "corp"}
+
+
+@pytest.fixture
+def pages() -> Pages:
+    return Pages()
+
+
+@pytest.fixture
+def warm(gateway: Callable[..., Haproxy], standin: Standin, pages: Pages) -> Haproxy:
+    haproxy = gateway(sections=pages.section)
+    assert generate(haproxy, standin.token()).status == 200
+    return haproxy
+
+
+def denied(reason: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return key("decisions_total", decision="deny", reason=reason)
+
+
+def test_promtool_and_a_strict_reader_take_the_page(warm: Haproxy, pages: Pages) -> None:
+    response = pages.get("/metrics")
+
+    assert response.header("content-type") == "text/plain; version=0.0.4; charset=utf-8"
+    assert response.header("content-length") == str(len(response.body))
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=response.body, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert pages.metrics()
+
+
+def test_each_decision_moves_its_counter_and_no_other(
+    warm: Haproxy, pages: Pages, standin: Standin
+) -> None:
+    # Each refusal beside a twin that passes.
+    asked = [
+        (standin.token(), ALLOWED),
+        (standin.token(sign_with="other"), denied("bad_signature")),
+        (standin.token(claims={"aud": "another"}), denied("audience_wrong")),
+        (standin.token({"groups": ["none"]}), denied("role_none")),
+    ]
+    for token, counter in asked:
+        before = pages.metrics()
+        answer = generate(warm, token)
+        decisions = {
+            one: more
+            for one, more in grown(before, pages.metrics()).items()
+            if one[0] == ALLOWED[0]
+        }
+        assert decisions == {counter: 1}, outcome(answer)
+    requests = key("requests_total", role="ml-team", model="google/gemini-2.5-*")
+    assert pages.metrics()[requests] == 2
+
+
+def test_a_body_that_is_read_in_a_second_call_counts_once(
+    warm: Haproxy, pages: Pages, standin: Standin
+) -> None:
+    before = pages.metrics()
+    with Connection(warm.port) as connection:
+        connection.send_request("POST", GENERATE, headers(standin.token()) | {
+            "content-length": str(len(BODY))}, b"")  # fmt: skip
+        time.sleep(0.3)
+        connection.send(BODY)
+        assert connection.read().status == 200
+    assert grown(before, pages.metrics())[ALLOWED] == 1
+
+
+def test_many_threads_lose_no_count(warm: Haproxy, pages: Pages, standin: Standin) -> None:
+    token = standin.token()
+    before = pages.metrics()
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: generate(warm, token).status, range(400)))
+    assert answers == [200] * 400
+    assert grown(before, pages.metrics())[ALLOWED] == 400
+
+
+def test_an_outage_shows_in_the_issuers_metrics_and_waits_in_the_histogram(
+    gateway: Callable[..., Haproxy], standin: Standin, pages: Pages
+) -> None:
+    standin.down("idp")
+    haproxy = gateway(sections=pages.section)
+    with ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(generate, haproxy, standin.token())
+        eventually(lambda: pages.metrics()[key("waiting")] == 1, "it waits")
+        assert waits.result().status == 503
+    away = pages.metrics()
+    assert away[key("waiting")] == 0
+    assert away[key("wait_seconds_count")] == 1
+    assert 5 <= away[key("wait_seconds_sum")] < 6
+    assert away[denied("keys_unavailable")] == 1
+    assert away[key("issuer_keys", **CORP)] == 0
+    assert key("issuer_keys_age_seconds", **CORP) not in away
+    assert away[key("issuer_fetch_failures_total", **CORP)] > 1
+    assert away[key("issuer_failing_seconds", **CORP)] >= 4
+
+    standin.down("idp", False)
+
+    eventually(lambda: pages.metrics()[key("issuer_keys", **CORP)] > 0, "it is back", within=15)
+    back = pages.metrics()
+    assert back[key("issuer_failing_seconds", **CORP)] == 0
+    stamp = back[key("issuer_last_success_timestamp_seconds", **CORP)]
+    assert abs(stamp - time.time()) < 5
+
+
+def test_gauges_say_how_credentials_and_caches_are(warm: Haproxy, pages: Pages) -> None:
+    seen = pages.metrics()
+
+    for location in ("us-central1", "global", "europe-west4"):
+        labels = {"credential": "ml-prod", "location": location}
+        assert seen[key("credential_ready", **labels)] == 1
+        assert 3500 < seen[key("credential_expires_in_seconds", **labels)] <= 3600
+    assert seen[key("verified_tokens")] == 1
+    assert seen[key("ready")] == 1
+    [version] = [labels for name, labels in seen if name == "haproxy_vertex_build_info"]
+    assert dict(version)["version"] in (ROOT / "Cargo.toml").read_text()
+
+
+def test_the_times_of_a_location_are_those_that_haproxy_measures(
+    warm: Haproxy, pages: Pages, standin: Standin
+) -> None:
+    standin.google(delay_ms=200)
+    for _ in range(3):
+        assert generate(warm, standin.token()).status == 200
+
+    seen = pages.metrics()
+    # A mean that also holds the first, quick answer.
+    assert 0.05 < seen[key("location_response_seconds", location="us-central1")] < 1
+    assert 0 <= seen[key("location_connect_seconds", location="us-central1")] < 1
+    asked = {dict(labels)["location"] for name, labels in seen if "location_response" in name}
+    assert asked == {"us-central1"}, "nothing is said of what was not measured"
+
+
+def test_labels_are_names_of_the_configuration_whatever_callers_send(
+    warm: Haproxy, pages: Pages, standin: Standin
+) -> None:
+    size = len(pages.metrics())
+    for number in range(50):
+        token = standin.token({"sub": f"hostile-{number}", "email": f'x"}} {number}\n'})
+        generate(warm, token)
+        target = f"/v1/projects/p{number}/locations/l{number}/publishers/google/models/m{number}:x"
+        once(warm.port, "POST", target, headers(token), BODY)
+        generate(warm, standin.token(header={"kid": f"hostile-{number}"}))
+
+    page = pages.get("/metrics").text
+    assert len(pages.metrics()) == size
+    assert "hostile" not in page and standin.token().split(".")[0] not in page
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("path", ["/metrics", "/ready"])
+def test_only_get_is_answered(warm: Haproxy, pages: Pages, path: str, method: str) -> None:
+    body = b"x" * 100_000 if method in ("POST", "PUT") else b""
+    refused = pages.get(path, method, body)
+
+    assert (refused.status, refused.header("allow")) == (405, "GET")
+    assert pages.get(path).status == 200
+    assert generate(warm, "x").status == 401
+
+
+def test_other_paths_are_not_there(warm: Haproxy, pages: Pages) -> None:
+    for path in ("/", "/metrics/", "/Metrics", "/metrics.txt", "//metrics", "/v1/projects"):
+        assert pages.get(path).status == 404, path
+    assert pages.get("/metrics?name=x").status == 200
+    # And the gateway itself has no such pages.
+    for path in ("/metrics", "/ready"):
+        assert once(warm.port, "GET", path, {"host": "x"}).status == 401
+
+
+def test_one_connection_serves_many_scrapes(warm: Haproxy, pages: Pages) -> None:
+    with Connection(pages.port) as connection:
+        for path in ("/metrics", "/ready", "/x", "/metrics"):
+            expected = 404 if path == "/x" else 200
+            assert connection.request("GET", path, {"host": "x"}).status == expected
+
+
+def test_ten_thousand_roles_make_no_long_page_and_whoever_leaves_harms_nobody(
+    gateway: Callable[..., Haproxy], standin: Standin, pages: Pages
+) -> None:
+    vertex = vertex_json(standin.service_account)
+    [role] = vertex["roles"]
+    vertex["roles"] = [{**role, "name": f"role-{number}"} for number in range(10_000)]
+    vertex["credentials"] = [
+        {**vertex["credentials"][0], "name": f"c{number}"} for number in range(50)
+    ] + vertex["credentials"]
+    haproxy = gateway(vertex=vertex, sections=pages.section)
+    worker = haproxy.worker
+    assert generate(haproxy, standin.token()).status == 200
+    assert len(pages.get("/metrics").body) < 100_000
+    for _ in range(50):
+        with Connection(pages.port) as connection:
+            connection.send_request("GET", "/metrics", {"host": "x"})
+            connection.reset()
+
+    assert pages.metrics()[ALLOWED] == 1
+    assert generate(haproxy, standin.token()).status == 200
+    assert haproxy.worker == worker
