@@ -75,6 +75,12 @@ test-c:
 test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
 
+test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and log lines for long: many random cases, minutes of load (HAPROXY=… for another one)
+	PROPTEST_CASES=20000 $(CARGO) test --locked --features cli --target-dir target/cli \
+	  --lib --test meter --test limits --test watch
+	HV_LONG=1 HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest -q -rP \
+	  tests/e2e/test_limits*.py tests/e2e/test_hostile_answers.py tests/e2e/test_one_line.py
+
 test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
 	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest tests/e2e || exit 1; \
@@ -132,4 +138,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
-	test-c test-bypass test-matrix header schema routes lint lint-tools bench install clean
+	test-c test-bypass test-metering test-matrix header schema routes lint lint-tools bench install clean

@@ -22,7 +22,7 @@ pub(super) struct Ended<'t> {
     undone: &'t str,
     /// The status that Google answered with.
     pub(super) upstream: Option<u16>,
-    /// The status of the answer that left, if one did.
+    /// The status of the answer that left, if one did; 0 if no server had been chosen by then.
     status: Option<u16>,
     /// What `usage` said of a whole answer.
     whole: Option<(Monotonic, Usage)>,
@@ -48,7 +48,8 @@ impl<'t> Ended<'t> {
 
     /// Whether Google can have seen the call: HAProxy says 503 where no connection came about.
     fn may_have_arrived(&self, call: &Call) -> bool {
-        call.sent.is_some() && (self.upstream.is_some() || self.status != Some(503))
+        let is_unsent = matches!(self.status, Some(0 | 503));
+        call.sent.is_some() && (self.upstream.is_some() || !is_unsent)
     }
 }
 
@@ -68,6 +69,10 @@ impl Gateway {
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let mut ended = Ended::parse(text)?;
         self.count_ended(&ended);
+        if ended.verdict.is_empty() {
+            // HAProxy answered before the rules ran: its log format says so by itself.
+            return Some(String::new());
+        }
         let mark =
             CallMark::in_verdict(ended.verdict).or_else(|| CallMark::in_verdict(ended.undone));
         let call = mark.and_then(|mark| self.calls.end(mark.number));

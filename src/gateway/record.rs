@@ -23,9 +23,6 @@ const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens
                         tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
                         block=- response_id=- model_version=- error=- parts=-";
 
-/// Where HAProxy answered before the rules ran.
-const UNDECIDED: &str = "\"-\" vertex{decision=deny reason=undecided";
-
 /// What became of a call; nothing of it for a request that was none.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -75,10 +72,7 @@ impl Record {
 
     fn members(&self, verdict: &str) -> Map<String, Value> {
         let mut members = Map::new();
-        let tail = match verdict.rsplit('|').next() {
-            None | Some("") => UNDECIDED,
-            Some(tail) => tail,
-        };
+        let tail = verdict.rsplit('|').next().unwrap_or_default();
         let (request, named) = tail.split_once(" vertex{").unwrap_or((tail, ""));
         let mut words = request.trim_matches('"').split(' ');
         for (name, word) in [("http.request.method", words.next()), ("url.path", words.next())] {
@@ -184,4 +178,29 @@ fn decoded(value: &str) -> String {
     }
     bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_set_says_of_a_request_without_verdict_what_is_said_of_one_without_call() {
+        let rules = include_str!("../../haproxy-conf/vertex.cfg");
+        let fields = Record::default().render("", Style::Text);
+        let said = format!("setenv VERTEX_NO_CALL \"{fields}\"");
+        assert!(rules.contains(&said), "{said}");
+        let Value::Object(members) = serde_json::from_str::<Value>(&format!(
+            "{{{}}}",
+            Record::default().render("x|\"-\" vertex{decision=deny reason=undecided", Style::Json)
+                .trim_start_matches(',')
+        ))
+        .unwrap() else {
+            unreachable!("members are an object's")
+        };
+        let line = rules.lines().find(|line| line.contains("setenv VERTEX_UNDECIDED_JSON")).unwrap();
+        let (_, text) = line.split_once(',').unwrap();
+        let said: Value = serde_json::from_str(&format!("{{{}}}", text.trim_end_matches('\''))).unwrap();
+        assert_eq!(said, Value::Object(members));
+    }
 }

@@ -9,7 +9,7 @@
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
 //! | 4 | the call (see `calls`) | `WWW-Authenticate`; for a 429 what is left of the limit (see `quota`); or `-` |
-//! | 5 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-` |
+//! | 5 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
 //! | 6 | Google's host | error JSON |
 //! | 7 | path and query | |
 //! | last but one | signals, or `-` | signals, or `-` |
@@ -143,13 +143,17 @@ fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
 fn write_exhausted(out: &mut String, exhausted: &Exhausted, facts: &Facts<'_>) {
     let reason = exhausted.reason();
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
+    let retry_after = match exhausted.never {
+        true => String::new(),
+        false => exhausted.retry_after_secs.to_string(),
+    };
     let _ = write!(
         out,
         "deny|{}|{}|{}|{}|{}|",
         reason.status().code,
         reason.code(),
         quota::told(dialect, exhausted),
-        exhausted.retry_after_secs,
+        retry_after,
         dialect.exhausted(exhausted).replace('|', "\\u007c"),
     );
     write_signals(out, facts);

@@ -67,18 +67,22 @@ impl Exhausted {
     pub fn message(&self) -> String {
         let Self { limit, remaining, wanted, retry_after_secs: secs, .. } = self;
         let text = self.reason().text();
-        let span = self.span.map_or("", Span::name);
+        let a_span = match self.span {
+            Some(Span::Hour) => "an hour",
+            Some(Span::Minute) => "a minute",
+            None => "",
+        };
         match self.what {
             What::Tokens if self.never => format!(
-                "{text}: this request may need {wanted}, which is more than all {limit} tokens a \
-                 {span}; send less, or set a lower limit on output tokens"
+                "{text}: this request may need {wanted}, which is more than all {limit} tokens \
+                 {a_span}; send less, or set a lower limit on output tokens"
             ),
             What::Tokens => format!(
-                "{text}: this request may need {wanted}, and {remaining} of {limit} tokens a \
-                 {span} are left; try again in {secs} s"
+                "{text}: this request may need {wanted}, and {remaining} of {limit} tokens \
+                 {a_span} are left; try again in {secs} s"
             ),
             What::Requests => {
-                format!("{text}: all {limit} requests a {span} are used; try again in {secs} s")
+                format!("{text}: all {limit} requests {a_span} are used; try again in {secs} s")
             }
             What::Parallel => {
                 format!("{text}: {limit} may be in flight; try again when one has ended")

@@ -90,7 +90,7 @@ fn everybody() -> impl Iterator<Item = Who> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn the_engine_counts_what_the_slow_model_counts(

@@ -1,0 +1,149 @@
+"""64 clients on all threads: a window's tokens stay within the limit, but for what the requests in
+flight use beyond their estimates."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from support import audittail
+from support.auditline import AuditLine
+from support.budget import answer, body, expecting, target, well_inside_a_minute, with_roles
+from support.calls import headers
+from support.countedlogs import CountedLogServer
+from support.haproxy import Haproxy
+from support.length import of_two
+from support.load import Load, Outcome, Request
+from support.standin import Standin
+
+CLIENTS = 64
+LIMIT = 20_000
+TURNS = of_two(20, 60)
+WINDOWS = of_two(1, 3)
+MINUTE_MS = 60_000
+# HAProxy writes times in whole milliseconds, and the line a moment after what it measures.
+SLACK_MS = 10
+
+threads = pytest.mark.parametrize("nbthread", [2, 4])
+
+
+@pytest.fixture
+def logs() -> Iterator[CountedLogServer]:
+    server = CountedLogServer()
+    yield server
+    server.stop()
+
+
+@dataclass(frozen=True)
+class Used:
+    """A request that was let through: when, in milliseconds since 1970, and its tokens."""
+
+    begun: int
+    ended: int
+    reserved: int
+    charged: int
+
+    @property
+    def beyond(self) -> int:
+        return max(0, self.charged - self.reserved)
+
+
+def used(line: AuditLine) -> Used:
+    date = datetime.strptime(line.http["date"], "%d/%b/%Y:%H:%M:%S.%f").replace(tzinfo=UTC)
+    begun = round(date.timestamp() * 1000)
+    ended = begun + int(line.http["Ta"])
+    return Used(begun, ended, int(line["reserved"]), int(line["charged"]))
+
+
+def ask_all(haproxy: Haproxy, request: Callable[[int, int], Request]) -> Outcome:
+    """So many windows; in each, every client asks so often."""
+    whole = Outcome()
+    for _ in range(WINDOWS):
+        well_inside_a_minute(of_two(15, 40))
+        with Load(haproxy.port, request, CLIENTS, TURNS, 60, timeout=20) as load:
+            load.join()
+        assert load.outcome.failures == []
+        whole.statuses += load.outcome.statuses
+        if WINDOWS > 1:
+            well_inside_a_minute(59)
+    assert set(whole.statuses) == {200, 429}, whole.statuses
+    return whole
+
+
+def windows(logs: CountedLogServer, outcome: Outcome) -> list[list[Used]]:
+    """What was let through, by minute; every request has its line, and none was lost."""
+    logs.exactly(outcome.requests)
+    lines = [AuditLine(line) for line in logs.lines if AuditLine.is_one(line)]
+    assert all(audittail.read(line.text) for line in lines)
+    reasons = Counter(line["reason"] for line in lines)
+    assert reasons == {"ok": outcome.statuses[200], "limit_tokens": outcome.statuses[429]}
+    by_minute: dict[int, list[Used]] = defaultdict(list)
+    for request in (used(line) for line in lines if line["decision"] == "allow"):
+        by_minute[request.begun // MINUTE_MS].append(request)
+    return list(by_minute.values())
+
+
+def beyond_in_flight(window: list[Used]) -> int:
+    """What those used beyond their estimates who were in flight when the last one was let in: until
+    then every estimate had found room. A client has one at a time."""
+    last = max(request.begun for request in window)
+    beyond = [request.beyond for request in window if request.ended + SLACK_MS >= last]
+    return sum(sorted(beyond, reverse=True)[:CLIENTS])
+
+
+@threads
+def test_where_estimates_are_right_a_window_holds_the_limit_to_the_token(
+    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, nbthread: int
+) -> None:
+    standin.google(canned=answer(100), delay_ms=20, record=False)
+    roles = {"ml": {"limits": {"tokens_per_minute": LIMIT}}}
+    vertex = with_roles(standin.service_account, roles)
+    haproxy = gateway(vertex=vertex, nbthread=nbthread)
+    token = standin.token({"groups": ["ml"]})
+    request = Request("POST", target(), headers(token), expecting(100))
+
+    outcome = ask_all(haproxy, lambda _client, _number: request)
+
+    for window in windows(logs, outcome):
+        assert {(one.reserved, one.charged) for one in window} == {(100, 100)}
+        assert sum(one.charged for one in window) == LIMIT
+    assert outcome.statuses[200] == WINDOWS * LIMIT // 100
+
+
+@threads
+@pytest.mark.parametrize("how", ["all too low", "too low and too high"])
+def test_where_they_are_wrong_only_what_is_in_flight_goes_beyond(
+    gateway: Callable[..., Haproxy],
+    standin: Standin,
+    logs: CountedLogServer,
+    nbthread: int,
+    how: str,
+) -> None:
+    mixed = how != "all too low"
+    standin.google(canned=None if mixed else answer(400), delay_ms=20, record=False)
+    roles = {"ml": {"limits": {"tokens_per_minute": LIMIT}}}
+    vertex = with_roles(standin.service_account, roles)
+    haproxy = gateway(vertex=vertex, nbthread=nbthread)
+    token = standin.token({"groups": ["ml"]})
+
+    def request(client: int, number: int) -> Request:
+        content = expecting(100)
+        if mixed:
+            # The stand-in repeats the text, whatever limit on its answer the request sets.
+            chance = random.Random(client * 1000 + number)
+            content = body(chance.choice((1, 10, 1000)), "x" * chance.randrange(1600))
+        return Request("POST", target(), headers(token), content)
+
+    outcome = ask_all(haproxy, request)
+
+    for window in windows(logs, outcome):
+        whole = sum(one.charged for one in window)
+        allowed = beyond_in_flight(window)
+        print(f"{nbthread} threads, {how}: {whole} of {LIMIT}, {allowed} beyond in flight")
+        assert any(one.beyond for one in window)
+        assert not mixed or any(one.charged < one.reserved for one in window)
+        assert whole <= LIMIT + allowed
+        assert whole > LIMIT - 1500  # the largest request did not fit, and smaller ones did

@@ -1,0 +1,310 @@
+"""Exactly one access line a request, and every line can be read by a strict reader: under load, with
+callers, Googles and reloads of every kind. Afterwards nothing is in flight."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from support import audittail, jsonline
+from support.access import catch_up
+from support.auditline import AuditLine
+from support.budget import hold, target, with_roles
+from support.calls import BODY, headers
+from support.client import Closed, Connection, once
+from support.configuration import Configuration, section
+from support.countedlogs import CountedLogServer
+from support.eventually import eventually
+from support.h2client import H2
+from support.haproxy import Haproxy
+from support.length import of_two
+from support.mob import MARK, Mob, Sent
+from support.place import free_port
+from support.rawgoogle import RawGoogle
+from support.standin import Standin
+
+WELL, ILL, DOWN = PLACES = ("us-central1", "global", "europe-west4")
+SECONDS = of_two(4, 180)
+RELOADS = of_two(2, 20)
+# Style and reloads; each with each would take too long for every day.
+STYLES = ("text", "json")
+MOBS = of_two(
+    [("text", RELOADS), ("json", 0)], [(style, n) for style in STYLES for n in (0, RELOADS)]
+)
+ROOM = 64  # in flight at once; there are fewer clients
+
+styles = pytest.mark.parametrize("style", STYLES)
+
+
+@pytest.fixture
+def logs() -> Iterator[CountedLogServer]:
+    server = CountedLogServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def raw() -> Iterator[RawGoogle]:
+    server = RawGoogle()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def busy(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+    raw: RawGoogle,
+) -> Callable[..., Haproxy]:
+    """`busy(style, nbthread)`: a gateway with three Googles: one that behaves, one that does not,
+    one that is down."""
+
+    def one(style: str, nbthread: int = 4) -> Haproxy:
+        role: dict[str, Any] = {"limits": {"parallel_requests": ROOM}}
+        vertex = with_roles(standin.service_account, {"ml": role})
+        vertex["roles"][0]["may"]["locations"] = list(PLACES)
+        ports = {ILL: raw.port, DOWN: free_port()}
+        others = [
+            section(
+                f"backend vertex_{location} from vertex-upstream",
+                ["retries 0", f"server google 127.0.0.1:{port}", "filter lua.vertex-meter"],
+            )
+            for location, port in ports.items()
+        ]
+        made = configuration(
+            vertex=vertex,
+            locations=(WELL,),
+            sections="\n".join(others),
+            nbthread=nbthread,
+            environment={"VERTEX_LOG_STYLE": style},
+        )
+        return launch(made)
+
+    return one
+
+
+@dataclass(frozen=True)
+class Line:
+    """One access line, read strictly: the request's path and what is said of it."""
+
+    path: str
+    said: dict[str, str]
+
+    @property
+    def mark(self) -> str | None:
+        found = MARK.search(self.path)
+        return found and found[0]
+
+
+def read(style: str, line: str) -> Line:
+    if style == "json":
+        members = jsonline.read(line)
+        return Line(members.get("url.path", "-"), jsonline.said(members))
+    fields = audittail.read(line)
+    return Line(AuditLine(line).request_line or "-", jsonline.said_in_text(fields))
+
+
+def is_access(line: str) -> bool:
+    """Every access line of the frontend's, also one without a tail."""
+    return "] ai ai" in line or "] ai vertex" in line or jsonline.is_one(line) or "vertex{" in line
+
+
+def one_each(style: str, logs: CountedLogServer, sent: Sent, google: set[str]) -> list[Line]:
+    """All lines, each of which could be read; every request that must have one has one."""
+    catch_up(logs)
+    assert logs.dropped == 0
+    lines = [read(style, line) for line in logs.lines if is_access(line)]
+    counts = Counter(line.mark for line in lines)
+    undecided = counts.pop(None, 0)
+    must = sent.must | (google & sent.may)
+    assert {mark: counts[mark] for mark in must if counts[mark] != 1} == {}
+    assert {mark for mark, count in counts.items() if count > 1} == set()
+    assert set(counts) <= sent.must | sent.may
+    assert google <= set(counts)
+    assert sent.unreadable <= undecided <= sent.unreadable + sent.unread
+    assert {line.said["reason"] for line in lines if line.mark is None} <= {"undecided"}
+    return lines
+
+
+def seen(standin: Standin, raw: RawGoogle) -> set[str]:
+    """The marks of the requests that a Google received."""
+    targets = [request["target"] for request in standin.requests(of="google")] + raw.targets
+    return {found[0] for target in targets if (found := MARK.search(target))}
+
+
+def nothing_is_in_flight(haproxy: Haproxy, standin: Standin, token: str) -> None:
+    """Whether there is room for as many as there ever may be; and, the twin, for no more."""
+    standin.google(chunks=2, gate=True)
+    held: list[Connection] = []
+    try:
+        for _ in range(ROOM):
+            connection, head = hold(haproxy, token)
+            held.append(connection)
+            assert head.status == 200, f"only {len(held) - 1} of {ROOM}"
+        connection, head = hold(haproxy, token)
+        held.append(connection)
+        assert head.status == 429
+    finally:
+        standin.release(all=True)
+        for connection in held:
+            connection.close()
+    standin.google()
+
+
+@pytest.mark.parametrize(("style", "reloads"), MOBS)
+def test_a_mob_leaves_one_line_a_request(
+    busy: Callable[..., Haproxy],
+    standin: Standin,
+    raw: RawGoogle,
+    logs: CountedLogServer,
+    style: str,
+    reloads: int,
+) -> None:
+    tokens = standin.tokens(24, {"groups": ["ml"]})
+    # So long everybody waits for keys, after the start and after each reload.
+    standin.idp(delay_ms=300)
+    standin.google(chunks=3, interval_ms=30)
+    haproxy = busy(style)
+
+    with Mob(haproxy.port, tokens, PLACES) as mob:
+        for _ in range(reloads):
+            time.sleep(SECONDS / (reloads + 1))
+            haproxy.reload()
+        time.sleep(SECONDS / (reloads + 1))
+    sent = mob.sent
+    haproxy.wait_for_old_workers()
+    time.sleep(of_two(1, 5))  # those who left: HAProxy ends their requests
+
+    assert sent.surprises == []
+    lines = one_each(style, logs, sent, seen(standin, raw))
+    reasons = Counter(line.said["reason"] for line in lines)
+    aborted = Counter(line.said["aborted"] for line in lines)
+    kinds = Counter(line.said["tokens"] for line in lines)
+    print(f"{style}, {reloads} reloads: {len(lines)} lines, {len(sent.must)} sure,", end=" ")
+    print(f"{len(sent.may)} unsure; {dict(sent.statuses)} {dict(reasons)} {dict(kinds)}")
+    assert len(lines) > of_two(200, 10_000)
+    assert {"ok", "token_missing", "token_malformed", "undecided"} <= set(reasons)
+    assert aborted["0"] and aborted["1"]
+    assert set(kinds) == {"-", "exact", "at_least", "unknown", "none"}
+    assert {200, 401, 502, 503} <= set(sent.statuses)
+
+    for line in lines:
+        is_call = line.said["decision"] == "allow"
+        assert (line.said["charged"] != "-") == is_call, line
+    logs.clear()
+    nothing_is_in_flight(haproxy, standin, tokens[0])
+
+
+@styles
+def test_streams_of_http2_that_are_taken_back_have_one_line_or_none(
+    busy: Callable[..., Haproxy], standin: Standin, raw: RawGoogle, logs: CountedLogServer, style: str
+) -> None:
+    haproxy = busy(style)
+    token = standin.token({"groups": ["ml"]})
+    pairs = headers(token)
+    once(haproxy.port, "POST", target(), pairs, BODY)  # until then there may be no keys
+    logs.wait_until(lambda lines: any(map(is_access, lines)), "its line")
+    logs.clear()
+    mob = Mob(haproxy.port, [token], PLACES, clients=0)
+    for number in range(of_two(20, 400)):
+        with H2(haproxy.port) as connection:
+            for turn in range(6):
+                mark = f"gemini-2.5-slow-{number}-{turn}"
+                asked = mob.target("ill", "slow", f"{number}-{turn}", streamed=True)
+                stream = connection.send("POST", asked, pairs, BODY)
+                if turn % 3 == 0:  # at once: HAProxy may not have looked at it
+                    connection.reset_stream(stream)
+                    mob.note(mark, must=False)
+                    continue
+                connection.wait(stream, for_body=True)
+                mob.note(mark, must=True)
+                if turn % 3 == 1:
+                    connection.reset_stream(stream)
+            if number % 2:
+                connection.reset()
+    time.sleep(1)
+
+    lines = one_each(style, logs, mob.sent, seen(standin, raw))
+    assert len(lines) >= len(mob.sent.must)
+    nothing_is_in_flight(haproxy, standin, token)
+
+
+# What only the other style can say, or what differs from one run to the next.
+DIFFERENT = ("id", "first_byte_ms", "response_id")
+
+
+def test_both_styles_say_the_same(
+    busy: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
+) -> None:
+    told = {}
+    for style in ("text", "json"):
+        haproxy = busy(style)
+        some_of_each(haproxy, standin)
+        count = 12
+        lines = logs.wait_until(
+            lambda lines: sum(map(is_access, lines)) >= count, f"{count} lines"
+        )
+        time.sleep(0.3)
+        haproxy.stop()
+        catch_up(logs)
+        read_lines = [read(style, line) for line in logs.lines if is_access(line)]
+        assert len(read_lines) == count, lines
+        told[style] = sorted(
+            sorted((key, value) for key, value in line.said.items() if key not in DIFFERENT)
+            for line in read_lines
+        )
+        ids = [line.said["id"] for line in read_lines if line.said["upstream"] != "-"]
+        assert len(set(ids)) == len(ids) and all(len(one) == 36 for one in ids)
+        logs.clear()
+    for text, as_json in zip(told["text"], told["json"], strict=True):
+        assert text == as_json
+
+
+def some_of_each(haproxy: Haproxy, standin: Standin) -> None:
+    good = standin.token({"groups": ["ml"], "sub": 'a "b" {c}|\n\u20ac', "email": "d e=f\x00"})
+    mob = Mob(haproxy.port, [good], PLACES, clients=0)
+    for place, kind in (
+        ("well", "flash"), ("ill", "good"), ("ill", "big"), ("ill", "cut"), ("ill", "none"),
+        ("ill", "slow"), ("down", "good"),
+    ):  # fmt: skip
+        asked = mob.target(place, kind, "1-1", streamed=kind in ("cut", "slow"))
+        try:
+            once(haproxy.port, "POST", asked, headers(good), BODY, timeout=20)
+        except Closed:
+            pass
+    asked = mob.target("well", "flash", "1-1", streamed=False)
+    for pairs in (headers(None), headers("x.y.z"), headers(standin.token({"groups": ["no"]}))):
+        once(haproxy.port, "POST", asked, pairs, BODY)
+    once(haproxy.port, "GET", '/v1/"%22%00{x}|^?key=secret', headers(good))
+    with Connection(haproxy.port) as connection:
+        connection.send(b"GET / NONSENSE\r\n\r\n")
+        connection.read()
+
+
+def test_in_a_connection_that_google_has_closed_a_request_has_its_line(
+    busy: Callable[..., Haproxy], standin: Standin, raw: RawGoogle, logs: CountedLogServer
+) -> None:
+    """HAProxy then closes without a word, as the caller is to try again."""
+    haproxy = busy("text")
+    token = standin.token({"groups": ["ml"]})
+    mob = Mob(haproxy.port, [token], PLACES, clients=0)
+    for number in range(100):
+        with Connection(haproxy.port) as connection:
+            for turn, kind in enumerate(("fin", "good", "short", "good")):
+                asked = mob.target("ill", kind, f"{number}-{turn}", streamed=False)
+                mark = f"gemini-2.5-{kind}-{number}-{turn}"
+                try:
+                    connection.send_request("POST", asked, headers(token), BODY)
+                    mob.note(mark, True, connection.read().status)
+                except Closed as closed:
+                    mob.note(mark, bool(closed.received))
+                    break
+    eventually(lambda: len(logs.lines) >= len(mob.sent.must), "the lines")
+    time.sleep(0.5)
+
+    one_each("text", logs, mob.sent, seen(standin, raw))
+    nothing_is_in_flight(haproxy, standin, token)
