@@ -12,7 +12,7 @@ mod signer;
 
 pub use alg::{Algorithm, PublicKey};
 pub use algorithms::Algorithms;
-pub use encoding::{base64, base64url, digest, hex, random_hex};
+pub use encoding::{base64_padded, base64url, digest, hex, random_hex};
 pub use jwk::{JwksError, KeySet};
 pub use jws::{Compact, Header, MAX_TOKEN_BYTES};
 pub use key::Key;

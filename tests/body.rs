@@ -540,7 +540,7 @@ proptest! {
         spelling in prop::sample::select(vec!["fileUri", "file_uri", "gcsUri", "url"]),
     ) {
         // The `url` of a search's result says where it was found.
-        let found_there = spelling == "url" && path.ends_with(&["messages", "content"].map(str::to_owned));
+        let found_there = spelling == "url" && path.iter().rev().find(|name| *name != "content").is_some_and(|name| name == "messages") && path.last().is_some_and(|name| name == "content");
         let free = found_there || path.iter().any(|name| name == "labels" || name == "metadata" || name.ends_with("schema"));
         let body = path.iter().rev().fold(json!({ spelling: "gs://b/x" }), |inner, name| json!({ name: [inner] }));
         let found = scan(&body);

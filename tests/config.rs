@@ -314,6 +314,7 @@ fn a_backend_without_our_defaults_is_told() {
         let mut haproxy = haproxy(BACKENDS);
         let from = defaults.map(|defaults| (backend.to_owned(), defaults.to_owned()));
         haproxy.from.extend(from);
+        haproxy.metered.insert(backend.to_owned());
         haproxy.backends.push(backend.to_owned());
         let config = files.load(&minimal().to_string()).unwrap();
         Gateway::open(config, &haproxy, at(0)).map(|_| ()).map_err(|error| error.problem)

@@ -10,10 +10,11 @@ use common::gateway::{
     Ask, BACKENDS, FETCHING_BACKENDS, Said, URL, fetching, member, open, open_minimal,
 };
 use common::keys::SigningKey;
-use common::settings::minimal;
+use common::settings::{Files, haproxy, minimal};
 use common::{START, at, now};
 use haproxy_vertex::error::Reason;
 use haproxy_vertex::gateway::Gateway;
+use haproxy_vertex::haproxy::Haproxy;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -125,6 +126,24 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
     let early = claims("iat", json!(START - 900));
     let unsigned = late(&gateway, &early, ticket, -600);
     said.push((Reason::CredentialUnavailable, "clock set back", unsigned));
+    for (reason, limit) in [
+        (Reason::LimitRequests, "requests_per_minute"),
+        (Reason::LimitTokens, "tokens_per_hour"),
+        (Reason::LimitParallel, "parallel_requests"),
+    ] {
+        let mut settings = minimal();
+        // Without a body a request reserves 1024 tokens of output.
+        let amount = if reason == Reason::LimitTokens { 1500 } else { 1 };
+        settings["roles"][0]["limits"] = json!({ limit: amount });
+        let config = Files::new(&key).load(&settings.to_string()).unwrap();
+        let host = Haproxy { accounts: true, ..haproxy(BACKENDS) };
+        let gateway = Gateway::open(config, &host, at(0)).unwrap();
+        assert_eq!(decide(&gateway, &good()).decision(), "allow", "{limit}");
+        let refused = decide(&gateway, &good());
+        assert!(refused.field(5).parse::<u64>().is_ok_and(|secs| secs > 0), "{refused:?}");
+        assert_eq!(refused.field(4).split('/').nth(1), Some("-"), "Google has no such headers");
+        said.push((reason, limit, refused));
+    }
     said
 }
 
@@ -135,7 +154,7 @@ fn every_reason_is_produced_and_said_as_the_list_says_it() {
         let name = format!("{} ({name}): {said:?}", reason.code());
         let status = reason.status();
         assert_eq!(said.decision(), "deny", "{name}");
-        assert_eq!((said.count(), said.reason()), (7, reason.code()), "{name}");
+        assert_eq!((said.count(), said.reason()), (8, reason.code()), "{name}");
         assert_eq!(said.field(2), status.code.to_string(), "{name}");
         let authenticate = match (status.code, reason.bearer_error()) {
             (401, None) => r#"Bearer realm="vertex""#.to_owned(),
@@ -143,10 +162,16 @@ fn every_reason_is_produced_and_said_as_the_list_says_it() {
                 r#"Bearer realm="vertex", error="{error}", error_description="{}""#,
                 reason.text()
             ),
+            (429, _) => said.field(4).to_owned(),
             _ => "-".to_owned(),
         };
         assert_eq!(said.field(4), authenticate, "{name}");
-        assert_eq!(said.field(5), if status.code == 503 { "5" } else { "-" }, "{name}");
+        let wait = match status.code {
+            503 => "5",
+            429 => said.field(5),
+            _ => "-",
+        };
+        assert_eq!(said.field(5), wait, "{name}");
         assert_eq!((said.logged("decision"), said.logged("reason")), ("deny", reason.code()));
         let error = &said.json()["error"];
         if error["type"].is_string() {
@@ -219,7 +244,7 @@ fn who_brings_the_wrong_token_is_told_which_one_is_wanted() {
             message.contains("issuer https://idp.example, audience a|b or second"),
             "{message}"
         );
-        assert_eq!(said.count(), 7, "the separator is written as an escape");
+        assert_eq!(said.count(), 8, "the separator is written as an escape");
     }
     assert!(!decide(&gateway, &Ask::anonymous()).field(6).contains("idp.example"));
 }
@@ -328,8 +353,8 @@ const LOGGED: [&str; 12] = [
 fn is_in_order(verdict: &str) -> Result<Said, TestCaseError> {
     let said = Said::new(verdict);
     let fields = match said.decision() {
-        "allow" => 6,
-        "deny" | "wait" | "body" => 7,
+        "allow" => 9,
+        "deny" | "wait" | "body" => 8,
         other => return Err(TestCaseError::fail(format!("decision {other}"))),
     };
     prop_assert_eq!(said.count(), fields, "{}", verdict);
@@ -347,7 +372,7 @@ fn is_in_order(verdict: &str) -> Result<Said, TestCaseError> {
         prop_assert!(!value.is_empty() && value.chars().all(plain), "{}: {}", name, value);
         prop_assert!(value.len() <= if name == "principal" { 280 } else { 140 }, "{}", value);
     }
-    if fields == 7 {
+    if fields == 8 {
         prop_assert_eq!(&said.json()["error"]["details"][0]["reason"], said.reason());
     }
     Ok(said)

@@ -4,7 +4,7 @@ local PREFIX = "txn.vertex."
 
 local CALLER = { "verified", "issuer", "subject", "principal" }
 local REFUSAL = { "decision", "status", "reason", "message", "error", "audit" }
-local GRANT = { "allowed", "role", "credential", "google_identity" }
+local GRANT = { "allowed", "verdict", "role", "credential", "google_identity" }
 local TARGET = { "project", "location", "publisher", "model", "method" }
 local SIGNED = { "signed" }
 

@@ -226,7 +226,7 @@ impl Gateway {
             ("reason", field(2)),
             ("message", verdict.message(&self.accepted)),
             ("error", field(5)),
-            ("audit", field(6)),
+            ("audit", text.rsplit('|').next().unwrap_or_default().to_owned()),
         ]
     }
 

@@ -6,7 +6,7 @@ use ring::rand::SecureRandom as _;
 
 /// base64 of `bytes`, with padding (RFC 4648 section 4).
 #[must_use]
-pub fn base64(bytes: &[u8]) -> String {
+pub fn base64_padded(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 

@@ -53,7 +53,7 @@ impl Labels {
             };
         }
         json.push('}');
-        Some(jose::base64(json.as_bytes()))
+        Some(jose::base64_padded(json.as_bytes()))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
         ]);
         let header = labels.header("corp:alice").unwrap_or_default();
         let json = r#"{"team":"research","caller":"corp_alice-"#;
-        assert_eq!(header.get(..48), jose::base64(json.as_bytes()).get(..48));
+        assert_eq!(header.get(..48), jose::base64_padded(json.as_bytes()).get(..48));
         assert_eq!(Labels::default().header("corp:alice"), None);
     }
 
