@@ -62,7 +62,7 @@ def ask_all(haproxy: Haproxy, request: Callable[[int, int], Request]) -> Outcome
     """So many windows; in each, every client asks so often."""
     whole = Outcome()
     for _ in range(WINDOWS):
-        well_inside_a_minute(of_two(15, 40))
+        well_inside_a_minute(of_two(6, 40))
         with Load(haproxy.port, request, CLIENTS, TURNS, 60, timeout=20) as load:
             load.join()
         assert load.outcome.failures == []
