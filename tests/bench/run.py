@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What the gateway costs: CPU microseconds per request of HAProxy's worker, against HAProxy
 proxying plainly, HAProxy's own `jwt_verify` and Envoy's jwt_authn, with and without metering, of
-unary and of streamed answers, all in one interleaved run; then the first byte of a stream; then, with `--cargo`, what is
-measured inside the process.
+unary and of streamed answers, all in one interleaved run; then the first byte of a stream; then,
+with `--cargo`, what is measured inside the process.
 
 Wants two cores, wrk, the stand-in (STANDIN_BIN names another than the release build in
 target/standin) and the module (`make build-5.3`); Envoy where it is installed (`make bench` does).
