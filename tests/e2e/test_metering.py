@@ -317,7 +317,13 @@ def test_a_backend_without_the_filter_does_not_start(
     gateway()
 
 
-@pytest.mark.parametrize("line", ["log-format \"%ci\"", "option httplog", "option dontlog-normal", "no log"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'log-format "%ci"', "option httplog", "option httpslog", "option logasap",
+        "option dontlog-normal", "no log", "http-request set-log-level silent",
+    ],
+)  # fmt: skip
 def test_a_frontend_whose_requests_would_never_end_does_not_start(
     gateway: Callable[..., Haproxy], line: str
 ) -> None:
