@@ -3,10 +3,10 @@
 
 mod common;
 
+use common::at;
 use common::gateway::{Ask, BACKENDS, Said, URL, member};
 use common::keys::SigningKey;
 use common::settings::{Files, haproxy, minimal};
-use common::at;
 use haproxy_vertex::gateway::{Gateway, Style};
 use haproxy_vertex::haproxy::Haproxy;
 use serde_json::json;
