@@ -12,8 +12,9 @@ const DEFAULT_MAXREWRITE: usize = 1_024;
 /// The variable of the rule set that bounds what an issuer may send.
 const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 
-/// The defaults of frontends, the filter of backends, and what a log format calls.
+/// The defaults of frontends and backends, the filter of backends, and what a log format calls.
 const FRONTEND_DEFAULTS: &str = "vertex";
+const BACKEND_DEFAULTS: &str = "vertex-upstream";
 const METER: &str = "lua.vertex-meter";
 const ACCOUNT: &str = "lua.vertex_account";
 
@@ -29,7 +30,7 @@ pub struct Haproxy {
     pub from: HashMap<String, String>,
     /// The backends that read answers as they pass.
     pub metered: HashSet<String>,
-    /// The frontends that are `from vertex` and would not tell when a request has ended, each with
+    /// The frontends and backends of ours that would not tell when a request has ended, each with
     /// the line that makes it so.
     pub silent: Vec<(String, String)>,
     /// Whether a log format asks what became of a call.
@@ -74,11 +75,13 @@ impl Haproxy {
         };
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
-        let (mut section, mut is_ours) = (String::new(), false);
+        let (mut section, mut from) = (String::new(), String::new());
         for line in texts.iter().flat_map(|text| text.lines()) {
             let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
             let (Some(keyword), Some(value)) = (words.next(), words.next()) else {
-                is_ours &= !matches!(line.trim(), "global" | "defaults");
+                if matches!(line.trim(), "global" | "defaults") {
+                    from.clear();
+                }
                 continue;
             };
             let expanded = match value.strip_prefix("${").and_then(|v| v.strip_suffix('}')) {
@@ -92,21 +95,21 @@ impl Haproxy {
                     let defaults = words.next().filter(|_| named).unwrap_or_default();
                     if let Some(backend) = expanded {
                         section.clone_from(&backend);
-                        is_ours = defaults == FRONTEND_DEFAULTS;
+                        defaults.clone_into(&mut from);
                         haproxy.from.insert(backend.clone(), defaults.to_owned());
                         haproxy.backends.push(backend);
                     }
                 }
                 "frontend" => {
                     section = expanded.unwrap_or_default();
-                    is_ours =
-                        words.next() == Some("from") && words.next() == Some(FRONTEND_DEFAULTS);
+                    let named = words.next() == Some("from");
+                    words.next().filter(|_| named).unwrap_or_default().clone_into(&mut from);
                 }
-                "global" | "defaults" => is_ours = false,
+                "global" | "defaults" => from.clear(),
                 "filter" if value == METER => {
                     haproxy.metered.insert(section.clone());
                 }
-                _ if is_ours && is_silent(line) => {
+                _ if is_silent(line, &from) => {
                     haproxy.silent.push((section.clone(), line.trim().to_owned()));
                 }
                 "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
@@ -128,13 +131,23 @@ impl Haproxy {
     }
 }
 
-/// Whether a line of a frontend's keeps some requests from having a log line with our fields.
-fn is_silent(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    match (words.next(), words.next()) {
-        (Some("log-format"), _) => !line.contains(ACCOUNT),
-        (Some("option"), Some(option)) => matches!(option, "dontlog-normal" | "httplog" | "tcplog"),
-        (Some("no"), Some("log")) | (Some("log-steps"), _) => true,
+/// Whether a line, in a section that is `from` these defaults, keeps some requests from having a log
+/// line with our fields, or has it written before the answer is over.
+fn is_silent(line: &str, from: &str) -> bool {
+    if !matches!(from, FRONTEND_DEFAULTS | BACKEND_DEFAULTS) {
+        return false;
+    }
+    let words: Vec<&str> = line.split_whitespace().collect();
+    // In either section: the rules of both see the request.
+    if words.windows(2).any(|pair| pair == ["set-log-level", "silent"]) {
+        return true;
+    }
+    match (from, words.as_slice()) {
+        (FRONTEND_DEFAULTS, ["log-format", ..]) => !line.contains(ACCOUNT),
+        (FRONTEND_DEFAULTS, ["option", option, ..]) => {
+            matches!(*option, "dontlog-normal" | "httplog" | "httpslog" | "logasap" | "tcplog")
+        }
+        (FRONTEND_DEFAULTS, ["no", "log"] | ["log-steps", ..]) => true,
         _ => false,
     }
 }
@@ -159,5 +172,36 @@ mod tests {
         assert_eq!((haproxy.bufsize, haproxy.maxrewrite), (65_536, 4_096));
         let set = |name: &str| (name == "SIZE").then(|| "32768".to_owned());
         assert_eq!(Haproxy::read(&texts, &set).bufsize, 32_768);
+    }
+    #[test]
+    fn finds_what_would_leave_a_request_without_its_line() {
+        let silent = |from: &str, line: &str| {
+            let text = format!("frontend ai from {from}\n bind :1\n  {line}\ndefaults\n no log\n");
+            Haproxy::read(&[text], &|_| None).silent.len()
+        };
+        for line in [
+            "log-format \"%ci\"",
+            "option httplog clf",
+            "option httpslog",
+            "option logasap",
+            "option dontlog-normal",
+            "no log",
+            "log-steps accept,close",
+            "http-request set-log-level silent if { path /x }",
+        ] {
+            assert_eq!(silent("vertex", line), 1, "{line}");
+            assert_eq!(silent("mine", line), 0, "{line}");
+        }
+        assert_eq!(silent("vertex-upstream", "http-response set-log-level silent"), 1);
+        for line in [
+            "log-format \"%ci %[str(-),lua.vertex_account]\"",
+            "option dontlognull",
+            "no option logasap",
+            "http-request set-log-level notice",
+            "# option logasap",
+            "#option logasap",
+        ] {
+            assert_eq!(silent("vertex", line), 0, "{line}");
+        }
     }
 }

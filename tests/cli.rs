@@ -149,6 +149,36 @@ fn a_role_that_an_earlier_one_hides_is_told_and_one_that_is_seen_is_not() {
 }
 
 #[test]
+fn budgets_that_one_caller_can_empty_or_multiply_are_told() {
+    let folder = Folder::new("budgets");
+    let told = |limits: &Value, may: &[(&str, Value)]| {
+        let mut settings = minimal();
+        settings["roles"][0]["limits"] = limits.clone();
+        for (member, value) in may {
+            settings["roles"][0]["may"][*member] = value.clone();
+        }
+        let said = folder.check(&settings);
+        assert_eq!(said.status, 0, "{said:?}");
+        (said.out.contains("counts by model"), said.out.contains("callers share it"))
+    };
+    let full = || ("models", json!(["google/gemini-2.5-flash"]));
+    let any = || ("models", json!(["google/gemini-*"]));
+    let output = || ("max_output_tokens", json!(1000));
+    let body = || ("max_request_bytes", json!(1000));
+    let shared = json!({ "tokens_per_hour": 5_000_000 });
+    let own = json!({ "per": "principal", "tokens_per_hour": 50_000 });
+    let model = json!({ "per": "model", "requests_per_hour": 10 });
+    assert_eq!(told(&model, &[any()]), (true, false));
+    assert_eq!(told(&model, &[full()]), (false, false));
+    assert_eq!(told(&shared, &[any()]), (false, true));
+    assert_eq!(told(&shared, &[output()]), (false, true));
+    assert_eq!(told(&shared, &[output(), body()]), (false, false));
+    assert_eq!(told(&json!([shared, own]), &[]), (false, false));
+    assert_eq!(told(&own, &[any()]), (false, false));
+    assert_eq!(told(&json!({ "requests_per_hour": 10 }), &[]), (false, false));
+}
+
+#[test]
 fn what_unread_bodies_lend_and_a_credential_past_its_age_are_told() {
     let folder = Folder::new("lent");
     let mut settings = minimal();

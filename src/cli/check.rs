@@ -1,6 +1,8 @@
 //! The check of a configuration: its faults, as HAProxy would tell them, and what in it deserves a
 //! second look.
 
+mod budgets;
+
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -33,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let folder = arguments.config.folder();
     mend.extend(config.credentials.iter().filter_map(|credential| overdue(credential, folder)));
     let lent = config.roles.iter().filter_map(|role| lent(role, &config));
-    let lent: Vec<String> = lent.collect();
+    let notes: Vec<String> = lent.chain(budgets::notes(&config)).collect();
     let counts = format!(
         "issuers {}, credentials {}, roles {}",
         config.issuers.len(),
@@ -45,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
         mend.extend(Gateway::open(config, &haproxy, host::now()).err().map(|e| e.to_string()));
     }
     let _ = writeln!(text, "{}: {counts}", arguments.config.name());
-    for line in mend.iter().chain(&lent) {
+    for line in mend.iter().chain(&notes) {
         let _ = writeln!(text, "{line}");
     }
     if mend.is_empty() {

@@ -89,11 +89,12 @@ impl Gateway {
     }
 
     /// Ends the calls whose log line does not come, as the operator's own log format lacks it: what
-    /// they reserved stays used.
+    /// they reserved stays used, or what was read if that is more.
     pub(super) fn end_lapsed(&self, now: Now) {
         for call in self.calls.lapsed(now.mono) {
+            let read = call.reader.and_then(|reader| reader.usage().total).unwrap_or(0);
             if let Some(reservation) = call.begun.reservation {
-                self.limits.settle(reservation, call.begun.estimate, now);
+                self.limits.settle(reservation, read.max(call.begun.estimate), now);
             }
         }
     }
@@ -147,7 +148,15 @@ fn usage_of(ended: &Ended<'_>, call: &Call, whole: Option<Usage>) -> Usage {
     let has_tokens = call.begun.answer != Answer::Unmetered
         && ended.may_have_arrived(call)
         && ended.upstream.is_none_or(|status| status < 400);
-    whole.or_else(read).unwrap_or_else(|| Usage { is_complete: !has_tokens, ..Usage::default() })
+    let usage = whole.or_else(read);
+    let mut usage = usage.unwrap_or_else(|| Usage { is_complete: !has_tokens, ..Usage::default() });
+    // A model that answers says what that took, or why it did not answer. Anything else is none of
+    // the shapes that are known.
+    let is_explained = usage.block.is_some() || usage.error.is_some();
+    if usage.quality() == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
+        usage.is_complete = false;
+    }
+    usage
 }
 
 /// The tokens that a call costs its limits: what the answer says or, where it does not, no less

@@ -50,6 +50,8 @@ pub(super) struct Facts<'f> {
     pub(super) role: Option<&'f Role>,
     /// The cap on output tokens that the body sets, where it was read.
     pub(super) output_cap: Option<u64>,
+    /// How many answers the body asks for; 0 where nothing says.
+    pub(super) answers: u64,
     /// Whether the answer comes in pieces.
     pub(super) is_streamed: bool,
     /// What is unusual about the request.

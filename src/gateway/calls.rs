@@ -11,7 +11,8 @@ use crate::limits::Reservation;
 use crate::meter::{Framing, Reader};
 use crate::time::Monotonic;
 
-/// A log line that has not come by then will not come: the operator's own log format lacks it.
+/// A log line that has not come so long after the last that was heard of its call will not come: the
+/// operator's own log format lacks it. An answer that is read slowly may take longer.
 const LAPSE_MILLIS: i64 = 3_600_000;
 
 /// How often one looks for them.
@@ -32,8 +33,12 @@ pub(super) struct Begun {
     /// The length of the request's body, in bytes, as far as it is declared.
     pub(super) prompt_bytes: Option<u64>,
     pub(super) answer: Answer,
+    /// How many answers are asked for at once.
+    pub(super) answers: u64,
     /// Whether they cost nothing.
     pub(super) is_free: bool,
+    /// Whether a model writes the answer, which never is for nothing.
+    pub(super) generates: bool,
     /// What it holds of its limits, if there are any.
     pub(super) reservation: Option<Reservation>,
     /// The tokens that it was expected to take.
@@ -49,6 +54,8 @@ pub(super) struct Call {
     pub(super) sent: Option<Monotonic>,
     /// When the first piece of an answer came that is read as it passes.
     pub(super) first_byte: Option<Monotonic>,
+    /// When something was last heard of it.
+    heard: Monotonic,
     pub(super) reader: Option<Box<Reader>>,
 }
 
@@ -80,25 +87,30 @@ impl Calls {
     pub(super) fn begin(&self, begun: Begun) -> u64 {
         let number = self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if let Some(mut shard) = self.shard(number) {
-            shard.insert(number, Call { begun, sent: None, first_byte: None, reader: None });
+            let heard = begun.at;
+            shard.insert(number, Call { begun, sent: None, first_byte: None, heard, reader: None });
         }
         number
     }
 
     /// The call goes out now.
     pub(super) fn send(&self, number: u64, now: Monotonic) {
-        self.with(number, |call| call.sent = Some(now));
+        self.with(number, |call| (call.sent, call.heard) = (Some(now), now));
     }
 
     /// From now on its answer is read as it passes; whether there is such a call.
     pub(super) fn read(&self, number: u64, framing: Framing) -> bool {
-        self.with(number, |call| call.reader = Some(Box::new(Reader::new(framing)))).is_some()
+        let read = |call: &mut Call| {
+            call.reader = Some(Box::new(Reader::of(framing, call.begun.answers)));
+        };
+        self.with(number, read).is_some()
     }
 
     /// A piece of its answer.
     pub(super) fn feed(&self, number: u64, piece: &[u8], now: Monotonic) {
         self.with(number, |call| {
             call.first_byte.get_or_insert(now);
+            call.heard = now;
             if let Some(reader) = &mut call.reader {
                 reader.feed(piece);
             }
@@ -120,7 +132,7 @@ impl Calls {
         self.swept_at.store(now.0, Ordering::Relaxed);
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_late = |_: &u64, call: &mut Call| now.millis_since(call.begun.at) > LAPSE_MILLIS;
+            let is_late = |_: &u64, call: &mut Call| now.millis_since(call.heard) > LAPSE_MILLIS;
             lapsed.extend(shard.extract_if(is_late).map(|(_, call)| call));
         }
         let count = u64::try_from(lapsed.len()).unwrap_or(0);

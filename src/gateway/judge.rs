@@ -113,6 +113,7 @@ impl Gateway {
         };
         facts.role = Some(role);
         facts.output_cap = contents.max_output_tokens;
+        facts.answers = body.answers();
         facts.is_streamed = target.route.is_streamed() || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);
         match self.bearers.slot(role.credential, target.location) {
@@ -245,6 +246,13 @@ impl Known {
 
     fn is_streamed(&self) -> bool {
         matches!(self, Self::Read(body) if body.is_streamed)
+    }
+
+    fn answers(&self) -> u64 {
+        match self {
+            Self::Read(body) => body.answers.unwrap_or(0),
+            Self::Later | Self::Never(_) => 0,
+        }
     }
 
     pub(super) const fn reading<'c>(&self, contents: &'c Contents<'c>) -> Reading<'c> {

@@ -183,13 +183,13 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             ));
         }
     }
-    if let Some((frontend, line)) = haproxy.silent.first() {
+    if let Some((section, line)) = haproxy.silent.first() {
         return Err(ConfigError::at(
             "",
             format!(
-                "HAProxy's frontend {frontend} has `{line}`: its log line must come once for each \
-                 request and call lua.vertex_account, or calls never end; leave the line out, or \
-                 take the log-format of vertex.cfg into yours"
+                "HAProxy's section {section} has `{line}`: each request must have its log line once, \
+                 at its end, and that must call lua.vertex_account, or calls never end; leave the \
+                 line out, or take the log-format of vertex.cfg into yours"
             ),
         ));
     }

@@ -18,6 +18,9 @@ pub enum Style {
     Json,
 }
 
+/// The members that a line which is cut still has.
+const FIRST: [&str; 3] = ["vertex.decision", "vertex.reason", "vertex.principal"];
+
 /// The fields of a usage for a request that was no call.
 const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens_cache_write=- \
                         tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
@@ -45,9 +48,15 @@ impl Record {
         match style {
             Style::Text => self.write_text(&mut out),
             Style::Json => {
-                let members = Value::Object(self.members(verdict)).to_string();
-                let inside = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-                let _ = write!(out, ",{}", inside.unwrap_or_default());
+                let mut members = self.members(verdict);
+                let first = FIRST.iter().filter_map(|name| members.remove_entry(*name)).collect();
+                for members in [first, members] {
+                    let members = Value::Object(members).to_string();
+                    let inside = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                    if let Some(inside) = inside.filter(|inside| !inside.is_empty()) {
+                        let _ = write!(out, ",{inside}");
+                    }
+                }
             }
         }
         out

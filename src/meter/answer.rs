@@ -28,6 +28,8 @@ pub(super) struct Answer {
     /// A bit for each candidate that came, and for each that came to its end.
     candidates: u64,
     finished: u64,
+    /// How many candidates there must be; 0 and 1 are the same, as there is one in any case.
+    wanted: u64,
     has_ended: bool,
     event: Event,
 }
@@ -48,10 +50,16 @@ impl Answer {
         usage
     }
 
+    /// An answer of so many candidates.
+    pub(super) fn of(candidates: u64) -> Self {
+        Self { wanted: candidates.min(u64::BITS.into()), ..Self::default() }
+    }
+
     /// Whether a stream's last event came. Google's own streams have none: there the last one is
     /// that in which the last candidate ends.
-    pub(super) const fn has_ended(&self) -> bool {
-        self.has_ended || (self.candidates != 0 && self.candidates & !self.finished == 0)
+    pub(super) fn has_ended(&self) -> bool {
+        let are_all_here = u64::from(self.candidates.count_ones()) >= self.wanted.max(1);
+        self.has_ended || (are_all_here && self.candidates & !self.finished == 0)
     }
 
     /// A stream says that it is over.

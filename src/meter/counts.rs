@@ -206,6 +206,10 @@ fn sum<const N: usize>(counts: [Option<u64>; N]) -> Option<u64> {
     counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
+/// The largest count that is believed: what JSON readers hold exactly (RFC 8259 section 6). Counters
+/// add counts up, and shall never come around.
+const MAX_COUNT: u64 = 1 << 53;
+
 /// A count as JSON writes it: a whole number that is not negative, `12` or `12.0`. Anything else,
 /// and what is too large to be one, is none.
 pub(super) fn parse(number: &[u8]) -> Option<u64> {
@@ -213,5 +217,6 @@ pub(super) fn parse(number: &[u8]) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let only = |digits: &str, of: fn(&u8) -> bool| digits.as_bytes().iter().all(of);
     let is_whole = only(whole, u8::is_ascii_digit) && !fraction.is_empty();
-    (is_whole && only(fraction, |digit| *digit == b'0')).then(|| whole.parse().ok())?
+    let count = (is_whole && only(fraction, |digit| *digit == b'0')).then(|| whole.parse().ok())?;
+    count.filter(|count| *count <= MAX_COUNT)
 }

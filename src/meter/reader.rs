@@ -47,8 +47,15 @@ impl Reader {
     /// A reader of an answer from its first byte on.
     #[must_use]
     pub fn new(framing: Framing) -> Self {
+        Self::of(framing, 1)
+    }
+
+    /// A reader of an answer of so many candidates (Gemini's `candidateCount`): its events are not
+    /// complete before each of them has ended.
+    #[must_use]
+    pub fn of(framing: Framing, candidates: u64) -> Self {
         let lines = (framing == Framing::EventStream).then(Lines::new);
-        Self { lines, json: Json::new(), answer: Answer::default(), mark: 0 }
+        Self { lines, json: Json::new(), answer: Answer::of(candidates), mark: 0 }
     }
 
     /// Reads the next bytes of the body, cut anywhere.

@@ -146,6 +146,19 @@ def test_a_connection_without_a_byte_is_no_request(
     assert tail["reason"] == "token_missing"
 
 
+def test_a_short_line_of_json_is_cut_behind_decision_reason_and_principal(
+    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
+) -> None:
+    haproxy = gateway(log_length=1024, environment={"VERTEX_LOG_STYLE": "json"})
+    token = standin.token({"sub": "\x00" * 1500, "email": "e" * 1000, "groups": ["ml"]})
+    once(haproxy.port, "POST", GENERATE, headers(token), BODY)
+
+    is_ours = lambda line: "haproxy.frontend" in line  # noqa: E731
+    [line] = filter(is_ours, logs.wait_until(lambda lines: any(map(is_ours, lines)), "a line"))
+    for member in ('"vertex.decision":"allow"', '"vertex.reason":"ok"', '"vertex.principal":"corp:'):
+        assert member in line, line
+
+
 def test_a_long_url_leaves_decision_reason_and_principal_in_a_short_line(
     gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
 ) -> None:

@@ -187,6 +187,19 @@ def test_the_size_of_a_whole_answer_does_not_matter(
     assert (line["tokens"], line["tokens_total"], line["aborted"]) == ("exact", "11", "0")
 
 
+def test_a_whole_answer_may_take_its_time(
+    everything: Haproxy, standin: Standin, logs: LogServer, token: str
+) -> None:
+    text = generated("slowly", promptTokenCount=5, candidatesTokenCount=6, totalTokenCount=11)
+    standin.google(**canned(text[:40], text[40:]), interval_ms=11_000)
+
+    answer = once(everything.port, "POST", GENERATE, headers(token), BODY, timeout=20)
+
+    assert (answer.status, answer.text) == (200, text)
+    line = line_of(logs)
+    assert (line["tokens"], line["tokens_total"], line["aborted"]) == ("exact", "11", "0")
+
+
 @pytest.mark.parametrize("target", [STREAM, ARRAY])
 def test_an_error_amid_a_stream_leaves_a_lower_bound(
     everything: Haproxy, standin: Standin, logs: LogServer, token: str, target: str
@@ -269,6 +282,32 @@ def test_a_prompt_that_was_blocked_says_no_counts(
     assert line["charged"] == str(-(-len(BODY) // 4)), "the prompt was read"
 
 
+@pytest.mark.parametrize("shape", ["{}", '{"name": "operations/1", "status": "queued"}', "[]"])
+def test_a_model_s_answer_of_an_unknown_shape_is_unknown_and_costs_the_estimate(
+    everything: Haproxy, standin: Standin, logs: LogServer, token: str, shape: str
+) -> None:
+    standin.google(**canned(shape))
+
+    assert post(everything, GENERATE, token).status == 200
+
+    line = line_of(logs)
+    assert line["tokens"] == "unknown"
+    assert int(line["charged"]) == int(line["reserved"]) > 1000
+
+
+def test_one_of_two_candidates_is_not_the_whole_answer(
+    everything: Haproxy, standin: Standin, logs: LogServer, token: str
+) -> None:
+    standin.google(**events(f"data: {generated('x', promptTokenCount=2, totalTokenCount=3)}\n\n"))
+    asked = GEMINI | {"generationConfig": {"candidateCount": 2, "maxOutputTokens": 500}}
+
+    post(everything, STREAM, token, json.dumps(asked).encode())
+
+    line = line_of(logs)
+    assert (line["tokens"], line["tokens_total"]) == ("at_least", "3")
+    assert int(line["charged"]) == int(line["reserved"]) > 1000
+
+
 @pytest.mark.parametrize("content_type", ["text/html", "application/x-protobuf", ""])
 def test_an_answer_that_cannot_be_read_is_unknown_and_costs_the_estimate(
     everything: Haproxy, standin: Standin, logs: LogServer, token: str, content_type: str
@@ -317,7 +356,13 @@ def test_a_backend_without_the_filter_does_not_start(
     gateway()
 
 
-@pytest.mark.parametrize("line", ["log-format \"%ci\"", "option httplog", "option dontlog-normal", "no log"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        'log-format "%ci"', "option httplog", "option httpslog", "option logasap",
+        "option dontlog-normal", "no log", "http-request set-log-level silent",
+    ],
+)  # fmt: skip
 def test_a_frontend_whose_requests_would_never_end_does_not_start(
     gateway: Callable[..., Haproxy], line: str
 ) -> None:

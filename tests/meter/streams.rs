@@ -1,6 +1,6 @@
 //! Streams: framings, ends, and what breaks off.
 
-use haproxy_vertex::meter::Counted;
+use haproxy_vertex::meter::{Counted, Framing, Reader};
 
 use crate::{counts, events, id, json, texts};
 
@@ -42,6 +42,27 @@ fn every_candidate_has_to_end() {
     let stream = candidate(0, open) + &candidate(1, open) + &candidate(0, end);
     assert_eq!(counts(&events(&stream)), "at_least in 1 total 1");
     assert_eq!(counts(&events(&(stream + &candidate(1, end)))), "exact in 2 total 2");
+}
+
+#[test]
+fn a_candidate_that_was_asked_for_and_has_not_begun_has_not_ended() {
+    let candidate = |index: u32| {
+        format!(
+            "data: {{\"candidates\":[{{\"index\":{index},\"finishReason\":\"STOP\"}}],\"usageMetadata\":{{\"promptTokenCount\":2}}}}\n\n"
+        )
+    };
+    let read = |candidates: u64, body: &str| {
+        let mut reader = Reader::of(Framing::EventStream, candidates);
+        reader.feed(body.as_bytes());
+        counts(&reader.usage())
+    };
+    for candidates in [0, 1] {
+        assert_eq!(read(candidates, ""), "unknown");
+        assert_eq!(read(candidates, &candidate(0)), "exact in 2 total 2");
+    }
+    assert_eq!(read(2, &candidate(0)), "at_least in 2 total 2");
+    assert_eq!(read(2, &(candidate(0) + &candidate(1))), "exact in 2 total 2");
+    assert_eq!(read(u64::MAX, &candidate(0)), "at_least in 2 total 2");
 }
 
 #[test]

@@ -1,0 +1,46 @@
+//! Limits that one caller can empty for others, or that have more budgets than they seem to.
+
+use crate::config::Config;
+use crate::limits::{Limit, RoleLimits};
+use crate::policy::{Pattern, Role};
+
+/// What deserves a second look, one line each.
+pub(super) fn notes(config: &Config) -> Vec<String> {
+    let roles = config.roles.iter().zip(&config.limits.roles);
+    roles
+        .flat_map(|(role, own)| [by_spelling(role, own, config), shared(role, own, config)])
+        .flatten()
+        .collect()
+}
+
+/// Those that apply to a role.
+fn applying<'c>(own: &'c RoleLimits, config: &'c Config) -> impl Iterator<Item = &'c Limit> {
+    own.limits.as_slice().iter().chain(config.limits.gateway.as_slice())
+}
+
+fn by_spelling(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
+    let limit = applying(own, config).find(|limit| limit.per.model)?;
+    let pattern = role.may.models.iter().map(Pattern::to_string).find(|name| name.contains('*'))?;
+    Some(format!(
+        "{}: counts by model, and role \"{}\" allows {pattern}: each spelling of a model's name \
+         that matches (`@default`, `@001`) has a budget of its own; name the models in full",
+        limit.pointer, role.name
+    ))
+}
+
+fn shared(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
+    let of_tokens = || applying(own, config).filter(|limit| limit.amounts.limits_tokens());
+    let limit = of_tokens().find(|limit| !limit.per.principal)?;
+    let body = role.may.body.as_ref();
+    let is_output_capped = body.is_some_and(|terms| terms.max_output_tokens.is_some());
+    let is_capped = is_output_capped && role.may.max_request_bytes.is_some();
+    if is_capped || of_tokens().any(|limit| limit.per.principal) {
+        return None;
+    }
+    Some(format!(
+        "{}: callers share it, and one of role \"{}\" can reserve all of it with one request: \
+         give the role a limit on tokens per principal, or `may.max_output_tokens` and \
+         `may.max_request_bytes`",
+        limit.pointer, role.name
+    ))
+}

@@ -1,0 +1,72 @@
+//! What a call costs its limits, in process, where HAProxy would take hours.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use common::at;
+use common::gateway::{Ask, BACKENDS, Said, URL, member};
+use common::keys::SigningKey;
+use common::settings::{Files, haproxy, minimal};
+use haproxy_vertex::gateway::{Gateway, Style};
+use haproxy_vertex::haproxy::Haproxy;
+use serde_json::json;
+
+const HOUR_SECS: i64 = 3600;
+
+const EVENT: &[u8] = b"data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"x\"}]}}],\
+    \"usageMetadata\":{\"totalTokenCount\":5000}}\n\n";
+
+/// One request at once, and a stream that has begun after one second.
+fn streaming(key: &SigningKey) -> (Gateway, String, u64) {
+    let mut settings = minimal();
+    settings["roles"][0]["may"]["methods"] = json!(["streamGenerateContent"]);
+    settings["roles"][0]["limits"] = json!({ "parallel_requests": 1 });
+    let config = Files::new(key).load(&settings.to_string()).unwrap();
+    let host = Haproxy { accounts: true, ..haproxy(BACKENDS) };
+    let gateway = Gateway::open(config, &host, at(0)).unwrap();
+    let url = URL.replace(":generateContent", ":streamGenerateContent");
+    let verdict = gateway.decide(&Ask::with(&key.token("k1", &member())).url(&url).bytes(), at(1));
+    let said = Said::new(&verdict);
+    assert_eq!((said.decision(), said.field(4).starts_with('s')), ("allow", true), "{verdict}");
+    let handle = format!("{}|{}", said.field(3), said.field(4));
+    assert!(gateway.bearer(handle.as_bytes(), at(1)).is_some());
+    let call = gateway.meter(&verdict, "text/event-stream").unwrap();
+    gateway.feed(call, EVENT, at(1));
+    (gateway, verdict, call)
+}
+
+fn line(gateway: &Gateway, verdict: &str, secs: i64) -> String {
+    gateway.account(&format!("-{verdict}^^200^200^"), Style::Text, at(secs)).unwrap()
+}
+
+fn in_flight(gateway: &Gateway, secs: i64) -> bool {
+    gateway.metrics_page(&[], at(secs)).contains("haproxy_vertex_calls_in_flight 1\n")
+}
+
+#[test]
+fn an_answer_that_is_read_slowly_is_followed_to_its_end() {
+    let key = SigningKey::rsa();
+    let (gateway, verdict, call) = streaming(&key);
+    for half_hour in 1..6 {
+        let now = half_hour * HOUR_SECS / 2;
+        let _ = gateway.step(at(now));
+        gateway.feed(call, EVENT, at(now));
+    }
+    assert!(in_flight(&gateway, 3 * HOUR_SECS));
+    let line = line(&gateway, &verdict, 3 * HOUR_SECS);
+    assert!(line.contains(" tokens=at_least ") && line.contains(" charged=5000 "), "{line}");
+}
+
+#[test]
+fn a_call_of_which_nothing_is_heard_for_an_hour_ends_by_itself() {
+    let key = SigningKey::rsa();
+    let (gateway, verdict, _) = streaming(&key);
+    let _ = gateway.step(at(HOUR_SECS));
+    assert!(in_flight(&gateway, HOUR_SECS));
+    let _ = gateway.step(at(HOUR_SECS + 60));
+    assert!(!in_flight(&gateway, HOUR_SECS + 60));
+    let page = gateway.metrics_page(&[], at(HOUR_SECS + 60));
+    assert!(page.contains("haproxy_vertex_calls_lapsed_total 1\n"));
+    // A line that comes all the same costs nothing twice.
+    assert!(line(&gateway, &verdict, 2 * HOUR_SECS).contains(" charged=- "));
+}
