@@ -12,8 +12,9 @@ const DEFAULT_MAXREWRITE: usize = 1_024;
 /// The variable of the rule set that bounds what an issuer may send.
 const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 
-/// The defaults of frontends, the filter of backends, and what a log format calls.
+/// The defaults of frontends and of backends, the filter of backends, and what a log format calls.
 const FRONTEND_DEFAULTS: &str = "vertex";
+const UPSTREAM_DEFAULTS: &str = "vertex-upstream";
 const METER: &str = "lua.vertex-meter";
 const ACCOUNT: &str = "lua.vertex_account";
 
@@ -29,8 +30,8 @@ pub struct Haproxy {
     pub from: HashMap<String, String>,
     /// The backends that read answers as they pass.
     pub metered: HashSet<String>,
-    /// The frontends that are `from vertex` and would not tell when a request has ended, each with
-    /// the line that makes it so.
+    /// The frontends that are `from vertex`, and the backends from `vertex-upstream`, that would not
+    /// tell when a request has ended, each with the line that makes it so.
     pub silent: Vec<(String, String)>,
     /// Whether a log format asks what became of a call.
     pub accounts: bool,
@@ -74,11 +75,12 @@ impl Haproxy {
         };
         // Later files are not in the process's environment yet.
         let mut set: HashMap<String, String> = HashMap::new();
-        let (mut section, mut is_ours) = (String::new(), false);
+        let (mut section, mut is_ours, mut is_upstream) = (String::new(), false, false);
         for line in texts.iter().flat_map(|text| text.lines()) {
             let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
             let (Some(keyword), Some(value)) = (words.next(), words.next()) else {
-                is_ours &= !matches!(line.trim(), "global" | "defaults");
+                let ends = matches!(line.trim(), "global" | "defaults");
+                (is_ours, is_upstream) = (is_ours && !ends, is_upstream && !ends);
                 continue;
             };
             let expanded = match value.strip_prefix("${").and_then(|v| v.strip_suffix('}')) {
@@ -93,20 +95,24 @@ impl Haproxy {
                     if let Some(backend) = expanded {
                         section.clone_from(&backend);
                         is_ours = defaults == FRONTEND_DEFAULTS;
+                        is_upstream = defaults == UPSTREAM_DEFAULTS;
                         haproxy.from.insert(backend.clone(), defaults.to_owned());
                         haproxy.backends.push(backend);
                     }
                 }
                 "frontend" => {
                     section = expanded.unwrap_or_default();
+                    is_upstream = false;
                     is_ours =
                         words.next() == Some("from") && words.next() == Some(FRONTEND_DEFAULTS);
                 }
-                "global" | "defaults" => is_ours = false,
+                "global" | "defaults" => (is_ours, is_upstream) = (false, false),
                 "filter" if value == METER => {
                     haproxy.metered.insert(section.clone());
                 }
-                _ if is_ours && is_silent(line) => {
+                _ if (is_ours && is_silent(line))
+                    || ((is_ours || is_upstream) && is_silencing_rule(line)) =>
+                {
                     haproxy.silent.push((section.clone(), line.trim().to_owned()));
                 }
                 "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
@@ -128,15 +134,26 @@ impl Haproxy {
     }
 }
 
-/// Whether a line of a frontend's keeps some requests from having a log line with our fields.
+/// Whether a line of a frontend's keeps some requests from having a log line with our fields, or has
+/// it written before they have ended.
 fn is_silent(line: &str) -> bool {
     let mut words = line.split_whitespace();
     match (words.next(), words.next()) {
         (Some("log-format"), _) => !line.contains(ACCOUNT),
-        (Some("option"), Some(option)) => matches!(option, "dontlog-normal" | "httplog" | "tcplog"),
+        (Some("option"), Some(option)) => {
+            matches!(option, "dontlog-normal" | "httplog" | "httpslog" | "tcplog" | "logasap")
+        }
         (Some("no"), Some("log")) | (Some("log-steps"), _) => true,
         _ => false,
     }
+}
+
+/// Whether a rule keeps requests from having a log line. Those that are refused have ended before
+/// rules behind ours, so it can only be meant for calls.
+fn is_silencing_rule(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_rule = words.next().is_some_and(|word| word.starts_with("http-"));
+    is_rule && words.next() == Some("set-log-level") && words.next() == Some("silent")
 }
 
 #[cfg(test)]

@@ -183,11 +183,11 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             ));
         }
     }
-    if let Some((frontend, line)) = haproxy.silent.first() {
+    if let Some((section, line)) = haproxy.silent.first() {
         return Err(ConfigError::at(
             "",
             format!(
-                "HAProxy's frontend {frontend} has `{line}`: its log line must come once for each \
+                "HAProxy's {section} has `{line}`: the log line must come once for each \
                  request and call lua.vertex_account, or calls never end; leave the line out, or \
                  take the log-format of vertex.cfg into yours"
             ),
