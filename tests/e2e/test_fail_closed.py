@@ -21,6 +21,7 @@ from support.place import SHARE, haproxy_version
 from support.ruleset import elsewhere
 from support.standin import Standin
 from test_fail_closed_actions import ACTIONS, SAYS
+from test_fail_closed_metering import METERING
 from test_fail_closed_pages import PAGES
 
 BUSY, INTERNAL = "busy", "internal"
@@ -87,7 +88,7 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
 
 
 # With what is broken in a file of its own.
-EVERYWHERE = EXPECTED | {action: broken.of for action, broken in ACTIONS.items()} | SAYS | PAGES
+EVERYWHERE = EXPECTED | METERING | {action: broken.of for action, broken in ACTIONS.items()} | SAYS | PAGES
 
 
 def cases(*of: str) -> list[tuple[str, ...]]:

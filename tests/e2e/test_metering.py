@@ -49,8 +49,8 @@ CALLS = {
     "enums as numbers": Call(
         f"{GENERATE}?%24alt=json%3Benum-encoding%3Dint", GEMINI, (2, 9, 7, None, 18), finish="STOP"
     ),
-    "chat": Call(CHAT, CHAT_BODY, (2, 11, 7, None, 20), finish="stop"),
-    "chat's events": Call(CHAT, CHAT_BODY | {"stream": True}, (2, 11, 7, None, 20), "1", "stop"),
+    "chat": Call(CHAT, CHAT_BODY, (2, 10, 7, None, 19), finish="stop"),
+    "chat's events": Call(CHAT, CHAT_BODY | {"stream": True}, (2, 10, 7, None, 19), "1", "stop"),
     "Claude": Call(f"{CLAUDE}:rawPredict", CLAUDE_BODY, (2, 7, None, 0, 9), finish="end_turn"),
     "Claude's events": Call(
         f"{CLAUDE}:streamRawPredict", CLAUDE_BODY | {"stream": True}, (2, 7, None, 0, 9), "1",
@@ -141,6 +141,7 @@ def test_a_body_that_nobody_read_may_be_streamed_all_the_same(
     assert b"message_start" in next(parts).data, "nobody waits for the end of events"
     standin.release(all=True)
     assert b"message_stop" in b"".join(part.data for part in parts)
+    connection.close()
 
     line = line_of(logs)
     assert (line["tokens"], line["tokens_in"], line["tokens_out"]) == ("exact", "2", "7")

@@ -22,6 +22,7 @@ OF_THE_GATEWAY = {
     "token_duplicate", "keys_unavailable", "google_credential_refused", "google_denied",
     "undecided",  # test_audit
     "model_missing",  # of paths that are not spoken in Google's dialect: the tests of clients
+    "limit_requests", "limit_tokens", "limit_parallel",  # test_limits
     "busy", "credential_unavailable", "internal",  # the tests of faults and of the slow path
 }  # fmt: skip
 

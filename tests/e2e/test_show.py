@@ -16,7 +16,7 @@ from support.haproxy import Haproxy
 from support.shown import row, rows, table
 from support.standin import Standin
 
-THINGS = ("issuers", "keys", "credentials", "roles", "caches")
+THINGS = ("issuers", "keys", "credentials", "roles", "limits", "caches")
 
 
 @pytest.fixture

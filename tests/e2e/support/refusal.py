@@ -33,6 +33,9 @@ STATUS = {
         ),
         (503, "UNAVAILABLE"),
     ),
+    **dict.fromkeys(
+        ("limit_requests", "limit_tokens", "limit_parallel"), (429, "RESOURCE_EXHAUSTED")
+    ),
     "google_denied": (502, "PERMISSION_DENIED"),
     "body_too_large_to_check": (413, "INVALID_ARGUMENT"),
 }  # fmt: skip

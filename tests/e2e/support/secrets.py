@@ -8,7 +8,7 @@ from support.standin import Standin
 
 # What is shown on the statistics socket, to whoever may open it.
 COMMANDS = (
-    *(f"vertex show {thing}" for thing in ("issuers", "keys", "credentials", "roles", "caches")),
+    *(f"vertex show {thing}" for thing in ("issuers", "keys", "credentials", "roles", "limits", "caches")),
     "vertex show keys json", "show errors", "show sess all", "show info", "show stat",
 )  # fmt: skip
 
