@@ -356,13 +356,13 @@ def test_a_backend_without_the_filter_does_not_start(
     gateway()
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        'log-format "%ci"', "option httplog", "option httpslog", "option logasap",
-        "option dontlog-normal", "no log", "http-request set-log-level silent",
-    ],
-)  # fmt: skip
+SILENT = [
+    'log-format "%ci"', "option httplog", "option httpslog", "option dontlog-normal", "no log",
+    "option logasap", "http-request set-log-level silent", "http-response set-log-level silent",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", SILENT)
 def test_a_frontend_whose_requests_would_never_end_does_not_start(
     gateway: Callable[..., Haproxy], line: str
 ) -> None:
@@ -370,6 +370,10 @@ def test_a_frontend_whose_requests_would_never_end_does_not_start(
 
     with pytest.raises(NotStarted, match="vertex_account"):
         gateway(frontend_lines=line)
+    if line.endswith("silent"):
+        with pytest.raises(NotStarted, match="vertex_account"):
+            gateway(upstream_lines=line)
+    gateway(frontend_lines="http-request set-log-level info")
 
 
 def test_labels_of_the_role_and_the_caller_go_to_google_and_the_caller_s_own_do_not(

@@ -4,14 +4,12 @@ callers, Googles and reloads of every kind. Afterwards nothing is in flight."""
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from support import audittail, jsonline
 from support.access import catch_up
-from support.auditline import AuditLine
+from support.accesslines import is_access, one_each, read, seen
 from support.budget import hold, target, with_roles
 from support.calls import BODY, headers
 from support.client import Closed, Connection, once
@@ -21,7 +19,7 @@ from support.eventually import eventually
 from support.h2client import H2
 from support.haproxy import Haproxy
 from support.length import of_two
-from support.mob import MARK, Mob, Sent
+from support.mob import Mob
 from support.place import free_port
 from support.rawgoogle import RawGoogle
 from support.standin import Standin
@@ -85,55 +83,6 @@ def busy(
         return launch(made)
 
     return one
-
-
-@dataclass(frozen=True)
-class Line:
-    """One access line, read strictly: the request's path and what is said of it."""
-
-    path: str
-    said: dict[str, str]
-
-    @property
-    def mark(self) -> str | None:
-        found = MARK.search(self.path)
-        return found and found[0]
-
-
-def read(style: str, line: str) -> Line:
-    if style == "json":
-        members = jsonline.read(line)
-        return Line(members.get("url.path", "-"), jsonline.said(members))
-    fields = audittail.read(line)
-    return Line(AuditLine(line).request_line or "-", jsonline.said_in_text(fields))
-
-
-def is_access(line: str) -> bool:
-    """Every access line of the frontend's, also one without a tail."""
-    return "] ai ai" in line or "] ai vertex" in line or jsonline.is_one(line) or "vertex{" in line
-
-
-def one_each(style: str, logs: CountedLogServer, sent: Sent, google: set[str]) -> list[Line]:
-    """All lines, each of which could be read; every request that must have one has one."""
-    catch_up(logs)
-    assert logs.dropped == 0
-    lines = [read(style, line) for line in logs.lines if is_access(line)]
-    counts = Counter(line.mark for line in lines)
-    undecided = counts.pop(None, 0)
-    must = sent.must | (google & sent.may)
-    assert {mark: counts[mark] for mark in must if counts[mark] != 1} == {}
-    assert {mark for mark, count in counts.items() if count > 1} == set()
-    assert set(counts) <= sent.must | sent.may
-    assert google <= set(counts)
-    assert sent.unreadable <= undecided <= sent.unreadable + sent.unread
-    assert {line.said["reason"] for line in lines if line.mark is None} <= {"undecided"}
-    return lines
-
-
-def seen(standin: Standin, raw: RawGoogle) -> set[str]:
-    """The marks of the requests that a Google received."""
-    targets = [request["target"] for request in standin.requests(of="google")] + raw.targets
-    return {found[0] for target in targets if (found := MARK.search(target))}
 
 
 def nothing_is_in_flight(haproxy: Haproxy, standin: Standin, token: str) -> None:
