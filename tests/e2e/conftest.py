@@ -145,6 +145,12 @@ def callers(
 
 
 @pytest.fixture
+def everything(gateway: Callable[..., Haproxy], standin: Standin) -> Haproxy:
+    """A gateway with a role for every dialect."""
+    return gateway(vertex=every_dialect(standin.service_account))
+
+
+@pytest.fixture
 def actions(
     configuration: Callable[..., Configuration], launch: Callable[..., Haproxy]
 ) -> Callable[..., Haproxy]:

@@ -1,7 +1,6 @@
 """What an answer took is on its audit line: every dialect, whole and streamed, in any pieces, and
 no answer goes by unmetered without a word."""
 
-import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +8,15 @@ from typing import Any
 
 import pytest
 
-from support.answers import canned, counted, events, generated
-from support.auditline import AuditLine
+from support.answers import ARRAY, canned, counted, events, generated, line_of, post
 from support.callers import every_dialect
-from support.calls import BODY, COUNT, GENERATE, MODEL, PROJECT, STREAM, headers
-from support.client import Connection, Response, once
+from support.calls import BODY, COUNT, GENERATE, PROJECT, STREAM, headers
+from support.client import Connection, once
 from support.configuration import unread
 from support.haproxy import Haproxy
 from support.logserver import LogServer
 from support.standin import Standin
 
-ARRAY = STREAM.replace("?alt=sse", "")
 CHAT = f"{PROJECT}/endpoints/openapi/chat/completions"
 EMBEDDINGS = f"{PROJECT}/endpoints/openapi/embeddings"
 CLAUDE = f"{PROJECT}/publishers/anthropic/models/claude-x@1"
@@ -68,20 +65,6 @@ CALLS = {
         (2, None, None, None, 2),
     ),
 }  # fmt: skip
-
-
-@pytest.fixture
-def everything(gateway: Callable[..., Haproxy], standin: Standin) -> Haproxy:
-    return gateway(vertex=every_dialect(standin.service_account))
-
-
-def post(haproxy: Haproxy, target: str, token: str, body: bytes = BODY, **more: str) -> Response:
-    return once(haproxy.port, "POST", target, headers(token, **more), body)
-
-
-def line_of(logs: LogServer) -> AuditLine:
-    [line] = logs.wait_for(1)
-    return line
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -198,200 +181,3 @@ def test_a_whole_answer_may_take_its_time(
     assert (answer.status, answer.text) == (200, text)
     line = line_of(logs)
     assert (line["tokens"], line["tokens_total"], line["aborted"]) == ("exact", "11", "0")
-
-
-@pytest.mark.parametrize("target", [STREAM, ARRAY])
-def test_an_error_amid_a_stream_leaves_a_lower_bound(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str, target: str
-) -> None:
-    standin.google(chunks=3, mid_stream_error=True)
-
-    post(everything, target, token)
-
-    line = line_of(logs)
-    assert (line["tokens"], line["error"]) == ("at_least", "INTERNAL")
-    assert int(line["tokens_out"]) >= 1
-    assert line["charged"] == line["reserved"]
-
-
-def test_a_caller_who_hangs_up_leaves_a_lower_bound_and_pays_the_estimate(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str
-) -> None:
-    standin.google(chunks=5, gate=True)
-    connection = Connection(everything.port)
-    connection.send_request("POST", STREAM, headers(token), BODY)
-    parts = connection.parts(connection.read_head())
-    for _ in range(2):
-        next(parts)
-        standin.release()
-    connection.close()
-
-    line = line_of(logs)
-    assert (line["tokens"], line["aborted"]) == ("at_least", "1")
-    assert int(line["tokens_out"]) >= 2
-    assert int(line["charged"]) == int(line["reserved"]) > 1000
-
-
-@pytest.mark.parametrize("target", [STREAM, GENERATE])
-def test_a_caller_who_hangs_up_before_the_answer_pays_the_estimate(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str, target: str
-) -> None:
-    standin.google(delay_ms=1000)
-    connection = Connection(everything.port)
-    connection.send_request("POST", target, headers(token), BODY)
-    standin_has_it = lambda: standin.counters()["google_connections"]  # noqa: E731
-    from support.eventually import eventually
-
-    eventually(standin_has_it, "Google has the request")
-    connection.close()
-
-    line = line_of(logs)
-    assert (line["tokens"], line["upstream"]) == ("unknown", "-")
-    assert int(line["charged"]) == int(line["reserved"]) > 1000
-
-
-@pytest.mark.parametrize("chunks", [0, 1, 2])
-def test_a_stream_that_google_cuts_leaves_a_lower_bound(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str, chunks: int
-) -> None:
-    standin.google(chunks=4, interval_ms=20, hangup_after_chunks=chunks)
-
-    with pytest.raises(ConnectionError):
-        answer = post(everything, STREAM, token)
-        assert answer.status == 502
-        raise ConnectionError
-
-    line = line_of(logs)
-    assert line["tokens"] == ("at_least" if chunks else "unknown")
-    assert line["charged"] == line["reserved"]
-
-
-def test_a_prompt_that_was_blocked_says_no_counts(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str
-) -> None:
-    blocked = {
-        "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
-        "usageMetadata": {"trafficType": "ON_DEMAND"},
-    }
-    standin.google(**canned(json.dumps(blocked)))
-
-    assert post(everything, GENERATE, token).status == 200
-
-    line = line_of(logs)
-    assert (line["tokens"], line["block"]) == ("none", "PROHIBITED_CONTENT")
-    assert line["charged"] == str(-(-len(BODY) // 4)), "the prompt was read"
-
-
-@pytest.mark.parametrize("shape", ["{}", '{"name": "operations/1", "status": "queued"}', "[]"])
-def test_a_model_s_answer_of_an_unknown_shape_is_unknown_and_costs_the_estimate(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str, shape: str
-) -> None:
-    standin.google(**canned(shape))
-
-    assert post(everything, GENERATE, token).status == 200
-
-    line = line_of(logs)
-    assert line["tokens"] == "unknown"
-    assert int(line["charged"]) == int(line["reserved"]) > 1000
-
-
-def test_one_of_two_candidates_is_not_the_whole_answer(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str
-) -> None:
-    standin.google(**events(f"data: {generated('x', promptTokenCount=2, totalTokenCount=3)}\n\n"))
-    asked = GEMINI | {"generationConfig": {"candidateCount": 2, "maxOutputTokens": 500}}
-
-    post(everything, STREAM, token, json.dumps(asked).encode())
-
-    line = line_of(logs)
-    assert (line["tokens"], line["tokens_total"]) == ("at_least", "3")
-    assert int(line["charged"]) == int(line["reserved"]) > 1000
-
-
-@pytest.mark.parametrize("content_type", ["text/html", "application/x-protobuf", ""])
-def test_an_answer_that_cannot_be_read_is_unknown_and_costs_the_estimate(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str, content_type: str
-) -> None:
-    standin.google(**canned("<html>whatever", content_type=content_type))
-
-    assert post(everything, GENERATE, token).status == 200
-
-    line = line_of(logs)
-    assert (line["tokens"], line["tokens_in"], line["aborted"]) == ("unknown", "-", "-")
-    assert int(line["charged"]) == int(line["reserved"]) > 1000
-
-
-@pytest.mark.parametrize("status", [400, 429, 500, 503])
-@pytest.mark.parametrize("target", [GENERATE, STREAM, ARRAY])
-def test_what_google_refuses_costs_nothing(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str, status: int, target: str
-) -> None:
-    standin.google(status=status)
-
-    assert post(everything, target, token).status == status
-
-    line = line_of(logs)
-    assert (line["tokens"], line["charged"], line["upstream"]) == ("none", "0", str(status))
-    assert line["error"] not in ("-", ""), "Google's reason"
-
-
-def test_what_never_reached_google_costs_nothing(
-    everything: Haproxy, standin: Standin, logs: LogServer, token: str
-) -> None:
-    standin.down("google")
-
-    assert post(everything, GENERATE, token).status == 503
-
-    line = line_of(logs)
-    assert (line["tokens"], line["charged"], line["upstream"]) == ("none", "0", "-")
-
-
-def test_a_backend_without_the_filter_does_not_start(
-    gateway: Callable[..., Haproxy],
-) -> None:
-    from support.haproxy import NotStarted
-
-    with pytest.raises(NotStarted, match="filter lua.vertex-meter"):
-        gateway(meter="")
-    gateway()
-
-
-SILENT = [
-    'log-format "%ci"', "option httplog", "option httpslog", "option dontlog-normal", "no log",
-    "option logasap", "http-request set-log-level silent", "http-response set-log-level silent",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("line", SILENT)
-def test_a_frontend_whose_requests_would_never_end_does_not_start(
-    gateway: Callable[..., Haproxy], line: str
-) -> None:
-    from support.haproxy import NotStarted
-
-    with pytest.raises(NotStarted, match="vertex_account"):
-        gateway(frontend_lines=line)
-    if line.endswith("silent"):
-        with pytest.raises(NotStarted, match="vertex_account"):
-            gateway(upstream_lines=line)
-    gateway(frontend_lines="http-request set-log-level info")
-
-
-def test_labels_of_the_role_and_the_caller_go_to_google_and_the_caller_s_own_do_not(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str
-) -> None:
-    vertex = every_dialect(standin.service_account)
-    own = base64.b64encode(b'{"team":"mine"}').decode()
-
-    def labels() -> Any:
-        [seen] = standin.requests(of="google")
-        values = [v for name, v in seen["headers"] if name.lower() == "x-vertex-ai-labels"]
-        return [json.loads(base64.b64decode(value)) for value in values]
-
-    assert post(gateway(vertex=vertex), GENERATE, token, X_Vertex_AI_Labels=own).status == 200
-    assert labels() == []
-
-    standin.forget_requests()
-    vertex["roles"][0] |= {"labels": {"team": "ml"}, "principal_label": "caller"}
-    assert post(gateway(vertex=vertex), GENERATE, token, X_Vertex_AI_Labels=own).status == 200
-    [sent] = labels()
-    assert sent["team"] == "ml" and sent["caller"].startswith("corp_alice-")

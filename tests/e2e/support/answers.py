@@ -4,6 +4,12 @@ import json
 from typing import Any
 
 from support.auditline import AuditLine
+from support.calls import BODY, STREAM, headers
+from support.client import Response, once
+from support.haproxy import Haproxy
+from support.logserver import LogServer
+
+ARRAY = STREAM.replace("?alt=sse", "")
 
 COUNTS = ("tokens_in", "tokens_out", "tokens_thought", "tokens_cached", "tokens_total")
 
@@ -32,3 +38,12 @@ def generated(text: str, **usage: int) -> str:
             "responseId": "an-id",
         }
     )
+
+
+def post(haproxy: Haproxy, target: str, token: str, body: bytes = BODY, **more: str) -> Response:
+    return once(haproxy.port, "POST", target, headers(token, **more), body)
+
+
+def line_of(logs: LogServer) -> AuditLine:
+    [line] = logs.wait_for(1)
+    return line
