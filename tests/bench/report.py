@@ -7,51 +7,71 @@ import platform
 import re
 import statistics
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-Rounds = list[dict[str, float]]
+import envoy
+from rows import BARS, METERED, Round, added_over_envoy, has_envoy, metering, ratios
 
-WARM_OVER_PLAIN_BAR = 1.6
-ADDED_BAR = 0.45
+# Keys of the summary that are not the row's name and `_us`.
+_KEYS = {"native": "native_jwt_us"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was measured."""
+
+    rounds: list[Round]
+    requests: int
+    # Calls of the filter in a stream: "stream", "paced".
+    callbacks: dict[str, float]
+    # Milliseconds until a stream's first event: "direct", "plain", "unmetered", "warm".
+    first_events: dict[str, float]
+    haproxy: str
 
 
 def lower_quartile(values: list[float]) -> float:
     return statistics.quantiles(values, n=4, method="inclusive")[0]
 
 
-def ratios(rounds: Rounds) -> dict[str, list[float]]:
-    return {
-        "warm_over_plain": [r["warm"] / r["plain"] for r in rounds],
-        "native_over_plain": [r["native"] / r["plain"] for r in rounds],
-        "reading_over_plain": [r["reading"] / r["plain"] for r in rounds],
-        "cold_over_plain": [r["cold"] / r["plain"] for r in rounds],
-        "added_over_native_added": [
-            (r["warm"] - r["plain"]) / (r["native"] - r["plain"]) for r in rounds
-        ],
-    }
+def medians(rounds: list[Round]) -> Round:
+    return {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
 
 
-def summary(rounds: Rounds, requests: int, haproxy: str) -> dict[str, Any]:
-    names = {"plain": "plain_us", "native": "native_jwt_us", "warm": "warm_us"}
-    names |= {"reading": "reading_us", "cold": "cold_us"}
-    figures: dict[str, Any] = {
-        key: round(statistics.median(r[name] for r in rounds), 2) for name, key in names.items()
-    }
-    for name, values in ratios(rounds).items():
+def summary(run: Run) -> dict[str, Any]:
+    middle = medians(run.rounds)
+    figures = {_KEYS.get(name, f"{name}_us"): round(us, 2) for name, us in middle.items()}
+    for name, values in ratios(run.rounds).items():
         figures[name] = round(lower_quartile(values), 4)
         figures[f"{name}_median"] = round(statistics.median(values), 4)
+    single = metering(middle, run.callbacks) | first_bytes(run.first_events)
+    if has_envoy(run.rounds):
+        single |= added_over_envoy(middle)
     return {
         **figures,
-        "rounds": len(rounds),
-        "requests_per_round": requests,
-        "versions": versions(haproxy),
-        "us_by_round": [{name: round(us, 2) for name, us in r.items()} for r in rounds],
+        **{name: round(value, 4) for name, value in single.items()},
+        "metered": list(METERED),
+        "bars": {bar.name: bar.at_most for bar in BARS},
+        "rounds": len(run.rounds),
+        "requests_per_round": run.requests,
+        "versions": versions(run.haproxy),
+        "us_by_round": [{name: round(us, 2) for name, us in r.items()} for r in run.rounds],
+    }
+
+
+def first_bytes(first_events: Round) -> Round:
+    direct = first_events["direct"]
+    return {
+        "first_byte_direct_ms": direct,
+        "first_byte_added_ms": first_events["warm"] - direct,
+        "first_byte_added_by_plain_ms": first_events["plain"] - direct,
     }
 
 
 def versions(haproxy: str) -> dict[str, str]:
     built = _output([haproxy, "-vv"])
+    program = envoy.binary()
 
     def found(pattern: str, text: str) -> str:
         match = re.search(pattern, text, re.M)
@@ -61,6 +81,7 @@ def versions(haproxy: str) -> dict[str, str]:
         "haproxy": found(r"^HAProxy version (\S+)", built),
         "lua": found(r"^Built with Lua version : Lua (\S+)", built),
         "openssl": found(r"^Running on OpenSSL version : (.+)$", built),
+        "envoy": (program and envoy.version(program)) or "not installed",
         "wrk": found(r"^wrk (?:debian/)?(\S+)", _output(["wrk", "-v"])),
         "kernel": platform.release(),
         "cores": str(os.cpu_count()),
@@ -71,32 +92,41 @@ def _output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
-def table(rounds: Rounds, figures: dict[str, Any]) -> str:
-    lines = [f"{'CPU us/request':<26}{'median':>9}{'lower quartile':>16}"]
-    for name in rounds[0]:
-        values = [r[name] for r in rounds]
-        lines.append(_row(name, statistics.median(values), lower_quartile(values), 2))
+def table(run: Run, figures: dict[str, Any]) -> str:
+    lines = [_line("CPU us/request", "median", "lower quartile")]
+    for name in run.rounds[0]:
+        values = [r[name] for r in run.rounds]
+        shown = f"{name} (metered)" if name in METERED else name
+        lines.append(_line(shown, *_two(values, 2)))
     lines.append("ratio per round")
-    for name, values in ratios(rounds).items():
-        lines.append(_row(name, statistics.median(values), lower_quartile(values), 3))
+    lines += [_line(name, *_two(values, 3)) for name, values in ratios(run.rounds).items()]
+    lines.append("from the medians")
+    single = (*metering(run.rounds[0], run.callbacks), *first_bytes(run.first_events))
+    lines += [_line(name, f"{figures[name]:.3f}") for name in single]
+    lines += [_line(n, f"{v:.3f}") for n, v in figures.items() if n.endswith("_envoy_added")]
     of = figures["versions"]
+    lines.append(f"envoy: {of['envoy']}")
     lines.append(
-        f"{len(rounds)} rounds of {figures['requests_per_round']} requests each,"
+        f"{len(run.rounds)} rounds of {figures['requests_per_round']} requests each,"
         f" HAProxy {of['haproxy']}, {of['openssl']}"
     )
     return "\n".join(lines)
 
 
-def _row(name: str, median: float, quartile: float, digits: int) -> str:
-    return f"{name:<26}{median:>9.{digits}f}{quartile:>16.{digits}f}"
+def _two(values: list[float], digits: int) -> tuple[str, str]:
+    return f"{statistics.median(values):.{digits}f}", f"{lower_quartile(values):.{digits}f}"
+
+
+def _line(name: str, *columns: str) -> str:
+    return f"{name:<36}" + "".join(f"{column:>16}" for column in columns)
 
 
 def missed(figures: dict[str, Any]) -> list[str]:
-    bars = {"warm_over_plain": WARM_OVER_PLAIN_BAR, "added_over_native_added": ADDED_BAR}
+    """What is over its bar. Without Envoy there is nothing to compare with it."""
     return [
-        f"{name} is {figures[name]:.3f}, at most {bar} is wanted"
-        for name, bar in bars.items()
-        if figures[name] > bar
+        f"{bar.name} is {figures[bar.name]:.3f}, at most {bar.at_most} is wanted"
+        for bar in BARS
+        if bar.name in figures and figures[bar.name] > bar.at_most
     ]
 
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What the gateway costs: CPU microseconds per request of HAProxy's worker, against HAProxy
-proxying plainly and against HAProxy's own `jwt_verify`, all in one interleaved run.
+proxying plainly, HAProxy's own `jwt_verify` and Envoy's jwt_authn, with and without metering, of
+unary and of streamed answers, all in one interleaved run; then the first byte of a stream; then,
+with `--cargo`, what is measured inside the process.
 
 Wants two cores, wrk, the stand-in (STANDIN_BIN names another than the release build in
-target/standin) and the module (`make build-5.3`). Exit status: 1 when a bar was missed,
-2 when the run says nothing.
+target/standin) and the module (`make build-5.3`); Envoy where it is installed (`make bench` does).
+Exit status: 1 when a bar was missed, 2 when the run says nothing.
 """
 
 import argparse
@@ -15,12 +17,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "e2e"))
 os.environ.setdefault("STANDIN_BIN", str(ROOT / "target/standin/release/standin"))
 
+import inside  # noqa: E402
 import report  # noqa: E402
 import stage  # noqa: E402
 from measure import Invalid  # noqa: E402
@@ -28,13 +32,15 @@ from support.place import haproxy_binary  # noqa: E402
 
 ROUNDS = 20
 REQUESTS = 2000
+SUMMARY = ROOT / "target" / "bench" / "summary.json"
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="measured rounds, at least 8")
-    parser.add_argument("--requests", type=int, default=REQUESTS, help="per HAProxy and round")
+    parser.add_argument("--requests", type=int, default=REQUESTS, help="per proxy and round")
     parser.add_argument("--haproxy", default=None, help="the binary (HAPROXY_BIN)")
+    parser.add_argument("--cargo", default=None, help="measures inside the process too, with this")
     chosen = parser.parse_args()
     if chosen.rounds < 8 or chosen.requests < 1000:
         parser.error("fewer than 8 rounds or 1000 requests say nothing")
@@ -51,8 +57,8 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def measured_rounds(chosen: argparse.Namespace) -> report.Rounds:
-    rounds: report.Rounds = []
+def measured(chosen: argparse.Namespace) -> report.Run:
+    rounds = []
     # The first round warms up and is thrown away.
     count = chosen.rounds + 1
     with temporary_folder() as folder, stage.Stage(folder, count, chosen.requests) as ready:
@@ -60,7 +66,24 @@ def measured_rounds(chosen: argparse.Namespace) -> report.Rounds:
             rounds.append(ready.round(number))
             shown = " ".join(f"{name} {us:.1f}" for name, us in rounds[-1].items())
             print(f"round {number}: {shown}", file=sys.stderr)
-    return rounds[1:]
+        first_events = ready.first_events()
+        return report.Run(
+            rounds[1:], chosen.requests, ready.callbacks, first_events, haproxy_binary()
+        )
+
+
+def measured_inside(cargo: str, summary: dict[str, Any]) -> list[str]:
+    """Adds what it finds to the summary; the bars that were missed."""
+    missed = []
+    summary["inside"] = {}
+    for name in inside.declared(ROOT):
+        lines, held = inside.run(cargo, ROOT, name)
+        summary["inside"][name] = lines
+        for line in lines:
+            print(f"inside, {name}: {line}")
+        if not held:
+            missed.append(f"inside, {name}: see its lines above")
+    return missed
 
 
 def main() -> int:
@@ -68,14 +91,17 @@ def main() -> int:
     if chosen.haproxy:
         os.environ["HAPROXY_BIN"] = chosen.haproxy
     try:
-        rounds = measured_rounds(chosen)
+        run = measured(chosen)
+        summary = report.summary(run)
+        report.write(summary, SUMMARY)
+        print(report.table(run, summary), flush=True)
+        missed = report.missed(summary)
+        if chosen.cargo:
+            missed += measured_inside(chosen.cargo, summary)
+            report.write(summary, SUMMARY)
     except Invalid as why:
         print(f"invalid run: {why}", file=sys.stderr)
         return 2
-    summary = report.summary(rounds, chosen.requests, haproxy_binary())
-    report.write(summary, ROOT / "target" / "bench" / "summary.json")
-    print(report.table(rounds, summary))
-    missed = report.missed(summary)
     for line in missed:
         print(f"bar missed: {line}")
     return 1 if missed else 0

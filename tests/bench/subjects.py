@@ -1,28 +1,31 @@
 """The HAProxys that are compared, and the upstream that they share."""
 
 import base64
-import functools
 import json
 import os
-import pwd
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.configuration import Configuration, vertex_json
+from support.configuration import Configuration, unread, vertex_json
+from support.place import CONFIGURATION
 
+from measure import Invalid
 from sink import Sink
 
 CALLER, GOOGLE = "caller", "google"
+
+# As `vertex_json` has them.
+ISSUER, AUDIENCE = "https://idp.example/corp", "vertex-gateway"
 
 # As haproxy-conf/vertex.cfg has them, so that no difference is due to them.
 _COMMON = """
 global
     nbthread 1
     stats socket {folder}/stats mode 600 level admin
-    tune.bufsize 65536
-    tune.maxrewrite 16384
+    tune.bufsize {bufsize}
+    tune.maxrewrite {maxrewrite}
     {user}
 defaults
     mode http
@@ -83,7 +86,16 @@ class Written(Configuration):
 
     def text(self, folder: Path) -> str:
         user = "user haproxy\n    group haproxy" if os.geteuid() == 0 else ""
-        return _COMMON.format(folder=folder, user=user) + self.own
+        sizes = {"bufsize": preset("VERTEX_BUFSIZE"), "maxrewrite": preset("VERTEX_MAXREWRITE")}
+        return _COMMON.format(folder=folder, user=user, **sizes) + self.own
+
+
+def preset(name: str) -> str:
+    """The value that vertex.cfg gives a variable."""
+    found = re.search(rf"^\s*presetenv {name} (\S+)$", CONFIGURATION.read_text(), re.M)
+    if found is None:
+        raise Invalid(f"vertex.cfg presets no {name}")
+    return found[1]
 
 
 def upstream(answer: Path, google_token: str) -> tuple[Written, dict[str, int]]:
@@ -124,15 +136,23 @@ class Gateways:
     token_file: Path
 
     def leading_to(
-        self, port: int, differing: Callable[[dict[str, Any]], dict[str, Any]] = dict
+        self,
+        port: int,
+        kind: type[Configuration] = Configuration,
+        *,
+        reading: bool = False,
+        **more: Any,
     ) -> Configuration:
-        return Configuration(
+        """`reading`: its roles look into the bodies of requests."""
+        vertex = self._vertex()
+        return kind(
             google_http=port,
             idp_https=self.idp_port,
             ca=self.ca,
-            vertex=differing(self._vertex()),
+            vertex=vertex if reading else unread(vertex),
             nbthread=1,
             environment={"VERTEX_LOG": self.sink.address, "VERTEX_LOG_LENGTH": "4096"},
+            **more,
         )
 
     def _vertex(self) -> dict[str, Any]:

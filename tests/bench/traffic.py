@@ -1,17 +1,19 @@
-"""What is sent and what comes back: one unary call with tokens of some 600 bytes."""
+"""What is sent: unary and streamed calls with tokens of some 600 bytes."""
 
 import json
 import secrets
 import string
+from dataclasses import dataclass
 from pathlib import Path
 
 from support.client import Response, once
 from support.standin import Standin
 
-TARGET = (
-    "/v1/projects/acme-ml/locations/us-central1/publishers/google/models"
-    "/gemini-2.5-flash:generateContent"
+_MODEL = (
+    "/v1/projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash"
 )
+UNARY = f"{_MODEL}:generateContent"
+STREAM = f"{_MODEL}:streamGenerateContent?alt=sse"
 BODY_BYTES = 300
 CALLER_TOKEN_BYTES = 600
 GOOGLE_TOKEN_BYTES = 900
@@ -26,6 +28,10 @@ def body() -> bytes:
         return json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]}]}).encode()
 
     return prompt("x" * (BODY_BYTES - len(prompt(""))))
+
+
+def headers(token: str) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
 
 def google_token() -> str:
@@ -63,8 +69,16 @@ class Callers:
 
 
 def send(port: int, token: str) -> Response:
-    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
-    return once(port, "POST", TARGET, headers, body())
+    return once(port, "POST", UNARY, headers(token), body())
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one measurement sends: this often, to this target, with these tokens in turn."""
+
+    target: Path
+    tokens: Path
+    requests: int
 
 
 class Files:
@@ -72,12 +86,14 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.target = folder / "target"
-        self.target.write_text(TARGET)
-        self.body = folder / "body"
-        self.body.write_bytes(body())
+        self.body = self._written("body", body().decode())
+        self.unary = self._written("unary", UNARY)
+        self.stream = self._written("stream", STREAM)
 
     def tokens(self, name: str, tokens: list[str]) -> Path:
-        file = self._folder / f"tokens-{name}"
-        file.write_text("\n".join(tokens))
+        return self._written(f"tokens-{name}", "\n".join(tokens))
+
+    def _written(self, name: str, text: str) -> Path:
+        file = self._folder / name
+        file.write_text(text)
         return file

@@ -27,8 +27,8 @@ from support.rawgoogle import RawGoogle
 from support.standin import Standin
 
 WELL, ILL, DOWN = PLACES = ("us-central1", "global", "europe-west4")
-SECONDS = of_two(4, 180)
-RELOADS = of_two(2, 20)
+SECONDS = of_two(4, 120)
+RELOADS = of_two(2, 12)
 # Style and reloads; each with each would take too long for every day.
 STYLES = ("text", "json")
 MOBS = of_two(

@@ -21,7 +21,9 @@ THINGS = ("issuers", "keys", "credentials", "roles", "limits", "caches")
 
 @pytest.fixture
 def warm(gateway: Callable[..., Haproxy], standin: Standin) -> Haproxy:
-    haproxy = gateway()
+    vertex = vertex_json(standin.service_account)
+    vertex["roles"][0]["limits"] = {"requests_per_minute": 600}
+    haproxy = gateway(vertex=vertex)
     assert generate(haproxy, standin.token()).status == 200
     return haproxy
 

@@ -17,9 +17,9 @@ def _library() -> str:
 
 
 class Clock:
-    """To be made before HAProxy starts. The monotonic clock stays as it is."""
+    """To be made before HAProxy starts. The monotonic clock stays as it is, unless it steps too."""
 
-    def __init__(self, haproxy: Haproxy, ahead: int = 0) -> None:
+    def __init__(self, haproxy: Haproxy, ahead: int = 0, steps_monotonic: bool = False) -> None:
         folder = haproxy.folder
         # The worker reads the same path as the master, but inside its chroot.
         inside = folder / "chroot" / folder.relative_to("/")
@@ -32,9 +32,12 @@ class Clock:
             "LD_PRELOAD": f"{_library()} libc.so.6",
             "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
             "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",
         }
+        if not steps_monotonic:
+            haproxy.configuration.environment |= {
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1",
+            }
         self.step_to(ahead)
 
     def step_to(self, ahead: int) -> None:

@@ -1,0 +1,63 @@
+"""The gateway in other shapes than it is shipped in: one whose answers are not metered, to tell
+what metering adds, and one that counts how often HAProxy calls its filter."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.configuration import Configuration
+from support.place import CONFIGURATION, SHARE
+
+from measure import Invalid
+
+CALLBACKS = "bench show callbacks"
+
+# The rules of vertex.cfg that read an answer, by what only they mention.
+_METERING = ("txn.vertex.whole", "lua.vertex-meter")
+
+_COUNTER = """
+local payload, calls = meter.Meter.http_payload, 0
+function meter.Meter.http_payload(...)
+  calls = calls + 1
+  return payload(...)
+end
+core.register_cli({ "bench", "show", "callbacks" }, "", function(applet)
+  applet:send(calls .. "\\n")
+end)
+"""
+
+
+def without_metering(rules: str) -> str:
+    """The same rules but for those that read the answer. The call is begun, ended and logged as
+    before."""
+
+    def reads(line: str) -> bool:
+        is_rule = line.strip().startswith("http-response ")
+        return is_rule and any(name in line for name in _METERING)
+
+    kept = [line for line in rules.splitlines(keepends=True) if not reads(line)]
+    text = "".join(kept)
+    if len(kept) == len(rules.splitlines()) or "lua.vertex_usage" in text:
+        raise Invalid("vertex.cfg meters answers in another way than the benchmark knows")
+    return text
+
+
+@dataclass
+class Unmetered(Configuration):
+    # The module wants to see the line; HAProxy skips it.
+    meter: str = ".if streq(metered,never)\n    filter lua.vertex-meter\n    .endif"
+
+    def file_arguments(self, own: Path) -> list[str]:
+        rules = own.with_name("unmetered.cfg")
+        rules.write_text(without_metering(CONFIGURATION.read_text()))
+        shipped = super().file_arguments(own)
+        return [str(rules) if part == str(CONFIGURATION) else part for part in shipped]
+
+
+def counting_scripts(folder: Path) -> Path:
+    """Scripts below `folder` that answer `CALLBACKS` on the statistics socket."""
+    share = folder / "counting"
+    shutil.copytree(SHARE, share)
+    with (share / "vertex.lua").open("a") as script:
+        script.write(_COUNTER)
+    return share
