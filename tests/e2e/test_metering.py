@@ -372,6 +372,14 @@ def test_a_frontend_whose_requests_would_never_end_does_not_start(
         gateway(frontend_lines=line)
 
 
+def test_a_backend_that_sends_calls_twice_does_not_start(gateway: Callable[..., Haproxy]) -> None:
+    from support.haproxy import NotStarted
+
+    with pytest.raises(NotStarted, match="counted once"):
+        gateway(upstream_lines="retry-on response-timeout")
+    gateway(upstream_lines="retry-on conn-failure 503")
+
+
 def test_labels_of_the_role_and_the_caller_go_to_google_and_the_caller_s_own_do_not(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str
 ) -> None:
