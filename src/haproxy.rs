@@ -33,6 +33,8 @@ pub struct Haproxy {
     /// The frontends and backends of ours that would not tell when a request has ended, each with
     /// the line that makes it so.
     pub silent: Vec<(String, String)>,
+    /// The backends of ours that may send a call twice, each with the line that makes it so.
+    pub repeating: Vec<(String, String)>,
     /// Whether a log format asks what became of a call.
     pub accounts: bool,
     /// `tune.bufsize`, in bytes.
@@ -67,6 +69,7 @@ impl Haproxy {
             from: HashMap::new(),
             metered: HashSet::new(),
             silent: Vec::new(),
+            repeating: Vec::new(),
             accounts: false,
             bufsize: DEFAULT_BUFSIZE,
             maxrewrite: DEFAULT_MAXREWRITE,
@@ -112,6 +115,9 @@ impl Haproxy {
                 _ if is_silent(line, &from) => {
                     haproxy.silent.push((section.clone(), line.trim().to_owned()));
                 }
+                "retry-on" if from == BACKEND_DEFAULTS && repeats(line) => {
+                    haproxy.repeating.push((section.clone(), line.trim().to_owned()));
+                }
                 "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
                 "tune.maxrewrite" => haproxy.maxrewrite = size().unwrap_or(haproxy.maxrewrite),
                 "setenv" => {
@@ -129,6 +135,14 @@ impl Haproxy {
         haproxy.fetch_max = fetch_max.and_then(|value| value.parse().ok()).unwrap_or(0);
         haproxy
     }
+}
+
+/// Whether a `retry-on` sends a call again that a model may have begun to answer: all of them but
+/// those for connections that did not come about and for statuses, which cost nothing.
+fn repeats(line: &str) -> bool {
+    line.split_whitespace().skip(1).take_while(|word| !word.starts_with('#')).any(|word| {
+        !matches!(word, "none" | "conn-failure" | "0rtt-rejected") && word.parse::<u16>().is_err()
+    })
 }
 
 /// Whether a line, in a section that is `from` these defaults, keeps some requests from having a log
@@ -173,6 +187,23 @@ mod tests {
         let set = |name: &str| (name == "SIZE").then(|| "32768".to_owned());
         assert_eq!(Haproxy::read(&texts, &set).bufsize, 32_768);
     }
+    #[test]
+    fn finds_what_would_send_a_call_twice() {
+        let repeating = |from: &str, events: &str| {
+            let text = format!("backend vertex_global from {from}\n retry-on {events}\n");
+            Haproxy::read(&[text], &|_| None).repeating.len()
+        };
+        for events in
+            ["all-retryable-errors", "503 response-timeout", "empty-response", "junk-response"]
+        {
+            assert_eq!(repeating("vertex-upstream", events), 1, "{events}");
+            assert_eq!(repeating("mine", events), 0, "{events}");
+        }
+        for events in ["none", "conn-failure 0rtt-rejected", "429 503", "503 # response-timeout"] {
+            assert_eq!(repeating("vertex-upstream", events), 0, "{events}");
+        }
+    }
+
     #[test]
     fn finds_what_would_leave_a_request_without_its_line() {
         let silent = |from: &str, line: &str| {

@@ -183,6 +183,16 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             ));
         }
     }
+    if let Some((backend, line)) = haproxy.repeating.first() {
+        return Err(ConfigError::at(
+            "",
+            format!(
+                "HAProxy's backend {backend} has `{line}`: a call that a model has begun to answer \
+                 would be sent, and billed, twice, and counted once; conn-failure and statuses alone \
+                 are wanted"
+            ),
+        ));
+    }
     if let Some((section, line)) = haproxy.silent.first() {
         return Err(ConfigError::at(
             "",

@@ -31,3 +31,9 @@ def test_a_frontend_whose_requests_would_never_end_does_not_start(
         with pytest.raises(NotStarted, match="vertex_account"):
             gateway(upstream_lines=line)
     gateway(frontend_lines="http-request set-log-level info")
+
+
+def test_a_backend_that_sends_calls_twice_does_not_start(gateway: Callable[..., Haproxy]) -> None:
+    with pytest.raises(NotStarted, match="counted once"):
+        gateway(upstream_lines="retry-on response-timeout")
+    gateway(upstream_lines="retry-on conn-failure 503")
