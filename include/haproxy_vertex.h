@@ -83,10 +83,11 @@ enum hv_status hv_open(const char *config,
 // with a line feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an
 // empty line (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to
 // `*length`, also when `verdict_size` is too small for it. What does not begin with `allow|` is a
-// refusal. At first the peer is `-` and the stage `head`. A verdict that begins with `peer|` asks
+// refusal. At first the peer is `-`, or the address alone, and the stage `head`. A verdict that begins with `peer|` asks
 // for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
 // hexadecimal, separated by blanks), one with `body|` for both and, with the stage `body`, for the
-// body behind the empty line.
+// body behind the empty line. An allow costs the limits that apply what the request is expected to
+// take; nobody tells what it took.
 //
 // # Safety
 // `gateway` is of `hv_open`; `request` holds `request_length` bytes; `verdict` has room for
