@@ -262,7 +262,9 @@ def test_a_stream_that_google_cuts_leaves_a_lower_bound(
         raise ConnectionError
 
     line = line_of(logs)
-    assert line["tokens"] == ("at_least" if chunks else "unknown")
+    # A reset overtakes what it comes right behind: HAProxy then has nothing to read.
+    known = {0: ["unknown"], 1: ["at_least", "unknown"], 2: ["at_least"]}
+    assert line["tokens"] in known[chunks]
     assert line["charged"] == line["reserved"]
 
 
