@@ -41,7 +41,7 @@ use span::Current;
 use subject::{Digests, Parts};
 use table::Table;
 
-pub use estimate::estimate;
+pub use estimate::{estimate, tokens_in};
 pub use exhausted::{Exhausted, What};
 pub use figures::{Figures, Usage};
 pub use limit::{

@@ -168,9 +168,12 @@ fn charge(ended: &Ended<'_>, call: &Call, usage: &Usage) -> u64 {
     if is_free || is_refused || is_unmetered || !ended.may_have_arrived(call) {
         return 0;
     }
+    // Who leaves before the counts come pays for the text that came, if that is more.
+    let read = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());
+    let written = limits::estimate(prompt_bytes, Some(limits::tokens_in(read)), 0);
     match usage.quality() {
         Counted::Exact => usage.total.unwrap_or(0),
-        Counted::AtLeast => estimate.max(usage.total.unwrap_or(0)),
+        Counted::AtLeast => estimate.max(usage.total.unwrap_or(0)).max(written),
         // A prompt that was blocked: Google says nothing of what reading it took.
         Counted::Nothing => limits::estimate(prompt_bytes, Some(0), 0),
         Counted::Unknown => estimate,

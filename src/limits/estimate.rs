@@ -13,8 +13,14 @@ const UNDECLARED_BYTES: u64 = 32_768;
 /// tokens, over all answers that are asked for.
 #[must_use]
 pub fn estimate(content_length: Option<u64>, output_cap: Option<u64>, reserve_tokens: u64) -> u64 {
-    let input = content_length.unwrap_or(UNDECLARED_BYTES).div_ceil(BYTES_A_TOKEN);
+    let input = tokens_in(content_length.unwrap_or(UNDECLARED_BYTES));
     input.saturating_add(output_cap.unwrap_or(reserve_tokens))
+}
+
+/// The tokens that so many bytes of text make.
+#[must_use]
+pub const fn tokens_in(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_A_TOKEN)
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub(super) struct Answer {
     counted: Option<u64>,
     embedded: Option<u64>,
     images: u64,
+    /// Bytes of text that was generated.
+    generated: u64,
     /// A bit for each candidate that came, and for each that came to its end.
     candidates: u64,
     finished: u64,
@@ -48,6 +50,11 @@ impl Answer {
         usage.total = usage.total.or(known.embedded);
         usage.images = (known.images > 0).then_some(known.images);
         usage
+    }
+
+    /// Bytes of text that was generated, as far as it came.
+    pub(super) const fn generated(&self) -> u64 {
+        self.generated
     }
 
     /// An answer of so many candidates.
@@ -101,10 +108,11 @@ impl Answer {
         }
     }
 
-    /// A string that is not read is not empty.
-    pub(super) const fn text(&mut self, place: Place) {
+    /// A string that is not read, of so many bytes, is not empty.
+    pub(super) const fn text(&mut self, place: Place, bytes: u64) {
         if matches!(place, Place::Generated | Place::Delta) {
             self.event.has_generated = true;
+            self.generated = self.generated.saturating_add(bytes);
         }
     }
 

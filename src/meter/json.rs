@@ -207,7 +207,7 @@ impl Json {
 
     fn string<'b>(&mut self, bytes: &'b [u8], answer: &mut Answer) -> &'b [u8] {
         let (here, next) = (self.here, &mut self.next);
-        let mut is_name = false;
+        let (mut is_name, mut skipped_at) = (false, None);
         let rest = self.text.feed(bytes, |purpose, text, is_cut| match purpose {
             Purpose::Name => {
                 is_name = true;
@@ -219,10 +219,13 @@ impl Json {
             }
             Purpose::Value => answer.string(*next, text, is_cut),
             // Only whether there is something in it.
-            Purpose::Skipped if is_cut && *next != Place::Skipped => answer.text(*next),
+            Purpose::Skipped if is_cut && *next != Place::Skipped => skipped_at = Some(*next),
             Purpose::Skipped => {}
         });
         let Some(rest) = rest else { return &[] };
+        if let Some(place) = skipped_at {
+            answer.text(place, self.text.skipped());
+        }
         self.state = match is_name {
             true => State::Colon,
             false if self.depth > MAX_KINDS => State::Deep,

@@ -77,6 +77,12 @@ impl Reader {
         self.answer.usage(is_complete)
     }
 
+    /// Bytes of text that the model has written, as far as they came.
+    #[must_use]
+    pub const fn generated_bytes(&self) -> u64 {
+        self.answer.generated()
+    }
+
     /// Skips a byte order mark; what only began as one is read as it is.
     fn after_mark<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let mut rest = bytes;

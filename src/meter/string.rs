@@ -37,6 +37,8 @@ pub(super) struct Text {
     len: usize,
     /// There was more than is kept.
     is_cut: bool,
+    /// How much of it was skipped, escapes apart.
+    skipped: u64,
 }
 
 impl Text {
@@ -47,6 +49,7 @@ impl Text {
             bytes: [0; MAX_BYTES],
             len: 0,
             is_cut: false,
+            skipped: 0,
         }
     }
 
@@ -54,6 +57,7 @@ impl Text {
     pub(super) const fn clear(&mut self) {
         self.len = 0;
         self.is_cut = false;
+        self.skipped = 0;
     }
 
     /// Begins a string, after its quotation mark.
@@ -121,6 +125,7 @@ impl Text {
     pub(super) fn keep(&mut self, bytes: &[u8]) {
         if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
             self.is_cut |= !bytes.is_empty();
+            self.skipped = self.skipped.saturating_add(u64::try_from(bytes.len()).unwrap_or(0));
             return;
         }
         let room = self.bytes.get_mut(self.len..).unwrap_or_default();
@@ -130,6 +135,11 @@ impl Text {
         }
         self.len += count;
         self.is_cut |= count < bytes.len();
+    }
+
+    /// The bytes of a string that was not read.
+    pub(super) const fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     /// Tells what is kept.

@@ -155,3 +155,19 @@ def test_what_never_reached_google_costs_nothing(
 
     line = line_of(logs)
     assert (line["tokens"], line["charged"], line["upstream"]) == ("none", "0", "-")
+
+
+def test_a_caller_who_leaves_before_the_counts_pays_for_the_text_that_came(
+    everything: Haproxy, standin: Standin, logs: LogServer, token: str
+) -> None:
+    text = "word " * 2000
+    chunk = json.dumps({"candidates": [{"content": {"parts": [{"text": text}]}}]})
+    standin.google(**events(f"data: {chunk}\r\n\r\n", "data: {}\r\n\r\n"), hangup_after_chunks=1)
+
+    with pytest.raises(ConnectionError):
+        post(everything, STREAM, token)
+
+    line = line_of(logs)
+    assert (line["tokens"], line["parts"]) == ("at_least", "1")
+    assert int(line["charged"]) == -(-len(BODY) // 4) + len(text) // 4
+    assert int(line["charged"]) > int(line["reserved"])
