@@ -112,6 +112,7 @@ impl Text {
         if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
             self.is_cut = true;
             while let [_, after @ ..] = rest {
+                self.skipped = self.skipped.saturating_add(1);
                 self.escape = Escape::None;
                 let [b'\\', next @ ..] = after else { return after };
                 self.escape = Escape::Begun;

@@ -27,6 +27,9 @@ pub(crate) fn hold_in_pieces(framing: Framing, body: &[u8]) {
         reader.feed(&[*byte]);
     }
     assert_eq!(reader.usage(), all);
+    let mut at_once = Reader::new(framing);
+    at_once.feed(body);
+    assert_eq!(reader.generated_bytes(), at_once.generated_bytes());
     for end in (0..body.len()).step_by(1 + body.len() / 200) {
         let before = read(framing, &body[..end]);
         holds_before(&before, &all);

@@ -250,3 +250,26 @@ fn the_name_of_an_event_is_its_own() {
         assert_eq!(counts(&usage), "exact in 8 out 11 total 19", "{stream}");
     }
 }
+
+#[test]
+fn text_that_came_is_measured_whether_its_counts_came_or_not() {
+    let written = |body: &str| {
+        let mut reader = Reader::new(Framing::EventStream);
+        reader.feed(body.as_bytes());
+        reader.generated_bytes()
+    };
+    let gemini = |text: &str| {
+        format!(
+            "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"{text}\"}}]}}}}]}}\n\n"
+        )
+    };
+    assert_eq!(written(&gemini("hello")), 5);
+    assert_eq!(written(&(gemini("hello") + &gemini("a\\n\\\"b"))), 9, "an escape is one");
+    assert_eq!(written("data: {\"id\":\"hello\",\"labels\":{\"text\":\"hello\"}}\n\n"), 0);
+    let chat =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"hello\",\"role\":\"assistant\"}}]}\n\n";
+    assert_eq!(written(chat), 5);
+    let claude = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\
+                  \"delta\":{\"type\":\"text_delta\",\"text\":\"hello\"}}\n\n";
+    assert_eq!(written(claude), 5);
+}
