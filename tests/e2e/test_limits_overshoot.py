@@ -23,7 +23,7 @@ CLIENTS = 64
 LIMIT = 20_000
 # Each client asks so often within one window; or so many seconds, over several.
 TURNS = of_two(20, None)
-SECONDS = of_two(60, 140)
+SECONDS = of_two(60, 100)
 PAUSE = of_two(0.0, 0.1)
 MINUTE_MS = 60_000
 # HAProxy writes times in whole milliseconds, and the line a moment after what it measures.

@@ -25,8 +25,8 @@ from support.rawgoogle import RawGoogle
 from support.standin import Standin
 
 WELL, ILL, DOWN = PLACES = ("us-central1", "global", "europe-west4")
-SECONDS = of_two(4, 120)
-RELOADS = of_two(2, 12)
+SECONDS = of_two(4, 90)
+RELOADS = of_two(2, 10)
 # Style and reloads; each with each would take too long for every day.
 STYLES = ("text", "json")
 MOBS = of_two(
@@ -159,7 +159,7 @@ def test_streams_of_http2_that_are_taken_back_have_one_line_or_none(
     logs.wait_until(lambda lines: any(map(is_access, lines)), "its line")
     logs.clear()
     mob = Mob(haproxy.port, [token], PLACES, clients=0)
-    for number in range(of_two(20, 400)):
+    for number in range(of_two(20, 200)):
         with H2(haproxy.port) as connection:
             for turn in range(6):
                 mark = f"gemini-2.5-slow-{number}-{turn}"
