@@ -73,7 +73,9 @@ def test_a_stream_that_google_cuts_leaves_a_lower_bound(
         raise ConnectionError
 
     line = line_of(logs)
-    assert line["tokens"] == ("at_least" if chunks else "unknown")
+    # A reset may overtake the piece before it.
+    known = {0: ["unknown"], 1: ["at_least", "unknown"], 2: ["at_least"]}
+    assert line["tokens"] in known[chunks]
     assert line["charged"] == line["reserved"]
 
 
@@ -162,10 +164,11 @@ def test_a_caller_who_leaves_before_the_counts_pays_for_the_text_that_came(
 ) -> None:
     text = "word " * 2000
     chunk = json.dumps({"candidates": [{"content": {"parts": [{"text": text}]}}]})
-    standin.google(**events(f"data: {chunk}\r\n\r\n", "data: {}\r\n\r\n"), hangup_after_chunks=1)
-
-    with pytest.raises(ConnectionError):
-        post(everything, STREAM, token)
+    standin.google(**{**events(f"data: {chunk}\r\n\r\n", "data: {}\r\n\r\n"), "interval_ms": 5000})
+    connection = Connection(everything.port)
+    connection.send_request("POST", STREAM, headers(token), BODY)
+    assert next(connection.parts(connection.read_head())).data
+    connection.close()
 
     line = line_of(logs)
     assert (line["tokens"], line["parts"]) == ("at_least", "1")
