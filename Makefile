@@ -7,6 +7,8 @@ CARGO ?= cargo
 HAPROXY ?= $(or $(shell command -v haproxy 2>/dev/null),/usr/sbin/haproxy)
 TRIPLET = $(shell gcc -dumpmachine 2>/dev/null)
 PYTHON = target/venv/bin/python
+# The end-to-end tests wait more than they work.
+AT_ONCE ?= -n 2
 # Clients that want an older google-genai than the others: they leave connections to the collector.
 PYTHON_GOOGLE = target/venv-google/bin/python
 CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
@@ -60,9 +62,9 @@ test-setup:
 	@packaging/setup run test
 
 test: test-setup build-all standin $(PYTHON) $(PYTHON_GOOGLE) $(NODE_MODULES) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
-	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON_GOOGLE) -m pytest $(CLIENTS_GOOGLE)
-	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest tests/e2e
+	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e
 
 test-core:
 	$(CARGO) test --locked --features cli --target-dir target/cli
@@ -85,7 +87,7 @@ test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and 
 
 test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
-	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest tests/e2e || exit 1; \
+	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e || exit 1; \
 	done
 
 header: $(TOOLS)/cbindgen ## Write include/haproxy_vertex.h anew

@@ -104,7 +104,8 @@ def test_it_does_what_it_says(start: Callable[[], Haproxy], standin: Standin, lo
     lines = logs.wait_until(lambda lines: len(lines) >= len(answers), "a line for each")
     lines = [line for line in lines if "vertex{" in line]
     # A line follows its answer, and may come behind that of the next.
-    [_] = [line for line in lines if "vertex{decision=allow reason=ok principal=corp:alice role=ml-team" in line]
+    allowed = "vertex{decision=allow reason=ok principal=corp:alice role=ml-team"
+    [_] = [line for line in lines if allowed in line and " 200 " in line]
     [_] = [line for line in lines if "vertex{decision=deny reason=token_missing" in line]
     assert all(token not in line for line in lines)
 

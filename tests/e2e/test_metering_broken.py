@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from support.answers import ARRAY, canned, events, line_of, post
+from support.answers import ARRAY, canned, events, generated, line_of, post
 from support.calls import BODY, GENERATE, STREAM, headers
 from support.client import Connection
 from support.eventually import eventually
@@ -112,7 +112,7 @@ def test_one_of_two_candidates_is_not_the_whole_answer(
     everything: Haproxy, standin: Standin, logs: LogServer, token: str
 ) -> None:
     standin.google(**events(f"data: {generated('x', promptTokenCount=2, totalTokenCount=3)}\n\n"))
-    asked = GEMINI | {"generationConfig": {"candidateCount": 2, "maxOutputTokens": 500}}
+    asked = json.loads(BODY) | {"generationConfig": {"candidateCount": 2, "maxOutputTokens": 500}}
 
     post(everything, STREAM, token, json.dumps(asked).encode())
 
