@@ -113,6 +113,8 @@ impl Gateway {
         {
             self.metrics.first_byte(location, millis);
         }
+        let is_unanswered = ended.upstream.is_none() && ended.may_have_arrived(&call);
+        let is_aborted = (is_read || is_unanswered).then_some(!usage.is_complete || is_unanswered);
         let charged = charge(ended, &call, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         signals.iter().for_each(|signal| self.metrics.signal(signal));
@@ -123,7 +125,7 @@ impl Gateway {
         Record {
             is_streamed: Some(answer == Answer::Streamed),
             upstream: ended.upstream,
-            is_aborted: is_read.then_some(!usage.is_complete),
+            is_aborted,
             first_byte_millis,
             prompt_bytes,
             reserved: Some(estimate),

@@ -57,7 +57,7 @@ def test_a_caller_who_hangs_up_before_the_answer_pays_the_estimate(
     connection.close()
 
     line = line_of(logs)
-    assert (line["tokens"], line["upstream"]) == ("unknown", "-")
+    assert (line["tokens"], line["upstream"], line["aborted"]) == ("unknown", "-", "1")
     assert int(line["charged"]) == int(line["reserved"]) > 1000
 
 
@@ -157,6 +157,7 @@ def test_what_never_reached_google_costs_nothing(
 
     line = line_of(logs)
     assert (line["tokens"], line["charged"], line["upstream"]) == ("none", "0", "-")
+    assert line["aborted"] == "-"
 
 
 def test_a_caller_who_leaves_before_the_counts_pays_for_the_text_that_came(
