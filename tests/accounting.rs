@@ -70,3 +70,32 @@ fn a_call_of_which_nothing_is_heard_for_an_hour_ends_by_itself() {
     // A line that comes all the same costs nothing twice.
     assert!(line(&gateway, &verdict, 2 * HOUR_SECS).contains(" charged=- "));
 }
+
+/// The page after a call of this method whose answer told this usage.
+fn page_after(method: &str, usage: &str) -> String {
+    let key = SigningKey::rsa();
+    let config = Files::new(&key).load(&minimal().to_string()).unwrap();
+    let host = Haproxy { accounts: true, ..haproxy(BACKENDS) };
+    let gateway = Gateway::open(config, &host, at(0)).unwrap();
+    let url = URL.replace(":generateContent", &format!(":{method}"));
+    let ask = Ask::with(&key.token("k1", &member())).url(&url);
+    let verdict = gateway.decide(&ask.bytes(), at(1));
+    let said = Said::new(&verdict);
+    let handle = format!("{}|{}", said.field(3), said.field(4));
+    assert!(gateway.bearer(handle.as_bytes(), at(1)).is_some(), "{verdict}");
+    let usage = gateway.usage(usage.as_bytes(), at(1)).unwrap();
+    let line = gateway.account(&format!("-{verdict}^^200^200^{usage}"), Style::Text, at(1));
+    assert!(line.unwrap().contains(" tokens=exact tokens_in=12 "));
+    gateway.metrics_page(&[], at(1))
+}
+
+#[test]
+fn tokens_that_google_only_counts_are_on_the_line_and_in_no_metric() {
+    let used = page_after(
+        "generateContent",
+        r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":12,"totalTokenCount":12}}"#,
+    );
+    assert!(used.contains(r#"kind="input"} 12"#), "{used}");
+    let counted = page_after("countTokens", r#"{"totalTokens":12}"#);
+    assert!(!counted.contains(r#"kind="input"}"#), "{counted}");
+}

@@ -44,14 +44,16 @@ impl Gateway {
         usage: &Usage,
         is_read: bool,
     ) {
-        for (kind, tokens) in [
+        let counts = [
             (TokenKind::Input, usage.input),
             (TokenKind::Output, usage.output),
             (TokenKind::Cached, usage.cached),
             (TokenKind::CacheWrite, usage.cache_write),
             (TokenKind::Thought, usage.thought),
             (TokenKind::ToolUse, usage.tool_use),
-        ] {
+        ];
+        // What was only counted (`countTokens`) was not used.
+        for (kind, tokens) in counts.into_iter().filter(|_| !begun.is_free) {
             self.metrics.tokens(begun.role, begun.pattern, kind, tokens.unwrap_or(0));
         }
         let is_counted = matches!(usage.quality(), Counted::Exact | Counted::Nothing);
