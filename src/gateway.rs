@@ -1,31 +1,33 @@
-//! The whole decision on one request, in one call: identity, target, role, credential. Nothing
-//! here does I/O or reads a clock; the host says what time it is and fetches what `step` names.
+//! The whole decision on one request, in one call: identity, target, role, credential, limits; then
+//! the call until its log line: its answer is read, its limits are settled. Nothing here does I/O or
+//! reads a clock; the host says what time it is and fetches what `step` names.
 
 mod account;
 mod admit;
 mod audit;
 mod calls;
 mod changes;
+mod conditions;
 mod count;
 mod dialect;
 mod explain;
 mod exposition;
 mod judge;
 mod load;
+mod metering;
 mod metrics;
 mod peer;
 mod quota;
 mod readiness;
 mod record;
 mod request;
+mod rows;
 mod session;
 mod show;
-mod state;
 mod steps;
 mod table;
 mod verdict;
 mod waiting;
-mod watching;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,14 +40,12 @@ use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
 use crate::vertex::Labels;
 use crate::watch::Watch;
-
 use calls::{CallMark, Calls};
+use conditions::Conditions;
 use dialect::Dialect;
 use readiness::Readiness;
 use session::Sessions;
-
 use waiting::{Patience, Waiting};
-use watching::Watching;
 
 pub use explain::Explanation;
 pub use exposition::LocationTimes;
@@ -80,7 +80,7 @@ pub struct Gateway {
     /// Whether it is told when a request has ended.
     accounts: bool,
     calls: Calls,
-    watching: Watching,
+    conditions: Conditions,
     readiness: Readiness,
     metrics: Metrics,
     /// Counts what may end a wait: answers, and tokens signed.

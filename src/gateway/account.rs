@@ -54,16 +54,6 @@ impl<'t> Ended<'t> {
 }
 
 impl Gateway {
-    /// What a JSON answer that is here as a whole says of its tokens, for [`Self::account`]; nothing
-    /// if more of it is to come.
-    #[must_use]
-    pub fn usage(&self, body: &[u8], now: Now) -> Option<String> {
-        let usage = crate::meter::whole(body)?;
-        let mut text = format!("{} ", now.mono.0);
-        usage.write_fields(&mut text);
-        Some(text)
-    }
-
     /// Ends the request whose line is being written: the fields at the end of the line.
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
@@ -92,9 +82,10 @@ impl Gateway {
     /// they reserved stays used, or what was read if that is more.
     pub(super) fn end_lapsed(&self, now: Now) {
         for call in self.calls.lapsed(now.mono) {
-            let read = call.reader.and_then(|reader| reader.usage().total).unwrap_or(0);
+            let known = call.reader.as_ref().and_then(|reader| reader.usage().total);
+            let charged = at_the_least(&call, known);
             if let Some(reservation) = call.begun.reservation {
-                self.limits.settle(reservation, read.max(call.begun.estimate), now);
+                self.limits.settle(reservation, charged, now);
             }
         }
     }
@@ -164,20 +155,24 @@ fn usage_of(ended: &Ended<'_>, call: &Call, whole: Option<Usage>) -> Usage {
 /// The tokens that a call costs its limits: what the answer says or, where it does not, no less
 /// than was expected.
 fn charge(ended: &Ended<'_>, call: &Call, usage: &Usage) -> u64 {
-    let Begun { answer, estimate, prompt_bytes, is_free, .. } = call.begun;
+    let Begun { answer, prompt_bytes, is_free, .. } = call.begun;
     let is_refused = ended.upstream.is_some_and(|status| status >= 400);
     let is_unmetered = answer == Answer::Unmetered;
     if is_free || is_refused || is_unmetered || !ended.may_have_arrived(call) {
         return 0;
     }
-    // Who leaves before the counts come pays for the text that came, if that is more.
-    let read = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());
-    let written = limits::estimate(prompt_bytes, Some(limits::tokens_in(read)), 0);
     match usage.quality() {
         Counted::Exact => usage.total.unwrap_or(0),
-        Counted::AtLeast => estimate.max(usage.total.unwrap_or(0)).max(written),
+        Counted::AtLeast | Counted::Unknown => at_the_least(call, usage.total),
         // A prompt that was blocked: Google says nothing of what reading it took.
         Counted::Nothing => limits::estimate(prompt_bytes, Some(0), 0),
-        Counted::Unknown => estimate,
     }
+}
+
+/// What a call costs whose counts never came: no less than was expected, than is known, and than the
+/// text that came makes.
+fn at_the_least(call: &Call, known: Option<u64>) -> u64 {
+    let bytes = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());
+    let written = limits::estimate(call.begun.prompt_bytes, Some(limits::tokens_in(bytes)), 0);
+    call.begun.estimate.max(known.unwrap_or(0)).max(written)
 }

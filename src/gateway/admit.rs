@@ -7,7 +7,6 @@ use crate::gateway::audit::Facts;
 use crate::gateway::calls::{Answer, Begun, CallMark};
 use crate::gateway::verdict::Verdict;
 use crate::limits::{Subject, estimate};
-use crate::meter::Framing;
 use crate::time::Now;
 use crate::watch::{Seen, Signals};
 
@@ -34,7 +33,7 @@ impl Gateway {
             },
             other => other,
         };
-        let signals = self.watched(verdict, facts, now);
+        let signals = self.signals_of(verdict, facts, now);
         take(verdict, &Facts { signals, ..*facts })
     }
 
@@ -58,20 +57,22 @@ impl Gateway {
                 Some(self.limits.reserve(who, estimate, now).map_err(Verdict::Exhausted)?)
             }
         };
+        let model = target.model.map(|model| (model.publisher, model.name));
+        let pattern = role.may.pattern_of(model);
+        self.metrics.request(role.place, pattern);
         if !self.accounts {
             if let Some(reservation) = reservation {
                 self.limits.settle(reservation, estimate, now);
             }
             return Ok(None);
         }
-        let answer = match () {
-            () if !target.route.is_metered() => Answer::Unmetered,
-            () if facts.is_streamed => Answer::Streamed,
-            () => Answer::Whole,
+        let answer = if !target.route.is_metered() {
+            Answer::Unmetered
+        } else if facts.is_streamed {
+            Answer::Streamed
+        } else {
+            Answer::Whole
         };
-        let model = target.model.map(|model| (model.publisher, model.name));
-        let pattern = role.may.pattern_of(model);
-        self.metrics.request(role.place, pattern);
         let number = self.calls.begin(Begun {
             role: role.place,
             pattern,
@@ -90,7 +91,7 @@ impl Gateway {
 
     /// What is unusual about a request that was decided on; nothing of one whose caller is not
     /// known, or that is to be decided on later.
-    fn watched(&self, verdict: Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
+    fn signals_of(&self, verdict: Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
         let is_decided = matches!(
             verdict,
             Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Exhausted(_)
@@ -111,22 +112,5 @@ impl Gateway {
         let signals = self.watch.request(session.digest, &seen, now);
         signals.iter().for_each(|signal| self.metrics.signal(signal));
         signals
-    }
-
-    /// The call of a verdict if its answer, of this content type, is one that can be read: from now
-    /// on it is, as it passes.
-    #[must_use]
-    pub fn meter(&self, verdict: &str, content_type: &str) -> Option<u64> {
-        let CallMark { number, answer } = CallMark::in_verdict(verdict)?;
-        if answer == Answer::Unmetered {
-            return None;
-        }
-        let framing = Framing::of(content_type)?;
-        self.calls.read(number, framing).then_some(number)
-    }
-
-    /// A piece of the answer to such a call.
-    pub fn feed(&self, call: u64, piece: &[u8], now: Now) {
-        self.calls.feed(call, piece, now.mono);
     }
 }

@@ -20,9 +20,9 @@ struct Things {
     looked_at: Option<Monotonic>,
 }
 
-/// All that is watched, in the order of the configuration.
+/// All that is looked at, in the order of the configuration.
 #[derive(Debug)]
-pub(super) struct Watching(Mutex<Things>);
+pub(super) struct Conditions(Mutex<Things>);
 
 /// Of a credential's bearers, how many are what.
 #[derive(Clone, Copy, Default)]
@@ -32,7 +32,7 @@ struct Tally {
     failing: usize,
 }
 
-impl Watching {
+impl Conditions {
     pub(super) fn new(issuers: &[Issuer], credentials: &[Credential]) -> Self {
         let issuer = |issuer: &Issuer| Watched::new(format!("issuer {}", issuer.config.name));
         let credential =
@@ -48,7 +48,7 @@ impl Watching {
 impl Gateway {
     /// Looks at one issuer, which has just had an answer.
     pub(super) fn look_at_issuer(&self, index: usize, now: Now) {
-        let mut things = self.watching.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut things = self.conditions.0.lock().unwrap_or_else(PoisonError::into_inner);
         let things = &mut *things;
         if let (Some(watched), Some(issuer)) =
             (things.issuers.get_mut(index), self.verifier.issuers().get(index))
@@ -59,7 +59,7 @@ impl Gateway {
 
     /// Looks at everything, not more often than is of use.
     pub(super) fn look_around(&self, has_signed: bool, now: Now) {
-        let mut things = self.watching.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut things = self.conditions.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_recent = |at: Monotonic| (0..LOOK_MILLIS).contains(&now.mono.millis_since(at));
         if things.looked_at.is_some_and(is_recent) && !has_signed {
             return;

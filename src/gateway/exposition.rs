@@ -3,7 +3,7 @@
 use crate::error::Reason;
 use crate::gateway::Gateway;
 use crate::gateway::metrics::{Listed, Metrics, TokenKind};
-use crate::gateway::state::{CredentialRow, IssuerRow};
+use crate::gateway::rows::{CredentialRow, IssuerRow};
 use crate::metrics::{Kind, Page};
 use crate::time::Now;
 

@@ -8,11 +8,11 @@ use crate::config::Config;
 use crate::error::ConfigError;
 use crate::gateway::Gateway;
 use crate::gateway::calls::Calls;
+use crate::gateway::conditions::Conditions;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::readiness::Readiness;
 use crate::gateway::session::Sessions;
 use crate::gateway::waiting::Waiting;
-use crate::gateway::watching::Watching;
 use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
@@ -90,7 +90,7 @@ impl Gateway {
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         restore(&issuers, &config.stored_keys, now);
         let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
-        let watching = Watching::new(&issuers, bearers.credentials());
+        let conditions = Conditions::new(&issuers, bearers.credentials());
         let policy = Policy::new(config.roles);
         let metrics = Metrics::new(policy.roles(), bearers.locations());
         Ok(Self {
@@ -104,7 +104,7 @@ impl Gateway {
             watch: Watch::new(),
             accounts: false,
             calls: Calls::default(),
-            watching,
+            conditions,
             readiness: Readiness::new(now),
             metrics,
             learnt: AtomicU64::new(0),

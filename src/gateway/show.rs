@@ -2,7 +2,7 @@
 //! shows, and shows no secret: HAProxy asks Lua's commands for no level.
 
 use crate::gateway::Gateway;
-use crate::gateway::state::{CacheRow, Row};
+use crate::gateway::rows::{CacheRow, Row};
 use crate::gateway::table::{json, table};
 use crate::time::Now;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::gateway::state::Row;
+use crate::gateway::rows::Row;
 
 /// Two blanks between columns, nothing behind the last one.
 pub(super) fn table<R: Row>(rows: &[R]) -> String {
@@ -66,7 +66,7 @@ fn text(value: Option<&Value>, may_hold_blanks: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::state::KeyRow;
+    use crate::gateway::rows::KeyRow;
 
     fn key(issuer: &str, kid: &str) -> KeyRow {
         let (issuer, kid) = (issuer.to_owned(), kid.to_owned());
