@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -149,13 +150,17 @@ def test_roles_and_caches_are_told(warm: Haproxy, standin: Standin) -> None:
     assert all(cache["entries"] <= cache["capacity"] for cache in after.values())
 
 
-def test_ten_thousand_roles_are_shown_whole(
-    gateway: Callable[..., Haproxy], standin: Standin
-) -> None:
+def ten_thousand_roles(standin: Standin) -> dict[str, Any]:
     vertex = vertex_json(standin.service_account)
     [role] = vertex["roles"]
     vertex["roles"] = [{**role, "name": f"role-{number}"} for number in range(10_000)]
-    haproxy = gateway(vertex=vertex)
+    return vertex
+
+
+def test_ten_thousand_roles_are_shown_whole(
+    gateway: Callable[..., Haproxy], standin: Standin
+) -> None:
+    haproxy = gateway(vertex=ten_thousand_roles(standin))
 
     assert [found["name"] for found in rows(haproxy, "roles")][-1] == "role-9999"
     assert len(haproxy.ask("vertex show roles").splitlines()) == 10_002, "a head, an empty line"
@@ -175,10 +180,7 @@ def test_a_user_of_another_level_may_look_and_it_shows_no_key_file(
 def test_whoever_leaves_in_the_middle_of_an_answer_harms_nobody(
     gateway: Callable[..., Haproxy], standin: Standin
 ) -> None:
-    vertex = vertex_json(standin.service_account)
-    [role] = vertex["roles"]
-    vertex["roles"] = [{**role, "name": f"role-{number}"} for number in range(10_000)]
-    haproxy = gateway(vertex=vertex)
+    haproxy = gateway(vertex=ten_thousand_roles(standin))
     worker = haproxy.worker
     for _ in range(20):
         command = f"echo vertex show roles | socat - unix-connect:{haproxy.folder}/stats | head -c 1"
