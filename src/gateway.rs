@@ -7,6 +7,7 @@ mod admit;
 mod audit;
 mod calls;
 mod changes;
+mod charge;
 mod conditions;
 mod count;
 mod dialect;

@@ -3,9 +3,9 @@
 
 use crate::gateway::Gateway;
 use crate::gateway::calls::{Answer, Begun, Call, CallMark};
+use crate::gateway::charge::{Outcome, at_the_least, charge, usage_of};
 use crate::gateway::record::{Record, Style};
-use crate::limits;
-use crate::meter::{Counted, Usage};
+use crate::meter::Usage;
 use crate::time::{Monotonic, Now};
 
 /// Between the parts of what HAProxy hands over; none of them can hold it but the first.
@@ -94,19 +94,18 @@ impl Gateway {
         let whole = ended.whole.take();
         let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
         let is_read = whole.is_some() || call.reader.is_some();
-        let mut usage = usage_of(ended, &call, whole.map(|(_, usage)| usage));
-        if usage.quality() == Counted::AtLeast {
-            at_least(&mut usage);
-        }
+        let may_have_arrived = ended.may_have_arrived(&call);
+        let outcome = Outcome { upstream: ended.upstream, may_have_arrived };
+        let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
         self.count_call(ended, &call.begun, &usage, is_read);
         let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
         if let (Some(millis), Some(location)) = (first_byte_millis, ended.verdict.split('|').nth(1))
         {
             self.metrics.first_byte(location, millis);
         }
-        let is_unanswered = ended.upstream.is_none() && ended.may_have_arrived(&call);
+        let is_unanswered = ended.upstream.is_none() && may_have_arrived;
         let is_aborted = (is_read || is_unanswered).then_some(!usage.is_complete || is_unanswered);
-        let charged = charge(ended, &call, &usage);
+        let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         signals.iter().for_each(|signal| self.metrics.signal(signal));
         let Begun { answer, prompt_bytes, estimate, reservation, .. } = call.begun;
@@ -125,54 +124,4 @@ impl Gateway {
             usage: Some(usage),
         }
     }
-}
-
-/// Each piece of an answer was a token or more.
-fn at_least(usage: &mut Usage) {
-    let seen = usage.parts.saturating_sub(usage.thought.unwrap_or(0));
-    usage.output = Some(usage.output.unwrap_or(0).max(seen));
-    let known = [usage.input, usage.output, usage.thought, usage.tool_use];
-    let sum = known.into_iter().flatten().fold(0, u64::saturating_add);
-    usage.total = Some(usage.total.unwrap_or(0).max(sum));
-}
-
-fn usage_of(ended: &Ended<'_>, call: &Call, whole: Option<Usage>) -> Usage {
-    let read = || call.reader.as_ref().map(|reader| reader.usage());
-    let has_tokens = call.begun.answer != Answer::Unmetered
-        && ended.may_have_arrived(call)
-        && ended.upstream.is_none_or(|status| status < 400);
-    let usage = whole.or_else(read);
-    let mut usage = usage.unwrap_or_else(|| Usage { is_complete: !has_tokens, ..Usage::default() });
-    // A model that answers says what that took, or why it did not answer. Anything else is none of
-    // the shapes that are known.
-    let is_explained = usage.block.is_some() || usage.error.is_some();
-    if usage.quality() == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
-        usage.is_complete = false;
-    }
-    usage
-}
-
-/// The tokens that a call costs its limits: what the answer says or, where it does not, no less
-/// than was expected.
-fn charge(ended: &Ended<'_>, call: &Call, usage: &Usage) -> u64 {
-    let Begun { answer, prompt_bytes, is_free, .. } = call.begun;
-    let is_refused = ended.upstream.is_some_and(|status| status >= 400);
-    let is_unmetered = answer == Answer::Unmetered;
-    if is_free || is_refused || is_unmetered || !ended.may_have_arrived(call) {
-        return 0;
-    }
-    match usage.quality() {
-        Counted::Exact => usage.total.unwrap_or(0),
-        Counted::AtLeast | Counted::Unknown => at_the_least(call, usage.total),
-        // A prompt that was blocked: Google says nothing of what reading it took.
-        Counted::Nothing => limits::estimate(prompt_bytes, Some(0), 0),
-    }
-}
-
-/// What a call costs whose counts never came: no less than was expected, than is known, and than the
-/// text that came makes.
-fn at_the_least(call: &Call, known: Option<u64>) -> u64 {
-    let bytes = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());
-    let written = limits::estimate(call.begun.prompt_bytes, Some(limits::tokens_in(bytes)), 0);
-    call.begun.estimate.max(known.unwrap_or(0)).max(written)
 }
