@@ -1,4 +1,5 @@
-//! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load.
+//! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load, where all faults are
+//! told at once.
 
 use std::fmt;
 
@@ -238,6 +239,126 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
+
+/// All that is wrong with a configuration: one error at least, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// Good if there is no error.
+    ///
+    /// # Errors
+    /// Those that are given.
+    pub fn unless_empty(errors: Vec<ConfigError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+    }
+
+    /// The same, of this file.
+    #[must_use]
+    pub fn in_file(mut self, file: &str) -> Self {
+        self.0.iter_mut().for_each(|error| file.clone_into(&mut error.file));
+        self
+    }
+
+    /// These and then those of `result`, if it has any.
+    #[must_use]
+    pub fn and<T, E: Into<Self>>(mut self, result: Result<T, E>) -> Self {
+        self.0.extend(result.err().into_iter().flat_map(|errors| errors.into().0));
+        self
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl IntoIterator for ConfigErrors {
+    type Item = ConfigError;
+    type IntoIter = std::vec::IntoIter<ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'e> IntoIterator for &'e ConfigErrors {
+    type Item = &'e ConfigError;
+    type IntoIter = std::slice::Iter<'e, ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// All of several values, or all that is wrong with them.
+pub(crate) trait All {
+    /// The values.
+    type Values;
+
+    /// Gathers them.
+    fn all(self) -> Result<Self::Values, ConfigErrors>;
+}
+
+macro_rules! all_of_tuple {
+    ($($value:ident $error:ident),+) => {
+        impl<$($value, $error: Into<ConfigErrors>),+> All for ($(Result<$value, $error>,)+) {
+            type Values = ($($value,)+);
+
+            #[allow(non_snake_case, reason = "each value is called as its type")]
+            fn all(self) -> Result<Self::Values, ConfigErrors> {
+                let ($($value,)+) = self;
+                let mut errors = Vec::new();
+                $(let $value = kept($value, &mut errors);)+
+                match ($($value,)+) {
+                    ($(Some($value),)+) => Ok(($($value,)+)),
+                    _ => Err(ConfigErrors(errors)),
+                }
+            }
+        }
+    };
+}
+
+all_of_tuple!(A EA, B EB);
+all_of_tuple!(A EA, B EB, C EC);
+all_of_tuple!(A EA, B EB, C EC, D ED);
+all_of_tuple!(A EA, B EB, C EC, D ED, E EE);
+all_of_tuple!(A EA, B EB, C EC, D ED, E EE, F EF);
+all_of_tuple!(A EA, B EB, C EC, D ED, E EE, F EF, G EG);
+
+/// All values of a list, or all that is wrong with them.
+pub(crate) fn each<T, E: Into<ConfigErrors>>(
+    results: impl IntoIterator<Item = Result<T, E>>,
+) -> Result<Vec<T>, ConfigErrors> {
+    let mut errors = Vec::new();
+    let values = results.into_iter().filter_map(|result| kept(result, &mut errors)).collect();
+    ConfigErrors::unless_empty(errors).map(|()| values)
+}
+
+fn kept<T, E: Into<ConfigErrors>>(
+    result: Result<T, E>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<T> {
+    result.map_err(|error| errors.extend(error.into())).ok()
+}
 
 #[cfg(test)]
 mod tests {

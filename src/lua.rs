@@ -9,7 +9,7 @@ use mlua::{
 use once_cell::sync::OnceCell;
 
 use crate::config::Config;
-use crate::error::{ConfigError, Reason};
+use crate::error::{ConfigErrors, Reason};
 use crate::gateway::{self, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
@@ -64,21 +64,23 @@ fn check(_: &Lua, (file, rules): (String, Option<String>)) -> Result<Option<Stri
         )));
     }
     let checked = load(&file, haproxy());
-    Ok(checked.err().map(|error| error.to_string()))
+    Ok(checked.err().map(|errors| errors.to_string()))
 }
 
 /// Sets the configuration to work with HAProxy's backends; the first thread to come does it for
 /// all. What is wrong is returned.
 fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<String>> {
     let opened = GATEWAY.get_or_try_init(|| load(&file, Haproxy { backends, ..haproxy() }));
-    Ok(opened.err().map(|error| error.to_string()))
+    Ok(opened.err().map(|errors| errors.to_string()))
 }
 
-fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigError> {
+fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigErrors> {
     #[cfg(feature = "faults")]
     crate::switch::only_without(host::switched_off());
-    Config::load(file, &host::read_file)
-        .and_then(|config| Gateway::open(config, &haproxy, host::now()))
+    match Config::load(file, &host::read_file) {
+        Ok(config) => Gateway::open(config, &haproxy, host::now()),
+        Err(errors) => Err(errors.and(gateway::check_rules(&haproxy)).in_file(file)),
+    }
 }
 
 fn haproxy() -> Haproxy {
