@@ -13,6 +13,23 @@ pub struct Status {
     pub name: &'static str,
 }
 
+impl Status {
+    /// An HTTP status with the name that google/rpc/code.proto maps to it, as far as HAProxy answers so.
+    pub(crate) const fn of_http(code: u16) -> Self {
+        let name = match code {
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "NOT_FOUND",
+            408 | 504 => "DEADLINE_EXCEEDED",
+            429 => "RESOURCE_EXHAUSTED",
+            400..=499 => "INVALID_ARGUMENT",
+            502 | 503 => "UNAVAILABLE",
+            _ => "INTERNAL",
+        };
+        Self { code, name }
+    }
+}
+
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident $code:literal $number:literal $status:literal $name:literal $text:literal;)*) => {
         /// Why a request is refused: a closed list. The code is a public interface (log,
@@ -158,6 +175,24 @@ reasons! {
     /// As many requests are in flight as a limit allows.
     LimitParallel "limit_parallel" 35 429 "RESOURCE_EXHAUSTED"
         "too many requests at once";
+    /// The caller left, or the request's body was too slow or broke off.
+    RequestIncomplete "request_incomplete" 36 408 "DEADLINE_EXCEEDED"
+        "the request did not come whole: its body was too slow or broke off";
+    /// HAProxy's rules lead an allowed request to no backend of its location.
+    Unrouted "unrouted" 37 503 "UNAVAILABLE"
+        "the gateway's routing leads to no backend of this location";
+    /// No connection to Google came about: there is no server, or it cannot be reached.
+    UpstreamUnavailable "upstream_unavailable" 38 503 "UNAVAILABLE"
+        "Google could not be reached";
+    /// Google closed the connection before its answer was whole, or the answer is no HTTP.
+    UpstreamClosed "upstream_closed" 39 502 "UNAVAILABLE"
+        "Google closed the connection before it answered, or its answer cannot be read";
+    /// Google did not answer within `timeout server`; it may have done what was asked.
+    UpstreamTimeout "upstream_timeout" 40 504 "DEADLINE_EXCEEDED"
+        "Google did not answer in time; the call may still be billed";
+    /// A rule of the operator's own answered an allowed request: log only.
+    AnsweredByRule "answered_by_rule" 41 403 "PERMISSION_DENIED"
+        "a rule of this gateway's configuration answered";
 }
 
 impl Reason {

@@ -4,90 +4,81 @@
 use crate::gateway::Gateway;
 use crate::gateway::calls::{Answer, Begun, Call, CallMark};
 use crate::gateway::charge::{Outcome, at_the_least, charge, usage_of};
-use crate::gateway::record::{Record, Style};
-use crate::meter::Usage;
-use crate::time::{Monotonic, Now};
-
-/// Between the parts of what HAProxy hands over; none of them can hold it but the first.
-const SEPARATOR: char = '^';
-
-/// Without a verdict there is still something for HAProxy's rules to begin with.
-const START: char = '-';
-
-/// What HAProxy knows of a request that has ended.
-pub(super) struct Ended<'t> {
-    /// The last verdict.
-    pub(super) verdict: &'t str,
-    /// An allow that could not be carried out.
-    undone: &'t str,
-    /// The status that Google answered with.
-    pub(super) upstream: Option<u16>,
-    /// The status of the answer that left, if one did; 0 if no server had been chosen by then.
-    status: Option<u16>,
-    /// What `usage` said of a whole answer.
-    whole: Option<(Monotonic, Usage)>,
-}
-
-impl<'t> Ended<'t> {
-    fn parse(text: &'t str) -> Option<Self> {
-        let mut parts = text.strip_prefix(START)?.rsplitn(5, SEPARATOR);
-        let mut part = || parts.next();
-        let (whole, status, upstream, undone, verdict) =
-            (part()?, part()?, part()?, part()?, part()?);
-        let whole = whole.split_once(' ').and_then(|(millis, fields)| {
-            Some((Monotonic(millis.parse().ok()?), Usage::parse_fields(fields)?))
-        });
-        Some(Self {
-            verdict,
-            undone,
-            upstream: upstream.parse().ok(),
-            status: status.parse().ok(),
-            whole,
-        })
-    }
-
-    /// Whether Google can have seen the call: HAProxy says 503 where no connection came about.
-    fn may_have_arrived(&self, call: &Call) -> bool {
-        let is_unsent = matches!(self.status, Some(0 | 503));
-        call.sent.is_some() && (self.upstream.is_some() || !is_unsent)
-    }
-}
+use crate::gateway::ended::Ended;
+use crate::gateway::record::{Line, Record, Style};
+use crate::gateway::unlogged::{self, Came, Connection};
+use crate::gateway::verdict;
+use crate::time::{Now, UnixTime};
 
 impl Gateway {
-    /// Ends the request whose line is being written: the fields at the end of the line.
+    /// Ends the request whose line is being written: what the line says of it.
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let mut ended = Ended::parse(text)?;
-        self.count_ended(&ended);
         if ended.verdict.is_empty() {
             // HAProxy answered before the rules ran: its log format says so by itself.
+            self.metrics.decision(ended.refusal());
             return Some(String::new());
         }
-        let mark =
-            CallMark::in_verdict(ended.verdict).or_else(|| CallMark::in_verdict(ended.undone));
-        let call = mark.and_then(|mark| self.calls.end(mark.number));
-        let mut record = match call {
-            Some(call) => self.settled(&mut ended, call, now),
-            None => Record::default(),
+        let call = ended.mark().and_then(|mark| self.calls.end(mark.number));
+        Some(self.line(&mut ended, call, now, style))
+    }
+
+    /// Ends a call that Google closed the connection on, of which HAProxy says nothing: the line that
+    /// is missing. Nothing if the call is over. `date` writes a time as `%tr` does.
+    #[must_use]
+    pub fn unlogged(
+        &self,
+        call: u64,
+        verdict: &str,
+        connection: &Connection<'_>,
+        now: Now,
+        date: impl FnOnce(UnixTime) -> String,
+    ) -> Option<String> {
+        let call = self.calls.end(call)?;
+        let millis_ago = now.mono.millis_since(call.begun.at);
+        let at = now.wall + -(millis_ago / 1000);
+        let came = Came { date: date(at), secs: at.0, millis_ago };
+        let mut ended = Ended::closed(verdict);
+        let said = self.line(&mut ended, Some(call), now, connection.style);
+        Some(unlogged::line(connection, &came, &said))
+    }
+
+    /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
+    pub fn withdraw(&self, verdict: &str, now: Now) {
+        let (Some(mark), Some(id)) = (CallMark::in_verdict(verdict), verdict::id_in(verdict)) else {
+            return;
         };
-        let mut fields = ended.verdict.rsplit('|').skip(1);
-        let signals = fields.next().filter(|signals| !matches!(*signals, "" | "-"));
-        record
-            .signals
-            .splice(0..0, signals.into_iter().flat_map(|s| s.split(',')).map(str::to_owned));
-        Some(record.render(ended.verdict, style))
+        let reservation = self.calls.withdraw(mark.number, id).and_then(|c| c.begun.reservation);
+        if let Some(reservation) = reservation {
+            self.limits.withdraw(reservation, now);
+        }
     }
 
     /// Ends the calls whose log line does not come, as the operator's own log format lacks it: what
     /// they reserved stays used, or what was read if that is more.
     pub(super) fn end_lapsed(&self, now: Now) {
         for call in self.calls.lapsed(now.mono) {
+            self.metrics.request(call.begun.role, call.begun.pattern);
             let known = call.reader.as_ref().and_then(|reader| reader.usage().total);
             let charged = at_the_least(&call, known);
             if let Some(reservation) = call.begun.reservation {
                 self.limits.settle(reservation, charged, now);
             }
         }
+    }
+
+    fn line(&self, ended: &mut Ended<'_>, call: Option<Call>, now: Now, style: Style) -> String {
+        let line = Line::of(ended);
+        self.metrics.decision(line.refusal);
+        let mut record = match call {
+            Some(call) => self.settled(ended, call, now),
+            None => Record::default(),
+        };
+        let signals = ended.verdict.rsplit('|').nth(1).filter(|names| !matches!(*names, "" | "-"));
+        let signals = signals.into_iter().flat_map(|names| names.split(',')).map(str::to_owned);
+        record.signals.splice(0..0, signals);
+        record.render(&line, style)
     }
 
     fn settled(&self, ended: &mut Ended<'_>, call: Call, now: Now) -> Record {
@@ -97,6 +88,7 @@ impl Gateway {
         let may_have_arrived = ended.may_have_arrived(&call);
         let outcome = Outcome { upstream: ended.upstream, may_have_arrived };
         let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
+        self.metrics.request(call.begun.role, call.begun.pattern);
         self.count_call(ended, &call.begun, &usage, is_read);
         let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
         if let (Some(millis), Some(location)) = (first_byte_millis, ended.verdict.split('|').nth(1))
@@ -114,7 +106,7 @@ impl Gateway {
         }
         Record {
             is_streamed: Some(answer == Answer::Streamed),
-            upstream: ended.upstream,
+            upstream: ended.answer(),
             is_aborted,
             first_byte_millis,
             prompt_bytes,

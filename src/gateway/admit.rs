@@ -20,6 +20,8 @@ impl Gateway {
         now: Now,
         take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
     ) -> T {
+        let id = self.ids.next();
+        let facts = &Facts { id: Some(&id), ..*facts };
         let labels = facts
             .session
             .zip(facts.role)
@@ -59,8 +61,8 @@ impl Gateway {
         };
         let model = target.model.map(|model| (model.publisher, model.name));
         let pattern = role.may.pattern_of(model);
-        self.metrics.request(role.place, pattern);
         if !self.accounts {
+            self.metrics.request(role.place, pattern);
             if let Some(reservation) = reservation {
                 self.limits.settle(reservation, estimate, now);
             }
@@ -77,6 +79,7 @@ impl Gateway {
             role: role.place,
             pattern,
             principal: session.digest,
+            id: facts.id.copied(),
             prompt_bytes,
             answer,
             answers: facts.answers,

@@ -11,6 +11,7 @@ use crate::gateway::calls::Calls;
 use crate::gateway::conditions::Conditions;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::readiness::Readiness;
+use crate::gateway::request_id::RequestIds;
 use crate::gateway::session::Sessions;
 use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
@@ -106,6 +107,7 @@ impl Gateway {
             conditions,
             readiness: Readiness::new(now),
             metrics,
+            ids: RequestIds::default(),
             learnt: AtomicU64::new(0),
             accepted,
         })

@@ -51,6 +51,8 @@ pub struct SignedTarget {
 pub struct Signed {
     /// The value of the `Authorization` header.
     pub authorization: Arc<str>,
+    /// The call that leaves with it.
+    pub call: Option<u64>,
     /// Nothing for a credential that is used without a role: then the request leaves as it is.
     pub target: Option<SignedTarget>,
 }
@@ -157,12 +159,13 @@ impl Gateway {
             None => Step::Refused(Vec::new()),
         };
         let target = grant.map(|grant| grant.target.clone());
-        if let Some(call) = grant.and_then(|grant| grant.call) {
+        let call = grant.and_then(|grant| grant.call);
+        if let Some(call) = call {
             self.calls.send(call, now.mono);
         }
         if let ("role", Some(grant)) = (name, grant) {
             return match self.bearers.header(&grant.handle, now) {
-                Some(authorization) => Step::Done(Signed { authorization, target }, Vec::new()),
+                Some(authorization) => Step::Done(Signed { authorization, call, target }, Vec::new()),
                 None => unavailable(),
             };
         }
@@ -181,7 +184,7 @@ impl Gateway {
         if let Some(grant) = grant {
             told.push(("audit", audit::with_credential(&grant.audit, credential)));
         }
-        Step::Done(Signed { authorization, target }, told)
+        Step::Done(Signed { authorization, call, target }, told)
     }
 
     /// Runs a step for the request with this ticket, and takes the ticket back at its end.
@@ -219,15 +222,18 @@ impl Gateway {
     }
 
     fn refusal(&self, verdict: &Verdict<'_>, facts: &Facts<'_>) -> Variables {
-        let text = verdict.render(facts, &self.accepted);
+        let id = self.ids.next();
+        let text = verdict.render(&Facts { id: facts.id.or(Some(&id)), ..*facts }, &self.accepted);
         let field = |n: usize| text.split('|').nth(n).unwrap_or_default().to_owned();
         vec![
             ("decision", field(0)),
             ("status", field(1)),
             ("reason", field(2)),
             ("message", verdict.message(&self.accepted)),
-            ("error", field(5)),
+            ("error", field(6)),
+            ("id", field(4)),
             ("audit", text.rsplit('|').next().unwrap_or_default().to_owned()),
+            ("verdict", text),
         ]
     }
 
@@ -241,6 +247,7 @@ fn granted(verdict: &Verdict<'_>, facts: &Facts<'_>) -> Variables {
     let told = [
         ("decision", Some("allow")),
         ("reason", Some("ok")),
+        ("id", facts.known_id()),
         ("audit", text.split('|').next_back()),
         ("verdict", Some(text.as_str())),
     ];

@@ -9,17 +9,19 @@
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
 //! | 4 | the call (see `calls`) | `WWW-Authenticate`; for a 429 what is left of the limit (see `quota`); or `-` |
-//! | 5 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
-//! | 6 | Google's host | error JSON |
-//! | 7 | path and query | |
+//! | 5 | the request's id | the request's id |
+//! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
+//! | 7 | Google's host | error JSON |
+//! | 8 | path and query | |
 //! | last but one | signals, or `-` | signals, or `-` |
 //! | last | audit tail | audit tail |
 
 use std::fmt::Write as _;
 
-use crate::error::{Reason, Refusal};
+use crate::error::{Reason, Refusal, Status};
 use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::calls::CallMark;
+use crate::gateway::dialect::Dialect;
 use crate::gateway::quota;
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
@@ -28,7 +30,7 @@ use crate::policy::Term;
 use crate::vertex::Target;
 
 /// When a caller may try again: the longest that keys or a credential are away as a rule.
-const RETRY_AFTER_SECS: u8 = 5;
+const RETRY_AFTER_SECS: &str = "5";
 
 /// The outcome of a decision.
 #[derive(Clone, Debug)]
@@ -88,7 +90,7 @@ impl Verdict<'_> {
                     Some(call) => call.write_to(&mut out),
                     None => out.push('-'),
                 }
-                for part in ["|", labels.unwrap_or("-"), "|", host, "|"] {
+                for part in ["|", facts.id(), "|", labels.unwrap_or("-"), "|", host, "|"] {
                     out.push_str(part);
                 }
                 target.write_to(&mut out);
@@ -135,7 +137,9 @@ impl Verdict<'_> {
 /// Often not the last word, so it must be cheap.
 fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
-    for part in [decision.name(), "|503|internal|-|5|", dialect.undecided(), "|-|"] {
+    for part in
+        [decision.name(), "|503|internal|-|", facts.id(), "|5|", dialect.undecided(), "|-|"]
+    {
         out.push_str(part);
     }
     audit::write_tail(&mut out, decision, Some(Reason::Internal), facts);
@@ -151,12 +155,13 @@ fn write_exhausted(out: &mut String, exhausted: &Exhausted, facts: &Facts<'_>) {
     };
     let _ = write!(
         out,
-        "deny|{}|{}|{}|{}|{}|",
+        "deny|{}|{}|{}|{}|{}|{}|",
         reason.status().code,
         reason.code(),
         quota::told(dialect, exhausted),
+        facts.id(),
         retry_after,
-        dialect.exhausted(exhausted).replace('|', "\\u007c"),
+        dialect.exhausted(exhausted, facts.known_id()).replace('|', "\\u007c"),
     );
     write_signals(out, facts);
     audit::write_tail(out, Decision::Deny, Some(reason), facts);
@@ -193,13 +198,36 @@ fn write_refusal(
         (401, None) => out.push_str(r#"Bearer realm="vertex""#),
         _ => out.push('-'),
     }
-    let _ = match status.code {
-        503 => write!(out, "|{RETRY_AFTER_SECS}|"),
-        _ => write!(out, "|-|"),
-    };
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
-    let json = dialect.refusal(reason, message);
-    let _ = write!(out, "{}|", json.replace('|', "\\u007c"));
+    let json = dialect.refusal(reason, message, facts.known_id());
+    write_told(out, status, facts.id(), &json);
     write_signals(out, facts);
     audit::write_tail(out, decision, Some(reason), facts);
+}
+
+/// The fields of a refusal from its id on: what its caller is told.
+fn write_told(out: &mut String, status: Status, id: &str, json: &str) {
+    let retry_after = if status.code == 503 { RETRY_AFTER_SECS } else { "-" };
+    let json = json.replace('|', "\\u007c");
+    for part in ["|", id, "|", retry_after, "|", &json, "|"] {
+        out.push_str(part);
+    }
+}
+
+/// The refusal of a request that was allowed, for what came up afterwards. The caller, the role and
+/// the target stay as they were; nothing for a text that is no allow.
+pub(super) fn withdrawn(allow: &str, reason: Reason) -> Option<String> {
+    let id = allow.strip_prefix("allow|")?.split('|').nth(3)?;
+    let tail = audit::with_outcome(allow.rsplit('|').next()?, Some(reason))?;
+    let json = Dialect::of(&tail).refusal(reason, reason.text(), Some(id));
+    let mut out = format!("deny|{}|{}|-", reason.status().code, reason.code());
+    write_told(&mut out, reason.status(), id, &json);
+    out.push_str("-|");
+    out.push_str(&tail);
+    Some(out)
+}
+
+/// The id in a verdict; nothing where there is none.
+pub(super) fn id_in(verdict: &str) -> Option<&str> {
+    verdict.split('|').nth(4).filter(|id| !matches!(*id, "" | "-"))
 }
