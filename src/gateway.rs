@@ -124,8 +124,8 @@ impl Gateway {
         Some(verdict)
     }
 
-    /// Takes a ticket back.
-    fn stop_waiting(&self, ticket: u64, now: Now) {
+    /// Takes a ticket back: its request has a verdict, or its caller has left.
+    pub fn stop_waiting(&self, ticket: u64, now: Now) {
         if let Some(since) = self.waiting.end(ticket) {
             self.metrics.waited(now.mono.millis_since(since));
         }
@@ -205,10 +205,10 @@ impl Gateway {
     }
 }
 
-/// The verdict of a request that was allowed and is then refused; nothing for any other text.
+/// The verdict in place of a former one, for what came up afterwards; nothing for any other text.
 #[must_use]
-pub fn withdrawn(allow: &str, reason: Reason) -> Option<String> {
-    verdict::withdrawn(allow, reason)
+pub fn refused(verdict: &str, reason: Reason) -> Option<String> {
+    verdict::refused(verdict, reason)
 }
 
 /// The number of the call whose mark stands behind a handle.

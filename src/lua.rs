@@ -33,6 +33,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
+    exports.set("stop_waiting", lua.create_function(stop_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
@@ -42,7 +43,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("account", lua.create_function(account)?)?;
     exports.set("unlogged", lua.create_function(unlogged)?)?;
     exports.set("withdraw", lua.create_function(withdraw)?)?;
-    exports.set("withdrawn", lua.create_function(withdrawn)?)?;
+    exports.set("refused", lua.create_function(refused)?)?;
     exports.set("verify", lua.create_function(verify)?)?;
     exports.set("permit", lua.create_function(permit)?)?;
     exports.set("sign", lua.create_function(sign)?)?;
@@ -114,6 +115,13 @@ fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
 
 fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
     Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(host::now())))
+}
+
+fn stop_waiting(_: &Lua, ticket: u64) -> Result<()> {
+    if let Some(gateway) = GATEWAY.get() {
+        gateway.stop_waiting(ticket, host::now());
+    }
+    Ok(())
 }
 
 /// The verdict, or nothing while the request has to wait on. Without a configuration the verdict
@@ -209,9 +217,9 @@ fn withdraw(_: &Lua, verdict: Option<String>) -> Result<()> {
     Ok(())
 }
 
-/// The verdict in place of an allow that came to nothing for this reason.
-fn withdrawn(_: &Lua, (allow, reason): (String, String)) -> Result<Option<String>> {
-    Ok(named(&reason).and_then(|reason| gateway::withdrawn(&allow, reason)))
+/// The verdict in place of a former one, for this reason.
+fn refused(_: &Lua, (verdict, reason): (String, String)) -> Result<Option<String>> {
+    Ok(named(&reason).and_then(|reason| gateway::refused(&verdict, reason)))
 }
 
 fn named(reason: &str) -> Option<Reason> {

@@ -12,6 +12,12 @@ local BODY_POLLS = 500
 
 local M = {}
 
+-- HAProxy lets nobody wait on whose caller has left: its `msleep` fails then, and only then.
+---@param milliseconds integer
+local function pause(milliseconds)
+  return pcall(core.msleep, milliseconds)
+end
+
 -- Over HTTP/2 HAProxy's own count of a body is what has come of it: only Content-Length says more.
 ---@param txn TXN
 local function await_body(txn)
@@ -20,13 +26,17 @@ local function await_body(txn)
     local is_whole = txn.f:req_body_len() >= length
     -- A full buffer takes no more, however long one waits.
     if is_whole or not txn.req:may_recv() then
-      return
+      return true
     end
-    core.msleep(QUICK_MILLISECONDS)
+    if not pause(QUICK_MILLISECONDS) then
+      return false
+    end
   end
+  return true
 end
 
--- Calls `ask` with the request's text until it says something else than that it needs more or time.
+-- Calls `ask` with the request's text until it says something else than that it needs more or time:
+-- its answer; `left` once the caller has gone; nothing if it never does.
 ---@param txn TXN
 ---@param ask fun(text: string, ticket: integer): string?, any, any
 function M.settle(txn, ask)
@@ -35,15 +45,20 @@ function M.settle(txn, ask)
   for poll = 1, POLLS do
     local answer, given, told = ask(request.text(txn, stage), ticket)
     local need = answer and answer:match("^[^|]*")
+    local stays = true
     if need == "body" then
-      await_body(txn)
+      stays = await_body(txn)
       stage = need
     elseif need == "peer" then
       stage = need
     elseif need then
       return answer, given, told
     else
-      core.msleep(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
+      stays = pause(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
+    end
+    if not stays then
+      native.stop_waiting(ticket)
+      return "left"
     end
   end
 end

@@ -214,11 +214,11 @@ fn write_told(out: &mut String, status: Status, id: &str, json: &str) {
     }
 }
 
-/// The refusal of a request that was allowed, for what came up afterwards. The caller, the role and
-/// the target stay as they were; nothing for a text that is no allow.
-pub(super) fn withdrawn(allow: &str, reason: Reason) -> Option<String> {
-    let id = allow.strip_prefix("allow|")?.split('|').nth(3)?;
-    let tail = audit::with_outcome(allow.rsplit('|').next()?, Some(reason))?;
+/// The refusal of a request that had this verdict, for what came up afterwards. The caller, the role
+/// and the target stay as they were; nothing for a text that is no verdict.
+pub(super) fn refused(verdict: &str, reason: Reason) -> Option<String> {
+    let id = verdict.split('|').nth(4)?;
+    let tail = audit::with_outcome(verdict.rsplit('|').next()?, Some(reason))?;
     let json = Dialect::of(&tail).refusal(reason, reason.text(), Some(id));
     let mut out = format!("deny|{}|{}|-", reason.status().code, reason.code());
     write_told(&mut out, reason.status(), id, &json);
