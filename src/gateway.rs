@@ -50,6 +50,7 @@ use dialect::Dialect;
 use readiness::Readiness;
 use request_id::RequestIds;
 use session::Sessions;
+use unlogged::Doubts;
 use waiting::{Patience, Waiting};
 
 pub use explain::Explanation;
@@ -87,6 +88,7 @@ pub struct Gateway {
     /// Whether it is told when a request has ended.
     accounts: bool,
     calls: Calls,
+    doubts: Doubts,
     conditions: Conditions,
     readiness: Readiness,
     metrics: Metrics,
@@ -124,8 +126,8 @@ impl Gateway {
         Some(verdict)
     }
 
-    /// Takes a ticket back: its request has a verdict, or its caller has left.
-    pub fn stop_waiting(&self, ticket: u64, now: Now) {
+    /// Takes a ticket back.
+    fn stop_waiting(&self, ticket: u64, now: Now) {
         if let Some(since) = self.waiting.end(ticket) {
             self.metrics.waited(now.mono.millis_since(since));
         }

@@ -33,7 +33,6 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
-    exports.set("stop_waiting", lua.create_function(stop_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
@@ -42,6 +41,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("feed", lua.create_function(feed)?)?;
     exports.set("account", lua.create_function(account)?)?;
     exports.set("unlogged", lua.create_function(unlogged)?)?;
+    exports.set("next_unlogged", lua.create_function(next_unlogged)?)?;
     exports.set("withdraw", lua.create_function(withdraw)?)?;
     exports.set("refused", lua.create_function(refused)?)?;
     exports.set("verify", lua.create_function(verify)?)?;
@@ -117,13 +117,6 @@ fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
     Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(host::now())))
 }
 
-fn stop_waiting(_: &Lua, ticket: u64) -> Result<()> {
-    if let Some(gateway) = GATEWAY.get() {
-        gateway.stop_waiting(ticket, host::now());
-    }
-    Ok(())
-}
-
 /// The verdict, or nothing while the request has to wait on. Without a configuration the verdict
 /// is an empty text, which is no allow.
 fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaString>> {
@@ -187,26 +180,35 @@ fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Optio
     Ok(GATEWAY.get().and_then(|gateway| gateway.account(ended, style, host::now())))
 }
 
-/// The access line of a call that HAProxy writes none of. `connection` holds what the host knows of
-/// it, `date` writes a time as `os.date` does.
+/// The access line of a call that HAProxy writes none of; nothing while that is in doubt. `closed`
+/// holds what the host knows of it, `date` writes a time as `os.date` does.
 fn unlogged(
     _: &Lua,
-    (call, verdict, connection, date): (u64, String, Table, Function),
+    (call, verdict, closed, date): (u64, String, Table, Function),
 ) -> Result<Option<String>> {
-    let text = |name| connection.get::<Option<String>>(name).map(Option::unwrap_or_default);
-    let (client, frontend, backend) = (text("client")?, text("frontend")?, text("backend")?);
-    let (server, style) = (text("server")?, text("style")?);
+    let text = |name| closed.get::<Option<String>>(name);
     let connection = Connection {
-        client: &client,
-        client_port: connection.get::<Option<u16>>("client_port")?.unwrap_or(0),
-        frontend: &frontend,
-        backend: &backend,
-        server: if server.is_empty() { "-" } else { &server },
-        style: style_named(Some(&style)),
+        client: text("client")?.unwrap_or_default(),
+        client_port: closed.get::<Option<u16>>("client_port")?.unwrap_or(0),
+        frontend: text("frontend")?.unwrap_or_default(),
+        backend: text("backend")?.unwrap_or_default(),
+        server: text("server")?.unwrap_or_else(|| "-".to_owned()),
+        style: style_named(text("style")?.as_deref()),
     };
     let date = |UnixTime(secs)| date.call((DATE, secs)).unwrap_or_else(|_| "-".to_owned());
-    let gateway = GATEWAY.get();
-    Ok(gateway.and_then(|g| g.unlogged(call, &verdict, &connection, host::now(), date)))
+    let Some(gateway) = GATEWAY.get() else {
+        return Ok(None);
+    };
+    if closed.get::<Option<bool>>("in_doubt")?.unwrap_or(false) {
+        gateway.doubt(call, &verdict, connection, host::now(), date);
+        return Ok(None);
+    }
+    Ok(gateway.unlogged(call, &verdict, &connection, host::now(), date))
+}
+
+/// The line of a call that was in doubt, and whose line has not come.
+fn next_unlogged(_: &Lua, (): ()) -> Result<Option<String>> {
+    Ok(GATEWAY.get().and_then(|gateway| gateway.next_unlogged(host::now())))
 }
 
 /// Takes back the call of a former verdict on the same request.

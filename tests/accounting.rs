@@ -71,9 +71,13 @@ fn a_call_of_which_nothing_is_heard_for_an_hour_ends_by_itself() {
     assert!(line(&gateway, &verdict, 2 * HOUR_SECS).contains(" charged=- "));
 }
 
+fn connection() -> Connection {
+    Connection { client: "192.0.2.7".to_owned(), client_port: 1, ..Connection::default() }
+}
+
 /// What the log says of a stream whose connection Google closed.
 fn unlogged(gateway: &Gateway, verdict: &str, call: u64, secs: i64) -> Option<String> {
-    let connection = Connection { client: "192.0.2.7", client_port: 1, ..Connection::default() };
+    let connection = connection();
     gateway.unlogged(call, verdict, &connection, at(secs), |_| "a date".to_owned())
 }
 
@@ -88,6 +92,23 @@ fn a_call_whose_line_haproxy_does_not_write_ends_with_a_line_all_the_same() {
     assert!(!in_flight(&gateway, 4));
     assert!(gateway.metrics_page(&[], at(4)).contains("reason=\"upstream_closed\"} 1\n"));
     assert_eq!(unlogged(&gateway, &verdict, call, 5), None, "once");
+}
+
+#[test]
+fn a_call_in_doubt_ends_by_haproxys_line_if_that_comes_and_else_by_ours() {
+    let key = SigningKey::rsa();
+    for comes in [true, false] {
+        let (gateway, verdict, call) = streaming(&key);
+        gateway.doubt(call, &verdict, connection(), at(4), |_| "a date".to_owned());
+        assert_eq!(gateway.next_unlogged(at(4)), None, "HAProxy may still write it");
+        if comes {
+            assert!(line(&gateway, &verdict, 4).contains(" decision=allow "));
+        }
+        let ours = gateway.next_unlogged(at(5));
+        assert_eq!(ours.is_some_and(|line| line.contains(" upstream=closed ")), !comes);
+        assert_eq!(gateway.next_unlogged(at(6)), None, "once");
+        assert!(!in_flight(&gateway, 6));
+    }
 }
 
 #[test]

@@ -6,17 +6,33 @@ local style = os.getenv("VERTEX_LOG_STYLE")
 
 local M = {}
 
--- HAProxy's own answers and Google's have left their mark; their log line is HAProxy's.
+-- HAProxy's own answers and Google's have left their mark. Without one it was Google who closed, or the
+-- client, of which HAProxy writes a line: whether it was Google; nothing where HAProxy does not tell (2.8).
 ---@param txn TXN
-local function is_silent(txn)
-  return not txn:get_var("txn.vertex.left") and not txn:get_var("txn.vertex.upstream")
+---@return boolean?
+local function is_google(txn)
+  if txn:get_var("txn.vertex.left") or txn:get_var("txn.vertex.upstream") then
+    return false
+  end
+  local state = txn.f.txn_sess_term_state
+  if state then
+    return state(txn.f):match("^S") ~= nil
+  end
+  if not core.queue then
+    return not txn.res:may_recv()
+  end
 end
 
 ---@param call integer
 ---@param txn TXN
 local function tell(call, txn)
+  local closed = is_google(txn)
+  if closed == false then
+    return
+  end
   local fetch = txn.f
   local line = native.unlogged(call, txn:get_var("txn.vertex.verdict"), {
+    in_doubt = closed == nil,
     client = fetch:src(),
     client_port = fetch:src_port(),
     frontend = fetch:fe_name(),
@@ -26,10 +42,6 @@ local function tell(call, txn)
   }, os.date)
   if line then
     txn:log(core.info, line)
-    -- Since 3.0 HAProxy logs the streams that an administrator ends.
-    if core.silent then
-      txn:set_loglevel(core.silent)
-    end
   end
 end
 
@@ -37,9 +49,7 @@ end
 ---@param txn TXN
 local function end_analyze(meter, txn)
   meter.end_analyze = nil
-  if is_silent(txn) then
-    pcall(tell, meter.call, txn)
-  end
+  pcall(tell, meter.call, txn)
 end
 
 -- HAProxy looks for the function in the filter's object before it builds anything for its call.

@@ -12,10 +12,22 @@ local BODY_POLLS = 500
 
 local M = {}
 
--- HAProxy lets nobody wait on whose caller has left: its `msleep` fails then, and only then.
+local VERDICT = "txn.vertex.verdict"
+
+-- HAProxy ends a request whose caller leaves in here, and Lua hears no more of it: for so long that is
+-- its verdict.
+---@param txn TXN
 ---@param milliseconds integer
-local function pause(milliseconds)
-  return pcall(core.msleep, milliseconds)
+local function pause(txn, milliseconds)
+  local verdict = txn:get_var(VERDICT)
+  local left = verdict and native.refused(verdict, "request_incomplete")
+  if left then
+    txn:set_var(VERDICT, left)
+  end
+  core.msleep(milliseconds)
+  if left then
+    txn:set_var(VERDICT, verdict)
+  end
 end
 
 -- Over HTTP/2 HAProxy's own count of a body is what has come of it: only Content-Length says more.
@@ -26,17 +38,14 @@ local function await_body(txn)
     local is_whole = txn.f:req_body_len() >= length
     -- A full buffer takes no more, however long one waits.
     if is_whole or not txn.req:may_recv() then
-      return true
+      return
     end
-    if not pause(QUICK_MILLISECONDS) then
-      return false
-    end
+    pause(txn, QUICK_MILLISECONDS)
   end
-  return true
 end
 
 -- Calls `ask` with the request's text until it says something else than that it needs more or time:
--- its answer; `left` once the caller has gone; nothing if it never does.
+-- its answer, nothing if it never does.
 ---@param txn TXN
 ---@param ask fun(text: string, ticket: integer): string?, any, any
 function M.settle(txn, ask)
@@ -45,20 +54,15 @@ function M.settle(txn, ask)
   for poll = 1, POLLS do
     local answer, given, told = ask(request.text(txn, stage), ticket)
     local need = answer and answer:match("^[^|]*")
-    local stays = true
     if need == "body" then
-      stays = await_body(txn)
+      await_body(txn)
       stage = need
     elseif need == "peer" then
       stage = need
     elseif need then
       return answer, given, told
     else
-      stays = pause(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
-    end
-    if not stays then
-      native.stop_waiting(ticket)
-      return "left"
+      pause(txn, poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
     end
   end
 end

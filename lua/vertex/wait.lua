@@ -7,9 +7,6 @@ local M = {}
 ---@param txn TXN
 function M.run(txn)
   local verdict = settle.settle(txn, native.resume)
-  if verdict == "left" then
-    verdict = native.refused(txn:get_var("txn.vertex.verdict"), "request_incomplete")
-  end
   if verdict then
     txn:set_var("txn.vertex.verdict", verdict)
   end

@@ -13,6 +13,7 @@ use crate::gateway::metrics::Metrics;
 use crate::gateway::readiness::Readiness;
 use crate::gateway::request_id::RequestIds;
 use crate::gateway::session::Sessions;
+use crate::gateway::unlogged::Doubts;
 use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
 use crate::haproxy::Haproxy;
@@ -104,6 +105,7 @@ impl Gateway {
             watch: Watch::new(),
             accounts: false,
             calls: Calls::default(),
+            doubts: Doubts::default(),
             conditions,
             readiness: Readiness::new(now),
             metrics,

@@ -2,26 +2,33 @@
 //! connection before it answers and the client is expected to repeat its request. What only HAProxy
 //! knows (times but the whole, counts of connections) is -1 or 0.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use serde_json::json;
 
 use crate::gateway::record::Style;
+use crate::time::Monotonic;
 
 /// How HAProxy's log writes that a server closed before its headers came.
 const SERVER_CLOSED: &str = "SH--";
 
+/// HAProxy's own line comes within the same turn of its loop, if it comes.
+const DOUBT_MILLIS: i64 = 250;
+
 /// The connection of a request, as the host tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Connection<'c> {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Connection {
     /// The client's address.
-    pub client: &'c str,
+    pub client: String,
     /// The client's port.
     pub client_port: u16,
     /// The frontend's name.
-    pub frontend: &'c str,
+    pub frontend: String,
     /// The backend's name.
-    pub backend: &'c str,
+    pub backend: String,
     /// The server's name.
-    pub server: &'c str,
+    pub server: String,
     /// How lines are written.
     pub style: Style,
 }
@@ -38,8 +45,8 @@ pub(super) struct Came {
 }
 
 /// The whole line; `said` is what our fields say.
-pub(super) fn line(connection: &Connection<'_>, came: &Came, said: &str) -> String {
-    let Connection { client, client_port, frontend, backend, server, style } = *connection;
+pub(super) fn line(connection: &Connection, came: &Came, said: &str) -> String {
+    let Connection { client, client_port, frontend, backend, server, style } = connection;
     let Came { date, secs, millis_ago } = came;
     match style {
         Style::Text => format!(
@@ -65,6 +72,33 @@ pub(super) fn line(connection: &Connection<'_>, came: &Came, said: &str) -> Stri
     }
 }
 
+/// A call of which it is not known whether HAProxy writes its line.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    pub(super) call: u64,
+    pub(super) verdict: String,
+    pub(super) connection: Connection,
+    pub(super) came: Came,
+    pub(super) since: Monotonic,
+}
+
+/// The calls in doubt, in the order of their time; each is gone within a second.
+#[derive(Debug, Default)]
+pub(super) struct Doubts(Mutex<VecDeque<Doubt>>);
+
+impl Doubts {
+    pub(super) fn add(&self, doubt: Doubt) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(doubt);
+    }
+
+    /// The next one whose line would have come by now.
+    pub(super) fn next(&self, now: Monotonic) -> Option<Doubt> {
+        let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = |doubt: &mut Doubt| now.millis_since(doubt.since) >= DOUBT_MILLIS;
+        doubts.pop_front_if(is_due)
+    }
+}
+
 /// JSON in ASCII: HAProxy's Lua writes a dot for any other byte.
 fn ascii(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
@@ -87,26 +121,22 @@ mod tests {
 
     use super::*;
 
-    const CONNECTION: Connection<'_> = Connection {
-        client: "192.0.2.7",
-        client_port: 4711,
-        frontend: "ai",
-        backend: "vertex_global",
-        server: "google",
-        style: Style::Json,
-    };
+    fn connection(style: Style) -> Connection {
+        let [client, frontend, backend, server] =
+            ["192.0.2.7", "ai", "vertex_global", "google"].map(str::to_owned);
+        Connection { client, client_port: 4711, frontend, backend, server, style }
+    }
 
     #[test]
     fn a_line_is_as_haproxy_would_write_it() {
         let came =
             Came { date: "15/Jan/2027:08:00:00.000".into(), secs: 1_800_000_000, millis_ago: 42 };
-        let text = Connection { style: Style::Text, ..CONNECTION };
         assert_eq!(
-            line(&text, &came, "\"POST /v1 HTTP/1.1\" vertex{decision=deny"),
+            line(&connection(Style::Text), &came, "\"POST /v1 HTTP/1.1\" vertex{decision=deny"),
             "192.0.2.7:4711 [15/Jan/2027:08:00:00.000] ai vertex_global/google -1/-1/-1/-1/42 -1 0 \
              - - SH-- 0/0/0/0/0 0/0 \"POST /v1 HTTP/1.1\" vertex{decision=deny}"
         );
-        let json = line(&CONNECTION, &came, ",\"vertex.display\":\"ä\u{1f600}\"");
+        let json = line(&connection(Style::Json), &came, ",\"vertex.display\":\"ä\u{1f600}\"");
         assert!(json.is_ascii(), "{json}");
         let json: Value = serde_json::from_str(&json).expect("JSON");
         assert_eq!(json["vertex.display"], "ä\u{1f600}");
