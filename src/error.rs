@@ -1,4 +1,4 @@
-//! The two kinds of failure: `Reason`, a request's refusal, and `ConfigError`, at load.
+//! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load.
 
 use std::fmt;
 
@@ -171,6 +171,44 @@ impl Reason {
     }
 }
 
+/// The longest detail of a refusal, in bytes.
+const MAX_DETAIL_BYTES: usize = 160;
+
+/// Why a request is refused, and the part of it that is at fault, where that helps its caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Printable ASCII of bounded length, safe to send and to log.
+    pub detail: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal with a detail; what is not printable ASCII becomes `?`, what is too long is cut.
+    #[must_use]
+    pub fn detailed(reason: Reason, detail: &str) -> Self {
+        let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+        let detail: String = detail.chars().take(MAX_DETAIL_BYTES).map(printable).collect();
+        Self { reason, detail: Some(detail.into()) }
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let text = self.reason.text();
+        match &self.detail {
+            Some(detail) => format!("{text}: {detail}"),
+            None => text.to_owned(),
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, detail: None }
+    }
+}
+
 /// A configuration that cannot be used: it says where, what is wrong and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
@@ -212,5 +250,16 @@ mod tests {
             let others = &Reason::ALL[index + 1..];
             assert!(others.iter().all(|other| other.code() != reason.code()), "{}", reason.code());
         }
+    }
+
+    #[test]
+    fn a_detail_is_printable_and_bounded() {
+        let message = |detail: &str| Refusal::detailed(Reason::ClaimMissing, detail).message();
+        let text = Reason::ClaimMissing.text();
+        assert_eq!(Refusal::from(Reason::ClaimMissing).message(), text);
+        assert_eq!(message("client_id"), format!("{text}: client_id"));
+        assert_eq!(message("a\r\nb\u{e9}\0"), format!("{text}: a??b??"));
+        let long = message(&"\u{1f600}".repeat(5000));
+        assert_eq!(long, format!("{text}: {}", "?".repeat(MAX_DETAIL_BYTES)));
     }
 }

@@ -130,7 +130,7 @@ impl Gateway {
     fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
         self.judge(request, None, now, within, |verdict, facts| {
             self.admit(verdict, facts, now, |verdict, facts| {
-                self.count(verdict);
+                self.count(&verdict);
                 verdict.render(facts, &self.accepted)
             })
         })

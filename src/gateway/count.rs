@@ -11,11 +11,11 @@ use crate::meter::{Counted, Usage};
 
 impl Gateway {
     /// Counts a decision that is the last word, where no log line will.
-    pub(super) fn count(&self, verdict: Verdict<'_>) {
+    pub(super) fn count(&self, verdict: &Verdict<'_>) {
         let is_last =
             !matches!(verdict, Verdict::Wait(_) | Verdict::NeedsPeer | Verdict::NeedsBody);
         if is_last && !self.accounts {
-            self.metrics.decision(verdict.refusal());
+            self.metrics.decision(verdict.reason());
         }
     }
 

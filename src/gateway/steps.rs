@@ -121,8 +121,8 @@ impl Gateway {
                 let Verdict::Allow { target, host, handle, call, .. } = verdict else {
                     return self.undone(verdict, facts);
                 };
-                self.count(verdict);
-                let told = granted(verdict, facts);
+                self.count(&verdict);
+                let told = granted(&verdict, facts);
                 let audit = told.iter().find(|(name, _)| *name == "audit");
                 let grant = Grant {
                     handle: handle.to_owned(),
@@ -134,7 +134,8 @@ impl Gateway {
                     },
                     location: target.location.to_owned(),
                     audit: audit.map(|(_, tail)| tail.clone()).unwrap_or_default(),
-                    unavailable: self.refusal(Verdict::Deny(Reason::CredentialUnavailable), facts),
+                    unavailable: self
+                        .refusal(&Verdict::Deny(Reason::CredentialUnavailable.into()), facts),
                 };
                 let session = Arc::clone(&passage.session);
                 Step::Done(Passage { session, grant: Some(grant) }, told)
@@ -211,13 +212,13 @@ impl Gateway {
             | Verdict::DenyBody(_)
             | Verdict::Exhausted(_)
             | Verdict::Allow { .. } => {
-                self.count(verdict);
-                Step::Refused(self.refusal(verdict, facts))
+                self.count(&verdict);
+                Step::Refused(self.refusal(&verdict, facts))
             }
         }
     }
 
-    fn refusal(&self, verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
+    fn refusal(&self, verdict: &Verdict<'_>, facts: &Facts<'_>) -> Variables {
         let text = verdict.render(facts, &self.accepted);
         let field = |n: usize| text.split('|').nth(n).unwrap_or_default().to_owned();
         vec![
@@ -231,11 +232,11 @@ impl Gateway {
     }
 
     fn refused<T>(&self, reason: Reason, facts: &Facts<'_>) -> Step<T> {
-        self.undone(Verdict::Deny(reason), facts)
+        self.undone(Verdict::Deny(reason.into()), facts)
     }
 }
 
-fn granted(verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
+fn granted(verdict: &Verdict<'_>, facts: &Facts<'_>) -> Variables {
     let text = verdict.render(facts, "");
     let told = [
         ("decision", Some("allow")),

@@ -17,7 +17,7 @@
 
 use std::fmt::Write as _;
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::calls::CallMark;
 use crate::gateway::quota;
@@ -31,7 +31,7 @@ use crate::vertex::Target;
 const RETRY_AFTER_SECS: u8 = 5;
 
 /// The outcome of a decision.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Verdict<'v> {
     Allow {
         target: &'v Target<'v>,
@@ -41,7 +41,7 @@ pub(super) enum Verdict<'v> {
         call: Option<CallMark>,
         labels: Option<&'v str>,
     },
-    Deny(Reason),
+    Deny(Refusal),
     /// Refused for what the body asks for: the member of `may` that no role has for it.
     DenyBody(Term),
     /// Refused for a limit.
@@ -58,17 +58,18 @@ impl Verdict<'_> {
     /// A verdict for a request with this patience.
     pub(super) fn within(self, patience: Patience) -> Self {
         match (self, patience) {
-            (Self::Wait(reason), Patience::Spent) => Self::Deny(reason),
-            (Self::Wait(_), Patience::NoRoom) => Self::Deny(Reason::Busy),
-            _ => self,
+            (Self::Wait(reason), Patience::Spent) => Self::Deny(reason.into()),
+            (Self::Wait(_), Patience::NoRoom) => Self::Deny(Reason::Busy.into()),
+            (verdict, _) => verdict,
         }
     }
 
     /// Why it is no allow.
-    pub(super) const fn refusal(self) -> Option<Reason> {
+    pub(super) const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Allow { .. } => None,
-            Self::Deny(reason) | Self::Wait(reason) => Some(reason),
+            Self::Deny(refusal) => Some(refusal.reason),
+            Self::Wait(reason) => Some(*reason),
             Self::DenyBody(_) => Some(Reason::BodyNotAllowed),
             Self::Exhausted(exhausted) => Some(exhausted.reason()),
             Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
@@ -76,7 +77,7 @@ impl Verdict<'_> {
     }
 
     /// The line of text. `accepted` says which tokens are taken here.
-    pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
+    pub(super) fn render(&self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
         let (decision, reason) = match self {
             Self::Allow { target, host, handle, call, labels } => {
@@ -96,15 +97,15 @@ impl Verdict<'_> {
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
                 return out;
             }
-            Self::Deny(reason) => (Decision::Deny, reason),
+            Self::Deny(refusal) => (Decision::Deny, refusal.reason),
             Self::DenyBody(_) => (Decision::Deny, Reason::BodyNotAllowed),
             Self::Exhausted(exhausted) => (Decision::Deny, exhausted.reason()),
-            Self::Wait(reason) => (Decision::Wait, reason),
+            Self::Wait(reason) => (Decision::Wait, *reason),
             Self::NeedsPeer => return undecided(out, Decision::Peer, facts),
             Self::NeedsBody => return undecided(out, Decision::Body, facts),
         };
         if let Self::Exhausted(exhausted) = self {
-            write_exhausted(&mut out, &exhausted, facts);
+            write_exhausted(&mut out, exhausted, facts);
             return out;
         }
         write_refusal(&mut out, decision, reason, &self.message(accepted), facts);
@@ -112,14 +113,15 @@ impl Verdict<'_> {
     }
 
     /// What the caller is told.
-    pub(super) fn message(self, accepted: &str) -> String {
+    pub(super) fn message(&self, accepted: &str) -> String {
         match self {
-            Self::Deny(
-                reason @ (Reason::GoogleTokenNotAccepted
-                | Reason::IssuerUnknown
-                | Reason::AudienceWrong),
-            ) => format!("{}; this gateway wants a token of {accepted}", reason.text()),
-            Self::Deny(reason) | Self::Wait(reason) => reason.text().to_owned(),
+            Self::Deny(refusal) => match refusal.reason {
+                Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
+                    format!("{}; this gateway wants a token of {accepted}", refusal.message())
+                }
+                _ => refusal.message(),
+            },
+            Self::Wait(reason) => reason.text().to_owned(),
             Self::DenyBody(term) => {
                 format!("{}: {}", Reason::BodyNotAllowed.text(), term.name())
             }
