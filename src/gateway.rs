@@ -5,6 +5,7 @@
 mod account;
 mod admit;
 mod audit;
+mod buffer;
 mod calls;
 mod changes;
 mod conditions;
@@ -40,6 +41,7 @@ use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
 use crate::vertex::Labels;
 use crate::watch::Watch;
+use buffer::Buffer;
 use calls::{CallMark, Calls};
 use conditions::Conditions;
 use dialect::Dialect;
@@ -72,6 +74,7 @@ pub struct Gateway {
     sessions: Sessions,
     policy: Policy,
     bearers: Bearers,
+    buffer: Buffer,
     waiting: Waiting,
     /// Those of each role's requests.
     labels: Vec<Labels>,

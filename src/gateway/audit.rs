@@ -57,6 +57,8 @@ pub(super) struct Facts<'f> {
     /// What is unusual about the request.
     pub(super) signals: Signals,
     pub(super) credential: Option<&'f Credential>,
+    /// What of the request is refused.
+    pub(super) detail: Option<&'f str>,
 }
 
 impl<'f> Facts<'f> {
@@ -124,6 +126,8 @@ pub(super) fn write_tail(
     }
     out.push_str(" display=");
     out.push_str(session.map_or("-", |session| &session.display));
+    out.push_str(" detail=");
+    encode(out, facts.detail.unwrap_or_default(), MAX_VALUE_BYTES);
 }
 
 /// A tail that was written for another credential.

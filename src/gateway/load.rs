@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use crate::config::Config;
 use crate::error::ConfigError;
 use crate::gateway::Gateway;
+use crate::gateway::buffer::Buffer;
 use crate::gateway::calls::Calls;
 use crate::gateway::conditions::Conditions;
 use crate::gateway::metrics::Metrics;
@@ -67,7 +68,7 @@ impl Gateway {
         }
         let gateway = Self::build(config, locations, now)?;
         gateway.check_buffers(haproxy)?;
-        Ok(Self { accounts: haproxy.accounts, ..gateway })
+        Ok(Self { accounts: haproxy.accounts, buffer: Buffer::of(haproxy), ..gateway })
     }
 
     /// A gateway for these locations without HAProxy, to ask it what it would decide.
@@ -98,6 +99,7 @@ impl Gateway {
             sessions: Sessions::default(),
             policy,
             bearers,
+            buffer: Buffer::of(&Haproxy::default()),
             waiting: Waiting::default(),
             labels: config.labels,
             limits: Limits::new(config.limits),
