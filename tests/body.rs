@@ -624,6 +624,7 @@ const READ: &[(&[&str], &[&str])] = &[
 /// Bodies of callers who ask for this and that.
 fn honest() -> impl Strategy<Value = Value> {
     prop::sample::select(vec![
+        json!({ "tools": {} }),
         json!({ "generationConfig": {}, "tools": {} }),
         json!({ "model": "google/g", "generationConfig": { "maxOutputTokens": 9 }, "tools": {} }),
         json!({ "generationConfig": { "candidateCount": 2 }, "tools": { "googleSearch": true } }),
