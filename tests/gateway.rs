@@ -449,11 +449,12 @@ fn a_body_that_cannot_be_checked_is_told_its_size_what_fits_and_who_says_so() {
     let gateway = open_minimal(&key);
     let ask = || Ask::with(&key.token("k1", &member()));
     // What HAProxy hands over of a body that does not fit.
-    let cut = |declared: &str, came: usize| {
-        let mut ask = ask().without("content-length").header("content-length", declared);
+    let cut_of = |gateway: &Gateway, url: &str, declared: &str, came: usize| {
+        let mut ask = ask().url(url).without("content-length").header("content-length", declared);
         ask.body = vec![b' '; came];
-        told(&decide(&gateway, &ask)).0
+        decide(gateway, &ask)
     };
+    let cut = |declared: &str, came: usize| told(&cut_of(&gateway, URL, declared, came)).0;
     let prefix =
         "the body cannot be checked here: it is too large, or does not declare its length: ";
     let told_of = |detail: &str| format!("{prefix}{detail}");
@@ -464,6 +465,16 @@ fn a_body_that_cannot_be_checked_is_told_its_size_what_fits_and_who_says_so() {
         );
         assert_eq!(cut(declared, 48_000), told_of(&detail));
     }
+    // Where the body names the model, it is read whatever the role says.
+    let chat = "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi/chat/completions";
+    let message = cut_of(&gateway, chat, "100000", 48_000).json()["error"]["message"].to_string();
+    assert!(message.ends_with("VERTEX_BUFSIZE raises that\""), "{message}");
+    // Without the packaged rule set the setting is HAProxy's own.
+    let config = Files::new(&key).load(&minimal().to_string()).unwrap();
+    let bare = Haproxy { is_bare: true, ..haproxy(&[]) };
+    let bare = Gateway::open(config, &bare, at(0)).unwrap();
+    let message = told(&cut_of(&bare, URL, "100000", 48_000)).0;
+    assert!(message.contains("; tune.bufsize raises that, \"body\""), "{message}");
     assert_eq!(cut("200", 57), told_of("of 200 bytes 57 came, up to a NUL or the end"));
     let chunked = ask().without("content-length").header("transfer-encoding", "chunked");
     let undeclared = told_of("it declares none; send Content-Length");

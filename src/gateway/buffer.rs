@@ -21,8 +21,9 @@ impl Buffer {
         Self { room: u64::try_from(room).unwrap_or(u64::MAX), setting }
     }
 
-    /// The refusal of a body that had to be read and could not.
-    pub(super) fn refusal(&self, request: &Request<'_>) -> Refusal {
+    /// The refusal of a body that had to be read and could not; a role that leaves bodies unread
+    /// is no help where the body names the model.
+    pub(super) fn refusal(&self, request: &Request<'_>, names_model: bool) -> Refusal {
         let Self { room, setting } = self;
         let (head, came) = request.bytes_that_came();
         let detail = match request.body_bytes() {
@@ -32,10 +33,16 @@ impl Buffer {
             {
                 format!("of {declared} bytes {came} came, up to a NUL or the end")
             }
-            Some(declared) => format!(
-                "it has {declared} bytes, and with the headers {room} fit; {setting} raises that, \
-                 \"body\": \"unread\" in a role does without"
-            ),
+            Some(declared) => {
+                let unread = match names_model {
+                    true => "",
+                    false => ", \"body\": \"unread\" in a role does without",
+                };
+                format!(
+                    "it has {declared} bytes, and with the headers {room} fit; {setting} raises \
+                     that{unread}"
+                )
+            }
         };
         Refusal::detailed(Reason::BodyTooLargeToCheck, &detail)
     }

@@ -71,7 +71,7 @@ impl Gateway {
             (Ok(Known::Later), false) => Known::Later,
             (Ok(Known::Later), true) => return take(Verdict::NeedsBody, &facts),
             (Ok(Known::Never(reason)), true) => {
-                return take(Verdict::Deny(self.unread(reason, &request)), &facts);
+                return take(Verdict::Deny(self.unread(reason, &request, &target)), &facts);
             }
             (Ok(known), _) => known,
         };
@@ -112,7 +112,7 @@ impl Gateway {
                 return Verdict::Deny(Refusal::detailed(Reason::BodyNotAllowed, &detail));
             }
             (Decision::Unreadable, Known::Never(reason)) => {
-                return Verdict::Deny(self.unread(*reason, request));
+                return Verdict::Deny(self.unread(*reason, request, target));
             }
             (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal.into()),
             (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
@@ -137,9 +137,11 @@ impl Gateway {
     }
 
     /// Why a body that had to be read is not.
-    fn unread(&self, reason: Reason, request: &Request<'_>) -> Refusal {
+    fn unread(&self, reason: Reason, request: &Request<'_>, target: &Target<'_>) -> Refusal {
         match reason {
-            Reason::BodyTooLargeToCheck => self.buffer.refusal(request),
+            Reason::BodyTooLargeToCheck => {
+                self.buffer.refusal(request, target.names_model_in_body())
+            }
             reason => reason.into(),
         }
     }
