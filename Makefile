@@ -15,6 +15,8 @@ CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
 	tests/e2e/test_clients_aiplatform.py tests/e2e/test_clients_langchain_older.py
 NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
 TOOLS = target/tools/bin
+# Where it cannot be had, the C programs run without it.
+VALGRIND = $(if $(shell command -v valgrind),valgrind --quiet --error-exitcode=99 --leak-check=full)
 ENVOY = target/venv-bench/bin/envoy
 
 help: ## What there is to make
@@ -72,8 +74,11 @@ test-core:
 
 test-c:
 	$(CARGO) build --locked
-	gcc -std=c99 -Wall -Wextra -Werror -Iinclude tests/c/smoke.c -o target/smoke -Ltarget/debug -lhaproxy_vertex -Wl,-rpath,$(CURDIR)/target/debug
-	target/smoke tests/c/vertex.json
+	for program in smoke bad_inputs; do \
+	  gcc -std=c99 -g -Wall -Wextra -Werror -Iinclude tests/c/$$program.c -o target/$$program \
+	    -Ltarget/debug -lhaproxy_vertex -Wl,-rpath,$(CURDIR)/target/debug || exit 1; \
+	  $(VALGRIND) target/$$program tests/c/vertex.json || exit 1; \
+	done
 
 test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q

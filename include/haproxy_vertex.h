@@ -18,7 +18,7 @@
 typedef enum hv_status {
     // It did what it is for.
     HV_STATUS_OK = 0,
-    // A pointer that must not be NULL is.
+    // A pointer that must not be NULL is, or it is not aligned for what it points at.
     HV_STATUS_NULL = 1,
     // A text is not UTF-8.
     HV_STATUS_NOT_UTF8 = 2,
@@ -31,6 +31,9 @@ typedef enum hv_status {
     HV_STATUS_NOTHING = 5,
     // A failure inside; treat it as a refusal.
     HV_STATUS_INTERNAL = 6,
+    // A length or size is larger than any object can be (`PTRDIFF_MAX`): a negative number, or
+    // the length of something else.
+    HV_STATUS_TOO_LARGE = 7,
 } hv_status;
 
 // A configuration at work. Any number of threads may use one at a time.
@@ -65,8 +68,9 @@ const char *hv_version(void);
 
 // Loads the configuration file `config` for a host that can reach the `backend_count` names in
 // `backends` (`vertex_<location>`, `vertex_fetch_<host>`), and writes the gateway to `*gateway`:
-// give it back with `hv_free`. On `HV_STATUS_CONFIG` what is wrong is written to `error`, cut to
-// `error_size` bytes with the closing NUL.
+// give it back with `hv_free`. Where it does not end with `HV_STATUS_OK`, `*gateway` is NULL. On
+// `HV_STATUS_CONFIG` what is wrong is written to `error`, cut to `error_size` bytes with the
+// closing NUL; otherwise `error` is empty.
 //
 // # Safety
 // `config` and each of `backends` end in NUL; `backends` holds `backend_count` pointers; `error`
@@ -82,9 +86,9 @@ enum hv_status hv_open(const char *config,
 // Decides on one request, and decides only: HTTP version (`1.1`), method, URL, peer and stage, each
 // with a line feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an
 // empty line (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to
-// `*length`, also when `verdict_size` is too small for it. What does not begin with `allow|` is a
-// refusal. At first the peer is `-`, or the address alone, and the stage `head`. A verdict that begins with `peer|` asks
-// for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
+// `*length`, also when `verdict_size` is too small for it, and 0 where there is none. What does not
+// begin with `allow|` is a refusal, as is every status but `HV_STATUS_OK`. At first the peer is `-`,
+// or the address alone, and the stage `head`. A verdict that begins with `peer|` asks for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
 // hexadecimal, separated by blanks), one with `body|` for both and, with the stage `body`, for the
 // body behind the empty line. An allow costs the limits that apply what the request is expected to
 // take; nobody tells what it took.
@@ -102,7 +106,8 @@ enum hv_status hv_decide(const struct hv_gateway *gateway,
 
 // Does what is due: signs tokens, and names a document that is to be fetched now, by GET. Its
 // number is written to `*id`, its https URL, closed by NUL, to `url`, which has room for at least
-// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second.
+// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second. Where there is nothing to
+// fetch, `*id` is 0 and `url` is empty.
 //
 // # Safety
 // `gateway` is of `hv_open`; `url` has room for `url_size` bytes.
@@ -113,7 +118,8 @@ enum hv_status hv_step(const struct hv_gateway *gateway,
                        size_t url_size);
 
 // Takes what fetch `id` brought. `status` 0 says that there was no answer; the headers may be
-// NULL where the answer has none.
+// NULL where the answer has none, and `body` where `body_length` is 0. Where it does not end with
+// `HV_STATUS_OK`, nothing was taken, and the fetch still waits for its answer.
 //
 // # Safety
 // `gateway` is of `hv_open`; the headers end in NUL; `body` holds `body_length` bytes.
@@ -126,7 +132,7 @@ enum hv_status hv_answer(const struct hv_gateway *gateway,
                          size_t body_length,
                          struct hv_clock now);
 
-// Ends a gateway; NULL is let be.
+// Ends a gateway; NULL is let be, and so is a pointer that cannot be of `hv_open`.
 //
 // # Safety
 // `gateway` is of `hv_open`, and nobody uses it any more.

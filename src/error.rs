@@ -156,7 +156,7 @@ reasons! {
         "the body is not strict JSON in UTF-8 with content type application/json and no name twice";
     /// A body that had to be read is longer than HAProxy's buffer, or does not say how long it is.
     BodyTooLargeToCheck "body_too_large_to_check" 29 413 "INVALID_ARGUMENT"
-        "the body is too large to be checked here, or does not declare its Content-Length";
+        "the body cannot be checked here: it is too large, or does not declare its length";
     /// The body names no model, or not in a form that is known.
     ModelMissing "model_missing" 30 400 "INVALID_ARGUMENT"
         "the body names no model, or not as publisher/model";

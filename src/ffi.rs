@@ -1,8 +1,10 @@
-//! The C face of the same engine, for hosts without Lua. Every function checks its pointers, lets
-//! no panic out and decides nothing. Statuses keep their numbers for ever.
+//! The C face of the same engine, for hosts without Lua. Every function checks its pointers and
+//! lengths before it uses one, writes its outputs however it ends, lets no panic out and decides
+//! nothing. Statuses keep their numbers for ever.
 
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
 use crate::config::Config;
 use crate::gateway::Gateway;
@@ -17,7 +19,7 @@ use crate::time::{Monotonic, Now, UnixTime};
 pub enum HvStatus {
     /// It did what it is for.
     Ok = 0,
-    /// A pointer that must not be NULL is.
+    /// A pointer that must not be NULL is, or it is not aligned for what it points at.
     Null = 1,
     /// A text is not UTF-8.
     NotUtf8 = 2,
@@ -30,6 +32,9 @@ pub enum HvStatus {
     Nothing = 5,
     /// A failure inside; treat it as a refusal.
     Internal = 6,
+    /// A length or size is larger than any object can be (`PTRDIFF_MAX`): a negative number, or
+    /// the length of something else.
+    TooLarge = 7,
 }
 
 /// Both clocks: Unix seconds, and milliseconds of a clock that never steps.
@@ -63,8 +68,9 @@ pub extern "C" fn hv_version() -> *const c_char {
 
 /// Loads the configuration file `config` for a host that can reach the `backend_count` names in
 /// `backends` (`vertex_<location>`, `vertex_fetch_<host>`), and writes the gateway to `*gateway`:
-/// give it back with `hv_free`. On `HV_STATUS_CONFIG` what is wrong is written to `error`, cut to
-/// `error_size` bytes with the closing NUL.
+/// give it back with `hv_free`. Where it does not end with `HV_STATUS_OK`, `*gateway` is NULL. On
+/// `HV_STATUS_CONFIG` what is wrong is written to `error`, cut to `error_size` bytes with the
+/// closing NUL; otherwise `error` is empty.
 ///
 /// # Safety
 /// `config` and each of `backends` end in NUL; `backends` holds `backend_count` pointers; `error`
@@ -80,15 +86,15 @@ pub unsafe extern "C" fn hv_open(
     error_size: usize,
 ) -> HvStatus {
     guarded(|| {
-        if gateway.is_null() || (backends.is_null() && backend_count > 0) {
-            return Err(HvStatus::Null);
-        }
+        // SAFETY: the caller promises room for one pointer, and for `error_size` bytes.
+        let (out, size) = unsafe { (output(gateway, ptr::null_mut()), empty(error, error_size)) };
+        out.and(size)?;
         // SAFETY: the caller promises a text that ends in NUL.
         let config = unsafe { text(config) }?;
-        let names = (0..backend_count).map(|index| {
-            // SAFETY: the caller promises `backend_count` pointers to texts that end in NUL.
-            unsafe { text(*backends.add(index)) }.map(str::to_owned)
-        });
+        // SAFETY: the caller promises `backend_count` pointers.
+        let names = unsafe { elements(backends, backend_count) }?.iter();
+        // SAFETY: the caller promises texts that end in NUL.
+        let names = names.map(|name| unsafe { text(*name) }.map(str::to_owned));
         let backends = names.collect::<Result<Vec<_>, _>>()?;
         // Buffers are HAProxy's business; this host has none to check.
         let host = Haproxy {
@@ -102,7 +108,7 @@ pub unsafe extern "C" fn hv_open(
         match opened {
             Ok(opened) => {
                 let opened = Box::into_raw(Box::new(HvGateway(opened)));
-                // SAFETY: not NULL, and the caller promises that it can be written.
+                // SAFETY: it was written to before.
                 unsafe { gateway.write(opened) };
                 Ok(())
             }
@@ -118,9 +124,9 @@ pub unsafe extern "C" fn hv_open(
 /// Decides on one request, and decides only: HTTP version (`1.1`), method, URL, peer and stage, each
 /// with a line feed behind it, then the headers (`name: value`, CR, LF; names in lower case) and an
 /// empty line (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to
-/// `*length`, also when `verdict_size` is too small for it. What does not begin with `allow|` is a
-/// refusal. At first the peer is `-`, or the address alone, and the stage `head`. A verdict that begins with `peer|` asks
-/// for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
+/// `*length`, also when `verdict_size` is too small for it, and 0 where there is none. What does not
+/// begin with `allow|` is a refusal, as is every status but `HV_STATUS_OK`. At first the peer is `-`,
+/// or the address alone, and the stage `head`. A verdict that begins with `peer|` asks for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
 /// hexadecimal, separated by blanks), one with `body|` for both and, with the stage `body`, for the
 /// body behind the empty line. An allow costs the limits that apply what the request is expected to
 /// take; nobody tells what it took.
@@ -139,15 +145,18 @@ pub unsafe extern "C" fn hv_decide(
     length: *mut usize,
 ) -> HvStatus {
     guarded(|| {
-        if verdict.is_null() || length.is_null() {
+        // SAFETY: the caller promises room for a length.
+        unsafe { output(length, 0) }?;
+        if verdict.is_null() {
             return Err(HvStatus::Null);
         }
+        fits(verdict_size)?;
         // SAFETY: the caller promises a gateway of `hv_open`.
-        let gateway = unsafe { gateway.as_ref() }.ok_or(HvStatus::Null)?;
+        let gateway = unsafe { opened(gateway) }?;
         // SAFETY: the caller promises that many bytes.
-        let request = unsafe { bytes(request, request_length) }?;
-        let text = gateway.0.decide(request, now.into());
-        // SAFETY: not NULL, and the caller promises that it can be written.
+        let request = unsafe { elements(request, request_length) }?;
+        let text = gateway.decide(request, now.into());
+        // SAFETY: it was written to before.
         unsafe { length.write(text.len()) };
         if text.len() > verdict_size {
             return Err(HvStatus::TooSmall);
@@ -160,7 +169,8 @@ pub unsafe extern "C" fn hv_decide(
 
 /// Does what is due: signs tokens, and names a document that is to be fetched now, by GET. Its
 /// number is written to `*id`, its https URL, closed by NUL, to `url`, which has room for at least
-/// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second.
+/// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second. Where there is nothing to
+/// fetch, `*id` is 0 and `url` is empty.
 ///
 /// # Safety
 /// `gateway` is of `hv_open`; `url` has room for `url_size` bytes.
@@ -173,17 +183,20 @@ pub unsafe extern "C" fn hv_step(
     url_size: usize,
 ) -> HvStatus {
     guarded(|| {
-        if id.is_null() || url.is_null() {
+        // SAFETY: the caller promises room for a number, and for `url_size` bytes.
+        let (out, size) = unsafe { (output(id, 0), empty(url, url_size)) };
+        out.and(size)?;
+        if url.is_null() {
             return Err(HvStatus::Null);
         }
         if url_size < HV_URL_SIZE {
             return Err(HvStatus::TooSmall);
         }
         // SAFETY: the caller promises a gateway of `hv_open`.
-        let gateway = unsafe { gateway.as_ref() }.ok_or(HvStatus::Null)?;
-        let fetch = gateway.0.step(now.into()).ok_or(HvStatus::Nothing)?;
+        let gateway = unsafe { opened(gateway) }?;
+        let fetch = gateway.step(now.into()).ok_or(HvStatus::Nothing)?;
         let text = format!("https://{}{}", fetch.authority, fetch.path);
-        // SAFETY: both not NULL, and the caller promises that they can be written.
+        // SAFETY: both were written to before.
         unsafe {
             id.write(fetch.id);
             write_cut(&text, url, url_size);
@@ -193,7 +206,8 @@ pub unsafe extern "C" fn hv_step(
 }
 
 /// Takes what fetch `id` brought. `status` 0 says that there was no answer; the headers may be
-/// NULL where the answer has none.
+/// NULL where the answer has none, and `body` where `body_length` is 0. Where it does not end with
+/// `HV_STATUS_OK`, nothing was taken, and the fetch still waits for its answer.
 ///
 /// # Safety
 /// `gateway` is of `hv_open`; the headers end in NUL; `body` holds `body_length` bytes.
@@ -210,38 +224,38 @@ pub unsafe extern "C" fn hv_answer(
 ) -> HvStatus {
     guarded(|| {
         // SAFETY: the caller promises a gateway of `hv_open`.
-        let gateway = unsafe { gateway.as_ref() }.ok_or(HvStatus::Null)?;
+        let gateway = unsafe { opened(gateway) }?;
         let header = |value: *const c_char| match value.is_null() {
             true => Ok(String::new()),
             // SAFETY: not NULL, and the caller promises a text that ends in NUL.
             false => unsafe { text(value) }.map(str::to_owned),
         };
+        let (cache_control, age) = (header(cache_control)?, header(age)?);
+        // SAFETY: the caller promises that many bytes.
+        let body = unsafe { elements(body, body_length) }?;
         let reply = match status {
             0 => Reply::Failure("no answer".to_owned()),
-            _ => Reply::Answer(Answer {
-                status,
-                cache_control: header(cache_control)?,
-                age: header(age)?,
-                // SAFETY: the caller promises that many bytes.
-                body: unsafe { bytes(body, body_length) }?.to_vec(),
-            }),
+            _ => Reply::Answer(Answer { status, cache_control, age, body: body.to_vec() }),
         };
-        gateway.0.answer(id, &reply, now.into());
+        gateway.answer(id, &reply, now.into());
         Ok(())
     })
 }
 
-/// Ends a gateway; NULL is let be.
+/// Ends a gateway; NULL is let be, and so is a pointer that cannot be of `hv_open`.
 ///
 /// # Safety
 /// `gateway` is of `hv_open`, and nobody uses it any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hv_free(gateway: *mut HvGateway) {
-    if !gateway.is_null() {
+    guarded(|| {
+        if gateway.is_null() || !gateway.is_aligned() {
+            return Err(HvStatus::Null);
+        }
         // SAFETY: `hv_open` made it from a box, and the caller gives it up.
-        let gateway = unsafe { Box::from_raw(gateway) };
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(gateway)));
-    }
+        drop(unsafe { Box::from_raw(gateway) });
+        Ok(())
+    });
 }
 
 impl From<HvClock> for Now {
@@ -269,14 +283,56 @@ unsafe fn text<'a>(value: *const c_char) -> Result<&'a str, HvStatus> {
 }
 
 /// # Safety
-/// `start` holds `length` bytes, or `length` is 0.
-unsafe fn bytes<'a>(start: *const u8, length: usize) -> Result<&'a [u8], HvStatus> {
-    match (start.is_null(), length) {
-        (_, 0) => Ok(&[]),
-        (true, _) => Err(HvStatus::Null),
-        // SAFETY: not NULL, and the caller promises that many bytes.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(start, length) }),
+/// `gateway` is of `hv_open`, or NULL.
+unsafe fn opened<'a>(gateway: *const HvGateway) -> Result<&'a Gateway, HvStatus> {
+    if gateway.is_null() || !gateway.is_aligned() {
+        return Err(HvStatus::Null);
     }
+    // SAFETY: the caller promises a gateway, and it is neither NULL nor crooked.
+    Ok(&unsafe { &*gateway }.0)
+}
+
+/// # Safety
+/// `start` holds `count` elements, or `count` is 0.
+unsafe fn elements<'a, T>(start: *const T, count: usize) -> Result<&'a [T], HvStatus> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if start.is_null() || !start.is_aligned() {
+        return Err(HvStatus::Null);
+    }
+    fits(count.checked_mul(size_of::<T>()).ok_or(HvStatus::TooLarge)?)?;
+    // SAFETY: not NULL, aligned, not too large, and the caller promises that many elements.
+    Ok(unsafe { std::slice::from_raw_parts(start, count) })
+}
+
+/// Whether an object can have this size in bytes.
+const fn fits(size: usize) -> Result<(), HvStatus> {
+    if size <= isize::MAX.unsigned_abs() { Ok(()) } else { Err(HvStatus::TooLarge) }
+}
+
+/// Writes what an output holds as long as there is nothing better.
+///
+/// # Safety
+/// `to` has room for one `T`, or is NULL.
+unsafe fn output<T>(to: *mut T, value: T) -> Result<(), HvStatus> {
+    if to.is_null() || !to.is_aligned() {
+        return Err(HvStatus::Null);
+    }
+    // SAFETY: not NULL, aligned, and the caller promises room for it.
+    unsafe { to.write(value) };
+    Ok(())
+}
+
+/// Writes an empty text.
+///
+/// # Safety
+/// `to` has room for `size` bytes, or is NULL.
+unsafe fn empty(to: *mut c_char, size: usize) -> Result<(), HvStatus> {
+    fits(size)?;
+    // SAFETY: the caller promises the room.
+    unsafe { write_cut("", to, size) };
+    Ok(())
 }
 
 /// Writes as much of `text` as fits with a closing NUL.
@@ -292,5 +348,24 @@ unsafe fn write_cut(text: &str, to: *mut c_char, size: usize) {
     unsafe {
         to.copy_from_nonoverlapping(text.as_ptr().cast(), length);
         to.add(length).write(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::panic, reason = "it shows that none gets out")]
+    fn a_panic_is_a_status() {
+        assert_eq!(guarded(|| panic!("inside")), HvStatus::Internal);
+        assert_eq!(guarded(|| Ok(())), HvStatus::Ok);
+    }
+
+    #[test]
+    fn no_object_is_larger_than_half_the_memory() {
+        let most = isize::MAX.unsigned_abs();
+        assert_eq!((fits(most), fits(most + 1)), (Ok(()), Err(HvStatus::TooLarge)));
+        assert_eq!((fits(0), fits(usize::MAX)), (Ok(()), Err(HvStatus::TooLarge)));
     }
 }

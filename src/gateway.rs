@@ -5,6 +5,7 @@
 mod account;
 mod admit;
 mod audit;
+mod buffer;
 mod calls;
 mod changes;
 mod charge;
@@ -44,6 +45,7 @@ use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
 use crate::vertex::Labels;
 use crate::watch::Watch;
+use buffer::Buffer;
 use calls::{CallMark, Calls};
 use conditions::Conditions;
 use dialect::Dialect;
@@ -80,6 +82,7 @@ pub struct Gateway {
     sessions: Sessions,
     policy: Policy,
     bearers: Bearers,
+    buffer: Buffer,
     waiting: Waiting,
     /// Those of each role's requests.
     labels: Vec<Labels>,

@@ -1,6 +1,7 @@
 //! Strict JSON for what strangers send: as serde_json reads it, and no member name twice
 //! (RFC 7515 section 4 and RFC 7519 section 4 ask for that; RFC 8259 leaves it open).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -73,6 +74,15 @@ impl Json {
             let (whole, fraction) = text.split_once('.')?;
             fraction.bytes().all(|b| b.is_ascii_digit()).then(|| whole.parse().ok())?
         })
+    }
+}
+
+/// A member's name without the difference between `fileUri` and `file_uri`.
+#[must_use]
+pub fn fold_name(name: &str) -> Cow<'_, str> {
+    match name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+        true => Cow::Borrowed(name),
+        false => name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect(),
     }
 }
 

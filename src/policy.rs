@@ -19,7 +19,7 @@ pub use may::{Ask, May};
 pub use miss::Miss;
 pub use pattern::Pattern;
 pub use peer::{Certificate, CertificateTest, Network, Peer};
-pub use terms::{BodyTerms, Contents, Reading, Term};
+pub use terms::{BodyTerms, Contents, Missed, Reading, Term};
 pub use uri::UriPrefix;
 pub use who::{Caller, Who};
 pub use window::{Day, Window};
@@ -43,13 +43,13 @@ pub struct Role {
 
 /// The outcome.
 #[derive(Clone, Copy, Debug)]
-pub enum Decision<'p> {
+pub enum Decision<'p, 'b> {
     /// This role allows it.
     Allow(&'p Role),
     /// No role of the caller is for this target.
     RoleNone,
-    /// Roles are for the target, but none has this term of what is asked.
-    TermMissing(Term),
+    /// Roles are for the target, but none allows all that is asked; this is what the first does not.
+    Missed(Missed<'b>),
     /// A role would have to read the body, which cannot be read.
     Unreadable,
     /// Who is at the other end of the connection has to be known.
@@ -103,7 +103,7 @@ impl Policy {
 
     /// The first role among `grants` that allows `ask`.
     #[must_use]
-    pub fn decide(&self, grants: &[u32], ask: &Ask<'_>) -> Decision<'_> {
+    pub fn decide<'b>(&self, grants: &[u32], ask: &Ask<'b>) -> Decision<'_, 'b> {
         let mut otherwise = Decision::RoleNone;
         for number in self.index.within(grants, ask.project).iter() {
             let Some((role, who)) = self.grant(*number) else {
@@ -119,9 +119,9 @@ impl Policy {
                     Some(_) => {}
                 }
             }
-            let problem = match role.may.missing_term(ask) {
+            let problem = match role.may.missed(ask) {
                 Ok(None) => return Decision::Allow(role),
-                Ok(Some(term)) => Decision::TermMissing(term),
+                Ok(Some(missed)) => Decision::Missed(missed),
                 Err(Reading::Later) => return Decision::NeedContents,
                 Err(_) => Decision::Unreadable,
             };

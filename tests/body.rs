@@ -64,32 +64,32 @@ fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {
 #[test]
 fn tools_are_named_whatever_the_dialect() {
     for (body, tools) in [
-        (json!({ "tools": [{ "googleSearch": {} }] }), vec!["googlesearch"]),
+        (json!({ "tools": [{ "googleSearch": {} }] }), vec!["googleSearch"]),
         (
             json!({ "tools": [{ "google_search": {} }, { "codeExecution": {} }] }),
-            vec!["googlesearch", "codeexecution"],
+            vec!["google_search", "codeExecution"],
         ),
         (
             json!({ "tools": [{ "functionDeclarations": [], "urlContext": {} }] }),
-            vec!["urlcontext"],
+            vec!["urlContext"],
         ),
-        (json!({ "tools": [{ "neverHeardOf": { "x": 1 } }] }), vec!["neverheardof"]),
+        (json!({ "tools": [{ "neverHeardOf": { "x": 1 } }] }), vec!["neverHeardOf"]),
         (
             json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search", "max_uses": 5 }] }),
-            vec!["websearch20250305"],
+            vec!["web_search_20250305"],
         ),
-        (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googlesearch"]),
+        (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googleSearch"]),
         (
             json!({ "tools": [{ "type": "web_search", "googleSearch": {} }] }),
-            vec!["websearch", "googlesearch"],
+            vec!["web_search", "googleSearch"],
         ),
-        (json!({ "web_search_options": {} }), vec!["websearchoptions"]),
-        (json!({ "mcp_servers": [{ "name": "m" }] }), vec!["mcpservers"]),
+        (json!({ "web_search_options": {} }), vec!["web_search_options"]),
+        (json!({ "mcp_servers": [{ "name": "m" }] }), vec!["mcp_servers"]),
         (
             json!({ "extra_body": { "google": { "tools": [{ "googleSearch": {} }] } } }),
-            vec!["googlesearch"],
+            vec!["googleSearch"],
         ),
-        (json!({ "serviceAccount": "x@y" }), vec!["serviceaccount"]),
+        (json!({ "serviceAccount": "x@y" }), vec!["serviceAccount"]),
     ] {
         assert_eq!(scan(&body).tools, tools, "{body}");
     }
@@ -210,7 +210,7 @@ fn a_tools_settings_count_as_they_would_anywhere() {
     }
     let located = json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search",
         "user_location": { "type": "approximate", "city": "Berlin" }, "allowed_domains": ["x"] }] });
-    assert_eq!(scan(&located).tools, ["websearch20250305"]);
+    assert_eq!(scan(&located).tools, ["web_search_20250305"]);
 }
 
 #[test]
@@ -357,6 +357,76 @@ fn a_limit_counts_only_where_its_api_looks_for_it() {
     let others = routes().iter().filter(|route| !route.generates()).count();
     assert!(others > 50);
     assert_eq!(scan(&tokens).max_output_tokens(route("predict")), Some(5));
+}
+
+#[test]
+fn beside_a_type_only_what_holds_no_object_is_a_setting() {
+    for (tool, found) in [
+        (json!({ "type": "function", "googleSearch": [{}] }), &["googleSearch"][..]),
+        (json!({ "type": "function", "googleSearch": [[{}]] }), &["googleSearch"]),
+        (json!({ "type": "function", "googleSearch": ["x", {}] }), &["googleSearch"]),
+        (json!({ "type": "custom", "name": "f", "code_execution": [{}] }), &["code_execution"]),
+        (json!({ "Type": "function", "googleSearch": true }), &["Type", "googleSearch"]),
+        (json!({ "type": null, "googleSearch": true }), &["googleSearch"]),
+        (json!({ "type": "function", "USER_LOCATION": {} }), &["USER_LOCATION"]),
+        (json!({ "type": "function", "function": { "name": "f" }, "strict": true }), &[]),
+        (json!({ "type": "function", "name": "f", "newSetting": ["x", 1, null] }), &[]),
+        (
+            json!({ "type": "web_search_20250305", "name": "web_search", "max_uses": 5,
+                "allowed_domains": ["x"], "user_location": { "type": "approximate" } }),
+            &["web_search_20250305"],
+        ),
+        (
+            json!({ "type": "file_search", "vector_store_ids": ["v1"], "max_num_results": 5,
+                "filters": [{ "key": "k" }], "rankingOptions": { "ranker": "auto" } }),
+            &["file_search"],
+        ),
+    ] {
+        assert_eq!(scan(&json!({ "tools": [tool] })).tools, found, "{tool}");
+    }
+}
+
+#[test]
+fn a_member_in_a_spelling_of_no_api_names_limits_and_hides_nothing() {
+    let chat = "/endpoints/openapi/chat/completions";
+    let model = "google/gemini-2.5-flash";
+    assert!(named(chat, &json!({ "model": model })).is_ok());
+    for name in ["Model", "MODEL", "mo_del", "model_", "_model", "mOdel"] {
+        assert_eq!(named(chat, &json!({ name: model })), Err(Reason::ModelMissing), "{name}");
+        // It still must not be another one than the one that is named.
+        let path = "/publishers/google/models/gemini-2.5-flash:generateContent";
+        assert!(named(path, &json!({ name: model })).is_ok(), "{name}");
+        let other = json!({ name: "google/gemini-2.5-pro" });
+        assert_eq!(named(path, &other), Err(Reason::ModelMismatch), "{name}");
+    }
+    let tuning = |name: &str| named("/tuningJobs", &json!({ name: "gemini-2.5-flash" }));
+    assert!(tuning("baseModel").is_ok() && tuning("base_model").is_ok());
+    for name in ["BaseModel", "basemodel", "base_Model", "BASE_MODEL"] {
+        assert_eq!(tuning(name), Err(Reason::ModelMissing), "{name}");
+    }
+    let gemini = route("generateContent");
+    for name in ["GenerationConfig", "generationconfig", "generation_Config", "GENERATION_CONFIG"] {
+        let body = scan(&json!({ name: { "maxOutputTokens": 5, "candidateCount": 2 } }));
+        assert_eq!((body.max_output_tokens(gemini), body.answers), (None, None), "{name}");
+    }
+    assert!(scan(&json!({ "stream": true })).is_streamed);
+    for name in ["Stream", "STREAM", "stre_am"] {
+        assert!(!scan(&json!({ name: true })).is_streamed, "{name}");
+    }
+    for body in [
+        json!({ "N": 3 }),
+        json!({ "BestOf": 3 }),
+        json!({ "generationConfig": { "CandidateCount": 3 } }),
+    ] {
+        assert_eq!(scan(&body).answers, None, "{body}");
+    }
+    let address = json!({ "url": "gs://b/x" });
+    for name in ["labels", "responseSchema", "response_schema"] {
+        assert_eq!(scan(&json!({ name: address })), Body::default(), "{name}");
+    }
+    for name in ["LABELS", "Labels", "responseschema", "ResponseSchema", "meta_data"] {
+        assert_eq!(scan(&json!({ name: address })).file_uris, ["gs://b/x"], "{name}");
+    }
 }
 
 #[test]
@@ -525,6 +595,98 @@ fn an_operation_is_one_of_the_model_in_the_path() {
         String::new(),
     ] {
         assert_eq!(ask(&other), Err(Reason::ModelMismatch), "{other}");
+    }
+}
+
+/// Members that APIs read: where they stand, as Google's documents and the libraries spell them.
+const READ: &[(&[&str], &[&str])] = &[
+    (&[], &["model"]),
+    (&[], &["baseModel", "base_model"]),
+    (&[], &["operationName", "operation_name"]),
+    (&[], &["generationConfig", "generation_config"]),
+    (&[], &["max_tokens"]),
+    (&[], &["max_completion_tokens"]),
+    (&[], &["max_output_tokens"]),
+    (&[], &["stream"]),
+    (&[], &["n"]),
+    (&[], &["best_of", "bestOf"]),
+    (&[], &["labels"]),
+    (&[], &["tools"]),
+    (&[], &["cachedContent", "cached_content"]),
+    (&["generationConfig"], &["maxOutputTokens", "max_output_tokens"]),
+    (&["generationConfig"], &["candidateCount", "candidate_count"]),
+    (&["generationConfig"], &["responseSchema", "response_schema"]),
+    (&["tools"], &["type"]),
+    (&["tools"], &["function"]),
+    (&["tools"], &["functionDeclarations", "function_declarations"]),
+];
+
+/// Bodies of callers who ask for this and that.
+fn honest() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        json!({ "tools": {} }),
+        json!({ "generationConfig": {}, "tools": {} }),
+        json!({ "model": "google/g", "generationConfig": { "maxOutputTokens": 9 }, "tools": {} }),
+        json!({ "generationConfig": { "candidateCount": 2 }, "tools": { "googleSearch": true } }),
+        json!({ "max_tokens": 9, "n": 2, "stream": true, "generationConfig": {},
+            "tools": { "googleSearch": ["x"], "codeExecution": {} } }),
+        json!({ "model": "google/g", "generationConfig": {}, "cachedContent": "c",
+            "tools": { "type": "web_search_2", "max_uses": 5 } }),
+    ])
+}
+
+/// A name with letters in another case and `_` put in, as `changes` say.
+fn misspelt(name: &str, changes: &[u8]) -> String {
+    let mut written = String::new();
+    for (letter, change) in name.chars().zip(changes.iter().cycle()) {
+        match change {
+            0 => written.extend(['_', letter]),
+            1 => written.extend(letter.to_uppercase()),
+            2 => written.extend(letter.to_lowercase()),
+            _ => written.push(letter),
+        }
+    }
+    written
+}
+
+/// Whether all of `less` is among `more`.
+fn within(less: &[String], more: &[String]) -> bool {
+    less.iter().all(|text| more.contains(text))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #[test]
+    fn a_member_that_no_api_reads_grants_nothing_that_the_body_without_it_would_not_have(
+        body in honest(),
+        read in prop::sample::select(READ),
+        changes in prop::collection::vec(0_u8..6, 1..24),
+        value in prop::sample::select(vec![
+            json!(1), json!(true), json!("function"), json!("google/g"), json!(null), json!([{}]),
+            json!({ "maxOutputTokens": 1 }), json!({ "googleSearch": {} }), json!(["gs://b/x"]),
+        ]),
+    ) {
+        let (place, spellings) = read;
+        let name = misspelt(spellings[0], &changes);
+        prop_assume!(!spellings.contains(&name.as_str()));
+        let mut with = body.clone();
+        let object = place.iter().fold(&mut with, |value, step| &mut value[step]);
+        prop_assume!(object.get(&name).is_none());
+        object[&name] = value;
+        let without = scan(&body);
+        // Where it is refused it grants nothing either.
+        if let Ok(with) = text(&with.to_string()) {
+            prop_assert_eq!((&with.model, &with.base_model), (&without.model, &without.base_model));
+            prop_assert_eq!(with.is_streamed, without.is_streamed);
+            prop_assert_eq!(with.answers, without.answers);
+            for route in routes().iter().filter(|route| route.generates()) {
+                let (limit, before) = (with.max_output_tokens(route), without.max_output_tokens(route));
+                prop_assert!(limit.is_some() == before.is_some() && limit >= before, "{}", name);
+            }
+            prop_assert!(within(&without.tools, &with.tools), "{:?}", with.tools);
+            prop_assert!(within(&without.stored_state, &with.stored_state));
+            prop_assert!(within(&without.file_uris, &with.file_uris));
+        }
     }
 }
 

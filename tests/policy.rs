@@ -87,7 +87,7 @@ impl Someone<'_> {
         match policy.decide(&policy.grants_of(&caller), &ask) {
             Decision::Allow(role) => role.name.clone(),
             Decision::RoleNone => "-".to_owned(),
-            Decision::TermMissing(term) => format!("- {}", term.name()),
+            Decision::Missed(missed) => format!("- {}", missed.term().name()),
             Decision::Unreadable => "unreadable".to_owned(),
             Decision::NeedPeer => "peer".to_owned(),
             Decision::NeedContents => "body".to_owned(),

@@ -6,7 +6,7 @@ mod common;
 use common::gateway::URL;
 use common::vectors::{expect, run};
 use haproxy_vertex::error::Reason;
-use haproxy_vertex::vertex::{Alt, Model, Query, Target, host_of, respell};
+use haproxy_vertex::vertex::{Alt, Model, Query, Route, Target, host_of, respell, routes};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde::Deserialize;
@@ -222,4 +222,164 @@ fn lists_and_updates_have_parameters_of_their_own() {
     }
     let streamed = URL.replace(":generateContent", ":streamRawPredict?alt=sse");
     assert_eq!(Target::parse("POST", &streamed).unwrap().query.alt, Some(Alt::Sse));
+}
+
+/// A route's path with these names, of one version or another.
+fn path_of(route: &Route, version: prop::sample::Index, names: &[String]) -> String {
+    let version = version.get(&route.versions);
+    let mut names = names.iter();
+    let segments = route.path.split('/').map(|segment| {
+        let (name, verb) = segment.split_once('}').unwrap_or((segment, ""));
+        let name = if name.starts_with('{') { names.next().unwrap() } else { name };
+        format!("{name}{verb}")
+    });
+    format!("/{version}{}", segments.collect::<Vec<_>>().join("/"))
+}
+
+/// Names that all variables can have.
+fn names() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec("[a-z0-9-]{1,8}", 6)
+}
+
+fn route() -> impl Strategy<Value = &'static Route> {
+    prop::sample::select(routes().iter().collect::<Vec<_>>())
+}
+
+/// Ways in which a text can stand for the same as another one, to some reader.
+#[derive(Clone, Debug)]
+enum Respelling {
+    Insert(&'static str),
+    Escape,
+    OtherCase,
+    Drop,
+    Double,
+}
+
+fn respelling() -> impl Strategy<Value = Respelling> {
+    let inserted = [
+        ":", "::", "/", "//", "/.", "/..", "./", "../", ".", "%2F", "%2f", "%3A", "%3a", "%2e",
+        "%40", "@", ";", ";v=1", "\\", "%00", "%25", "%", "+", "~", "*", "_", "#", " ", "\u{e9}",
+        "\u{ff0f}",
+    ];
+    prop_oneof![
+        3 => prop::sample::select(inserted.to_vec()).prop_map(Respelling::Insert),
+        1 => Just(Respelling::Escape),
+        1 => Just(Respelling::OtherCase),
+        1 => Just(Respelling::Drop),
+        1 => Just(Respelling::Double),
+    ]
+}
+
+impl Respelling {
+    fn of(&self, path: &str, at: prop::sample::Index) -> String {
+        // The end is as likely as all other places together.
+        let at = at.index(2 * path.len()).min(path.len() - 1);
+        let (before, rest) = path.split_at(at);
+        let (one, behind) = rest.split_at(1);
+        match self {
+            Self::Insert(text) if behind.is_empty() => format!("{path}{text}"),
+            Self::Insert(text) => format!("{before}{text}{rest}"),
+            Self::Escape => format!("{before}%{:02X}{behind}", one.as_bytes()[0]),
+            Self::OtherCase if one.to_lowercase() == one => {
+                format!("{before}{}{behind}", one.to_uppercase())
+            }
+            Self::OtherCase => format!("{before}{}{behind}", one.to_lowercase()),
+            Self::Drop => format!("{before}{behind}"),
+            Self::Double => format!("{before}{one}{rest}"),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+    #[test]
+    fn a_path_that_is_routed_is_byte_for_byte_the_one_that_is_written(
+        route in route(),
+        version in any::<prop::sample::Index>(),
+        names in names(),
+        changes in prop::collection::vec((respelling(), any::<prop::sample::Index>()), 0..3),
+    ) {
+        let path = path_of(route, version, &names);
+        let path = changes.iter().fold(path, |path, (change, at)| match path.is_ascii() {
+            true => change.of(&path, *at),
+            false => path,
+        });
+        let url = respell(&path);
+        let parsed = Target::parse(route.http_method, &url);
+        prop_assert!(parsed.is_ok() || !changes.is_empty(), "{path} is refused");
+        if let Ok(target) = parsed {
+            // The one escape that stands for something: clients write it in a model's version.
+            prop_assert_eq!(target.to_string(), path.replace("%40", "@"));
+        }
+    }
+}
+
+#[test]
+fn no_route_has_a_second_spelling_at_its_end() {
+    let names = ["one", "two", "three", "four", "five", "six"].map(str::to_owned);
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let version = any::<prop::sample::Index>().new_tree(&mut runner).unwrap().current();
+    for route in routes() {
+        let path = path_of(route, version, &names);
+        let honest =
+            Target::parse(route.http_method, &path).unwrap_or_else(|e| panic!("{path}: {e:?}"));
+        assert_eq!((honest.to_string(), honest.route), (path.clone(), route));
+        for ending in [
+            ":",
+            "::",
+            ":/",
+            "/",
+            "//",
+            "/.",
+            "/:",
+            ".",
+            ":.",
+            "%3A",
+            "%3a",
+            "%2F",
+            "%20",
+            "%00",
+            ";",
+            "#",
+            " ",
+            "?",
+            "?&",
+            "?=",
+            "?alt",
+            "?alt=",
+            "?alt=json&",
+            "?&alt=json",
+            "?alt=json&alt=json",
+            "?alt=json&$alt=json",
+            "?ALT=json",
+            "?%61lt=json",
+            "?alt=JSON",
+            "?alt=json?alt=json",
+            "?alt=json#",
+            "?alt=%6Ason",
+        ] {
+            let url = format!("{path}{ending}");
+            let parsed = Target::parse(route.http_method, &url);
+            // A dot may end a name, which then is another one.
+            let other_name = ending == "." && parsed.as_ref().is_ok_and(|it| it.to_string() == url);
+            assert!(parsed.is_err() || other_name, "{} {url}: {parsed:?}", route.http_method);
+        }
+    }
+}
+
+#[test]
+fn a_query_in_another_order_or_with_escapes_leaves_in_one_spelling() {
+    let list = "/v1/projects/acme-ml/locations/us-central1/cachedContents";
+    for (query, leaves) in [
+        ("alt=json", "alt=json"),
+        ("$alt=json", "alt=json"),
+        ("%24alt=json", "alt=json"),
+        ("$alt=json%3Benum-encoding%3Dint", "$alt=json;enum-encoding=int"),
+        ("pageSize=1&alt=json", "alt=json&pageSize=1"),
+        ("pageSize=1&pageToken=a", "pageSize=1&pageToken=a"),
+        ("pageToken=a&pageSize=1", "pageToken=a&pageSize=1"),
+    ] {
+        let url = format!("{list}?{query}");
+        assert_eq!(Target::parse("GET", &url).unwrap().to_string(), format!("{list}?{leaves}"));
+    }
 }

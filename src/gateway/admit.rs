@@ -95,10 +95,8 @@ impl Gateway {
     /// What is unusual about a request that was decided on; nothing of one whose caller is not
     /// known, or that is to be decided on later.
     fn signals_of(&self, verdict: &Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
-        let is_decided = matches!(
-            verdict,
-            Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Exhausted(_)
-        );
+        let is_decided =
+            matches!(verdict, Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::Exhausted(_));
         let (Some(session), Some(request), true) = (facts.session, facts.request, is_decided)
         else {
             return Signals::NONE;

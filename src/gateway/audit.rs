@@ -64,6 +64,8 @@ pub(super) struct Facts<'f> {
     /// The request's; nothing of one that is only asked about.
     pub(super) id: Option<&'f RequestId>,
     pub(super) credential: Option<&'f Credential>,
+    /// What of the request is refused.
+    pub(super) detail: Option<&'f str>,
 }
 
 impl<'f> Facts<'f> {
@@ -140,6 +142,8 @@ pub(super) fn write_tail(
     }
     out.push_str(" display=");
     out.push_str(session.map_or("-", |session| &session.display));
+    out.push_str(" detail=");
+    encode(out, facts.detail.unwrap_or_default(), MAX_VALUE_BYTES);
 }
 
 /// A tail that was written with another outcome; nothing for a text that is none.

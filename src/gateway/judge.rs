@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::peer::PeerLine;
@@ -51,7 +51,7 @@ impl Gateway {
         };
         let target = match Target::parse(request.method, &url) {
             Ok(target) => target,
-            Err(reason) => return take(Verdict::Deny(reason.into()), &facts),
+            Err(reason) => return take(Verdict::Deny(unrouted(reason, &url)), &facts),
         };
         facts.target = Some(&target);
         if let Some(reason) = request.forbidden_header() {
@@ -67,10 +67,12 @@ impl Gateway {
             }
         }
         let body = match (Known::of(&request, &target), must_read) {
-            (Err(reason), _) => return take(Verdict::Deny(reason.into()), &facts),
+            (Err(refusal), _) => return take(Verdict::Deny(refusal), &facts),
             (Ok(Known::Later), false) => Known::Later,
             (Ok(Known::Later), true) => return take(Verdict::NeedsBody, &facts),
-            (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason.into()), &facts),
+            (Ok(Known::Never(reason)), true) => {
+                return take(Verdict::Deny(self.unread(reason, &request, &target)), &facts);
+            }
             (Ok(known), _) => known,
         };
         // A body of another model is none that a role can judge; where it goes unread, nobody does.
@@ -105,14 +107,19 @@ impl Gateway {
         let role = match (self.policy.decide(&session.grants, &ask), body) {
             (Decision::Allow(role), _) => role,
             (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone.into()),
-            (Decision::TermMissing(term), _) => return Verdict::DenyBody(term),
-            (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny((*reason).into()),
+            (Decision::Missed(missed), _) => {
+                let detail = missed.to_string();
+                return Verdict::Deny(Refusal::detailed(Reason::BodyNotAllowed, &detail));
+            }
+            (Decision::Unreadable, Known::Never(reason)) => {
+                return Verdict::Deny(self.unread(*reason, request, target));
+            }
             (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal.into()),
             (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
             (Decision::NeedContents, _) => return Verdict::NeedsBody,
         };
         facts.role = Some(role);
-        facts.output_cap = contents.max_output_tokens;
+        facts.output_cap = contents.max_output_tokens.filter(|_| target.route.generates());
         facts.answers = body.answers();
         facts.is_streamed = target.route.is_streamed() || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);
@@ -126,6 +133,16 @@ impl Gateway {
                 labels: None,
             },
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
+        }
+    }
+
+    /// Why a body that had to be read is not.
+    fn unread(&self, reason: Reason, request: &Request<'_>, target: &Target<'_>) -> Refusal {
+        match reason {
+            Reason::BodyTooLargeToCheck => {
+                self.buffer.refusal(request, target.names_model_in_body())
+            }
+            reason => reason.into(),
         }
     }
 
@@ -169,6 +186,18 @@ impl Gateway {
     }
 }
 
+/// Why a URL is no target.
+fn unrouted(reason: Reason, url: &str) -> Refusal {
+    match reason {
+        Reason::RouteUnknown if !url.contains("/projects/") => Refusal::detailed(
+            reason,
+            "no project in the path; call /v1/projects/<project>/locations/<location>/..., e.g. \
+             set project and location in your client",
+        ),
+        _ => reason.into(),
+    }
+}
+
 /// A caller as roles see one; `issuer` is its issuer's name.
 pub(super) fn caller<'c>(identity: &'c Identity, issuer: &'c str) -> Caller<'c> {
     let Identity { subject, groups, claims, .. } = identity;
@@ -207,12 +236,14 @@ pub(super) enum Known {
 }
 
 impl Known {
-    pub(super) fn of(request: &Request<'_>, target: &Target<'_>) -> Result<Self, Reason> {
+    pub(super) fn of(request: &Request<'_>, target: &Target<'_>) -> Result<Self, Refusal> {
         match request.payload() {
-            Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing),
+            Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing.into()),
             Payload::Empty => Ok(Self::Read(Box::default())),
             Payload::Unsaid => Ok(Self::Later),
-            _ if !target.route.takes_body() && on(Check::BodyTaken) => Err(Reason::BodyNotAllowed),
+            _ if !target.route.takes_body() && on(Check::BodyTaken) => {
+                Err(Refusal::detailed(Reason::BodyNotAllowed, "this method takes no body"))
+            }
             Payload::Unread => Ok(Self::Later),
             Payload::Unreadable => Ok(Self::Never(Reason::BodyTooLargeToCheck)),
             Payload::Whole(_) if !request.is_json() => Ok(Self::Never(Reason::BodyNotJson)),

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU64;
 use crate::config::Config;
 use crate::error::{All as _, ConfigError, ConfigErrors};
 use crate::gateway::Gateway;
+use crate::gateway::buffer::Buffer;
 use crate::gateway::calls::Calls;
 use crate::gateway::conditions::Conditions;
 use crate::gateway::metrics::Metrics;
@@ -68,7 +69,7 @@ impl Gateway {
             Ok(gateway)
         });
         let (_, gateway) = (checked, gateway).all()?;
-        Ok(Self { accounts: haproxy.accounts, ..gateway })
+        Ok(Self { accounts: haproxy.accounts, buffer: Buffer::of(haproxy), ..gateway })
     }
 
     /// A gateway for these locations without HAProxy, to ask it what it would decide.
@@ -99,6 +100,7 @@ impl Gateway {
             sessions: Sessions::default(),
             policy,
             bearers,
+            buffer: Buffer::of(&Haproxy::default()),
             waiting: Waiting::default(),
             labels: config.labels,
             limits: Limits::new(config.limits),

@@ -219,6 +219,7 @@ fn member_of(name: &str) -> &str {
         "model" => "gen_ai.request.model",
         "method" => "vertex.method",
         "display" => "vertex.display",
+        "detail" => "vertex.detail",
         other => other,
     }
 }

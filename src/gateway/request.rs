@@ -45,6 +45,7 @@ pub(super) struct Request<'r> {
     pub(super) address: Option<IpAddr>,
     /// Who is at the other end of the connection, where HAProxy was asked for it.
     pub(super) peer: Option<PeerLine>,
+    head_bytes: usize,
     has_body: bool,
     body: &'r [u8],
     credential: Credential<'r>,
@@ -112,6 +113,7 @@ impl<'r> Request<'r> {
             url: url.ok_or(Malformed)?,
             address: peer.split(' ').next().and_then(|address| address.parse().ok()),
             peer: PeerLine::parse(peer),
+            head_bytes: head.len(),
             has_body: line().ok_or(Malformed)? == "body",
             body,
             credential: Credential::None,
@@ -217,6 +219,12 @@ impl<'r> Request<'r> {
             Payload::Empty => Some(0),
             _ => self.content_length.filter(|_| !self.is_chunked),
         }
+    }
+
+    /// How long head and body are as they came.
+    pub(super) fn bytes_that_came(&self) -> (u64, u64) {
+        let [head, body] = [self.head_bytes, self.body.len()];
+        (u64::try_from(head).unwrap_or(u64::MAX), u64::try_from(body).unwrap_or(u64::MAX))
     }
 
     /// What is known of the body; a small one may have come with the head. Only HTTP/1 says by its headers alone that there is none; over

@@ -211,10 +211,7 @@ impl Gateway {
             Verdict::Wait(_) => Step::Wait,
             Verdict::NeedsPeer => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
-            Verdict::Deny(_)
-            | Verdict::DenyBody(_)
-            | Verdict::Exhausted(_)
-            | Verdict::Allow { .. } => {
+            Verdict::Deny(_) | Verdict::Exhausted(_) | Verdict::Allow { .. } => {
                 self.count(&verdict);
                 Step::Refused(self.refusal(&verdict, facts))
             }

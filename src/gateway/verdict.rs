@@ -26,7 +26,6 @@ use crate::gateway::quota;
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
 use crate::limits::Exhausted;
-use crate::policy::Term;
 use crate::vertex::Target;
 
 /// When a caller may try again: the longest that keys or a credential are away as a rule.
@@ -44,8 +43,6 @@ pub(super) enum Verdict<'v> {
         labels: Option<&'v str>,
     },
     Deny(Refusal),
-    /// Refused for what the body asks for: the member of `may` that no role has for it.
-    DenyBody(Term),
     /// Refused for a limit.
     Exhausted(Exhausted),
     /// Undecided; the reason is what to say if it stays so.
@@ -72,14 +69,22 @@ impl Verdict<'_> {
             Self::Allow { .. } => None,
             Self::Deny(refusal) => Some(refusal.reason),
             Self::Wait(reason) => Some(*reason),
-            Self::DenyBody(_) => Some(Reason::BodyNotAllowed),
             Self::Exhausted(exhausted) => Some(exhausted.reason()),
             Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
         }
     }
 
+    /// What of the request is refused.
+    fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Deny(refusal) => refusal.detail.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The line of text. `accepted` says which tokens are taken here.
     pub(super) fn render(&self, facts: &Facts<'_>, accepted: &str) -> String {
+        let facts = &Facts { detail: self.detail(), ..*facts };
         let mut out = String::with_capacity(1024);
         let (decision, reason) = match self {
             Self::Allow { target, host, handle, call, labels } => {
@@ -100,7 +105,6 @@ impl Verdict<'_> {
                 return out;
             }
             Self::Deny(refusal) => (Decision::Deny, refusal.reason),
-            Self::DenyBody(_) => (Decision::Deny, Reason::BodyNotAllowed),
             Self::Exhausted(exhausted) => (Decision::Deny, exhausted.reason()),
             Self::Wait(reason) => (Decision::Wait, *reason),
             Self::NeedsPeer => return undecided(out, Decision::Peer, facts),
@@ -124,9 +128,6 @@ impl Verdict<'_> {
                 _ => refusal.message(),
             },
             Self::Wait(reason) => reason.text().to_owned(),
-            Self::DenyBody(term) => {
-                format!("{}: {}", Reason::BodyNotAllowed.text(), term.name())
-            }
             Self::Exhausted(exhausted) => exhausted.message(),
             Self::Allow { .. } => String::new(),
             Self::NeedsPeer | Self::NeedsBody => Reason::Internal.text().to_owned(),

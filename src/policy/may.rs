@@ -1,6 +1,6 @@
 //! What a role allows: a target, and, unless its bodies go unread, what a body asks for.
 
-use crate::policy::{BodyTerms, Pattern, Peer, Reading, Term};
+use crate::policy::{BodyTerms, Missed, Pattern, Peer, Reading, Term};
 use crate::switch::{Check, on};
 use crate::time::UnixTime;
 
@@ -86,14 +86,17 @@ impl May {
         self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
     }
 
-    /// The first term that a request for this target fails.
+    /// What a request for this target fails first.
     ///
     /// # Errors
     /// What is known of a body that would have to be read.
-    pub(super) fn missing_term<'a>(&self, ask: &Ask<'a>) -> Result<Option<Term>, Reading<'a>> {
-        let is_asked = |term: &Term| on(Check::Term(term.name()));
-        if self.max_request_bytes.is_some_and(|most| ask.size.is_none_or(|size| size > most)) {
-            return Ok(Some(Term::MaxRequestBytes).filter(is_asked));
+    pub(super) fn missed<'a>(&self, ask: &Ask<'a>) -> Result<Option<Missed<'a>>, Reading<'a>> {
+        let is_asked = |missed: &Missed<'_>| on(Check::Term(missed.term().name()));
+        if let Some(most) = self.max_request_bytes
+            && ask.size.is_none_or(|size| size > most)
+        {
+            let beyond = Missed::Beyond { term: Term::MaxRequestBytes, asked: ask.size, most };
+            return Ok(Some(beyond).filter(is_asked));
         }
         let Some(terms) = &self.body else {
             return Ok(None);
@@ -101,7 +104,7 @@ impl May {
         match ask.contents {
             Reading::Done(contents) => {
                 let belongs = |name: &str| self.is_home_of(name, ask.location);
-                Ok(terms.missing(contents, ask.generates, belongs).filter(is_asked))
+                Ok(terms.missed(contents, ask.generates, belongs).filter(is_asked))
             }
             unread => Err(unread),
         }

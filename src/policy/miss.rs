@@ -98,8 +98,8 @@ fn may_misses(role: &Role, ask: &Ask<'_>) -> Vec<Miss> {
     .into_iter()
     .filter_map(|(fits, miss)| (!fits).then_some(miss))
     .collect();
-    match may.missing_term(ask) {
-        Ok(term) => misses.extend(term.map(Miss::Term)),
+    match may.missed(ask) {
+        Ok(missed) => misses.extend(missed.map(|missed| Miss::Term(missed.term()))),
         Err(Reading::Never) => misses.push(Miss::Body),
         Err(_) => {}
     }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::json::fold_name;
+
 /// A checked pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Kind);
@@ -33,6 +35,12 @@ impl Pattern {
             true => Self(Kind::Starred(text.into())),
             false => Self(Kind::Exactly(text.into())),
         }
+    }
+
+    /// Reads a pattern for the folded names of tools.
+    #[must_use]
+    pub fn of_tool(text: &str) -> Self {
+        Self::new(&fold_name(text))
     }
 
     /// The text without stars, where there are none.

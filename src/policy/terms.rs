@@ -1,12 +1,15 @@
 //! What a body asks for beyond an answer, and the terms on which a role grants it: nothing that
 //! is not listed.
 
+use std::fmt;
+
+use crate::json::fold_name;
 use crate::policy::{Pattern, UriPrefix};
 
 /// What a body asks for. Without a body, nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Contents<'b> {
-    /// Tools that are not functions of the caller's own, in lower case without `_`.
+    /// Tools that are not functions of the caller's own.
     pub tools: &'b [String],
     /// What Google is to read.
     pub file_uris: &'b [String],
@@ -34,7 +37,7 @@ pub enum Reading<'b> {
 /// The terms of a role that reads bodies.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BodyTerms {
-    /// Tools, in lower case without `_`.
+    /// Tools, by [`Pattern::of_tool`].
     pub tools: Vec<Pattern>,
     /// What Google may be told to read.
     pub file_uris: Vec<UriPrefix>,
@@ -94,41 +97,93 @@ impl Term {
     }
 }
 
+/// What of a request fails a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missed<'b> {
+    /// A name or an address that is not listed.
+    Unlisted(Term, &'b str),
+    /// More than `most`; nothing is said where there is no number.
+    Beyond {
+        /// The limit.
+        term: Term,
+        /// What is asked for.
+        asked: Option<u64>,
+        /// What is allowed.
+        most: u64,
+    },
+}
+
+impl Missed<'_> {
+    /// The term.
+    #[must_use]
+    pub const fn term(&self) -> Term {
+        match self {
+            Self::Unlisted(term, _) | Self::Beyond { term, .. } => *term,
+        }
+    }
+}
+
+/// As those who write roles and bodies read it; a name or an address is the caller's own text.
+impl fmt::Display for Missed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.term().name())?;
+        match self {
+            Self::Unlisted(_, text) => f.write_str(text),
+            Self::Beyond { asked: Some(asked), most, .. } => {
+                write!(f, "{asked}, at most {most} is allowed")
+            }
+            Self::Beyond { asked: None, most, .. } => {
+                write!(f, "not set, at most {most} is allowed")
+            }
+        }
+    }
+}
+
 impl BodyTerms {
     /// The first term that `contents` fails. `generates` is whether the method answers with
     /// tokens, so that a limit must be set; `belongs` whether stored state is of a project and
     /// location that the role is for.
-    pub(super) fn missing(
+    pub(super) fn missed<'b>(
         &self,
-        contents: &Contents<'_>,
+        contents: &Contents<'b>,
         generates: bool,
         belongs: impl Fn(&str) -> bool,
-    ) -> Option<Term> {
-        let listed = |patterns: &[Pattern], texts: &[String]| {
-            texts.iter().all(|text| patterns.iter().any(|pattern| pattern.matches(text)))
-        };
-        let within = |prefixes: &[UriPrefix], uris: &[String]| {
-            uris.iter().all(|uri| prefixes.iter().any(|prefix| prefix.matches(uri)))
-        };
-        let limited = |limit: u64| match contents.max_output_tokens {
-            Some(tokens) => tokens <= limit,
-            None => !generates,
-        };
-        let state = contents.stored_state;
-        if !listed(&self.tools, contents.tools) {
-            Some(Term::Tools)
-        } else if !within(&self.file_uris, contents.file_uris) {
-            Some(Term::FileUris)
-        } else if !listed(&self.stored_state, state) || !state.iter().all(|name| belongs(name)) {
-            Some(Term::StoredState)
-        } else if !within(&self.output_uris, contents.output_uris) {
-            Some(Term::OutputUris)
-        } else if !listed(&self.model_armor_templates, contents.model_armor_templates) {
-            Some(Term::ModelArmorTemplates)
-        } else if !self.max_output_tokens.is_none_or(limited) {
-            Some(Term::MaxOutputTokens)
-        } else {
-            None
-        }
+    ) -> Option<Missed<'b>> {
+        let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|own| own.matches(text));
+        let within =
+            |prefixes: &[UriPrefix], uri: &str| prefixes.iter().any(|own| own.matches(uri));
+        let (stored, armor) = (&self.stored_state, &self.model_armor_templates);
+        unlisted(Term::Tools, contents.tools, |tool| any(&self.tools, &fold_name(tool)))
+            .or_else(|| {
+                unlisted(Term::FileUris, contents.file_uris, |uri| within(&self.file_uris, uri))
+            })
+            .or_else(|| {
+                unlisted(Term::StoredState, contents.stored_state, |name| {
+                    any(stored, name) && belongs(name)
+                })
+            })
+            .or_else(|| {
+                unlisted(Term::OutputUris, contents.output_uris, |uri| {
+                    within(&self.output_uris, uri)
+                })
+            })
+            .or_else(|| {
+                let templates = contents.model_armor_templates;
+                unlisted(Term::ModelArmorTemplates, templates, |name| any(armor, name))
+            })
+            .or_else(|| {
+                let (most, asked) = (self.max_output_tokens?, contents.max_output_tokens);
+                let fits = asked.map_or(!generates, |tokens| tokens <= most);
+                (!fits).then_some(Missed::Beyond { term: Term::MaxOutputTokens, asked, most })
+            })
     }
+}
+
+/// The first of `texts` that is not listed.
+fn unlisted<'b>(
+    term: Term,
+    texts: &'b [String],
+    is_listed: impl Fn(&str) -> bool,
+) -> Option<Missed<'b>> {
+    texts.iter().find(|text| !is_listed(text)).map(|text| Missed::Unlisted(term, text))
 }

@@ -2,9 +2,10 @@
 //! and no member name twice). Nothing of the text is kept but names, addresses and limits.
 //!
 //! Names are read in both spellings that Google's servers take, `fileUri` and `file_uri`
-//! (ProtoJSON, protobuf.dev/programming-guides/json).
+//! (ProtoJSON, protobuf.dev/programming-guides/json); any other can only forbid.
 
 mod limit;
+mod name;
 mod place;
 mod scan;
 
@@ -13,8 +14,6 @@ use crate::switch::{Check, on};
 use crate::vertex::Route;
 pub use limit::LimitPlace;
 pub(super) use limit::heeded;
-pub use place::fold_name;
-
 use place::Place;
 
 /// What a body asks for.
@@ -31,7 +30,7 @@ pub struct Body {
     pub base_model: Option<String>,
     /// `operationName`.
     pub operation_name: Option<String>,
-    /// Tools that are not functions of the caller's own, by their names or types, folded.
+    /// Tools that are not functions of the caller's own, by their names or types.
     pub tools: Vec<String>,
     /// What Google is to read: every address but data URLs.
     pub file_uris: Vec<String>,
@@ -81,7 +80,7 @@ impl Body {
             Place::Answers => self.answer_count(text.parse().ok()),
             Place::ModelArmor => self.model_armor_templates.push(owned()),
             Place::OutputLimit(at) => self.limit(at, text.parse().ok()),
-            Place::Tool => self.tools.push(fold_name(text)),
+            Place::Tool => self.tools.push(owned()),
             _ => {}
         }
     }

@@ -144,6 +144,7 @@ impl Route {
         path: &'u str,
     ) -> Option<(&'static Self, Names<'u>)> {
         let (resource, verb) = match path.rsplit_once(':') {
+            Some((_, "")) => return None,
             Some((resource, verb)) if !verb.contains('/') => (resource, verb),
             _ => (path, ""),
         };

@@ -1,5 +1,4 @@
-/* The C interface as a host would use it: load, decide, fetch, free, and every refusal of a bad
- * pointer. Arguments: a configuration, a folder name that is not one. */
+/* The C interface as a host would use it: load, decide, fetch, free. Argument: a configuration. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -156,7 +156,7 @@ def test_what_a_body_may_not_ask_for_is_told_by_name(
     callers: Callers, client: anthropic.AnthropicVertex
 ) -> None:
     search = {"type": "web_search_20250305", "name": "web_search"}
-    with pytest.raises(anthropic.PermissionDeniedError, match=r"tools.*\(body_not_allowed\)"):
+    with pytest.raises(anthropic.PermissionDeniedError, match=r"tools: web_search_20250305 \(body_not_allowed\)"):
         create(client, tools=[search])
     assert callers.requests == 1
 

@@ -112,7 +112,7 @@ def test_what_a_body_may_not_ask_for_is_told_by_name(
         )
         return answer.text
 
-    with pytest.raises(errors.ClientError, match="tools") as raised:
+    with pytest.raises(errors.ClientError, match="tools: googleSearch") as raised:
         ask({"google_search": {}})
     assert raised.value.details["error"]["details"][0]["reason"] == "body_not_allowed"
     assert callers.requests == 1
@@ -124,7 +124,7 @@ def test_express_mode_is_refused(callers: Callers) -> None:
     client = genai.Client(
         vertexai=True, api_key=callers.token(), http_options={"base_url": callers.url}
     )
-    with pytest.raises(errors.ClientError) as raised:
+    with pytest.raises(errors.ClientError, match="no project in the path") as raised:
         client.models.generate_content(model=MODEL, contents="hello")
     assert raised.value.details["error"]["details"][0]["reason"] == "route_unknown"
     client.close()

@@ -138,7 +138,7 @@ def test_what_a_body_may_not_ask_for_is_told_by_name(
     callers: Callers, client: openai.OpenAI
 ) -> None:
     ask: dict[str, Any] = {"model": MODEL, "messages": MESSAGES}
-    with pytest.raises(openai.PermissionDeniedError, match="tools") as raised:
+    with pytest.raises(openai.PermissionDeniedError, match="tools: web_search_options") as raised:
         client.chat.completions.create(**ask, web_search_options={})
     assert raised.value.code == "body_not_allowed"
     assert callers.requests == 1

@@ -75,7 +75,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
         match policy.decide(&grants, &ask) {
             Decision::Allow(role) => return role.name.clone(),
             Decision::RoleNone => return "-".to_owned(),
-            Decision::TermMissing(term) => return format!("- {}", term.name()),
+            Decision::Missed(missed) => return format!("- {}", missed.term().name()),
             Decision::Unreadable => return "unreadable".to_owned(),
             Decision::NeedPeer => ask.peer = Some(&peer),
             Decision::NeedContents if request.body.is_some() => {

@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 use crate::google::Credential;
 use crate::oidc::IssuerConfig;
 use crate::policy::{BodyTerms, May, Pattern, Role, UriPrefix};
-use crate::vertex::{fold_name, method_names};
+use crate::vertex::method_names;
 
 pub(in crate::config) fn roles(
     raw: Vec<raw::Role>,
@@ -110,7 +110,7 @@ fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<Bo
     };
     let (_, tools) = given(&raw.tools, "tools")?;
     Ok(Some(BodyTerms {
-        tools: tools.iter().map(|tool| Pattern::new(&fold_name(tool))).collect(),
+        tools: tools.iter().map(|tool| Pattern::of_tool(tool)).collect(),
         file_uris: prefixes(&raw.file_uris, "file_uris")?,
         stored_state: patterns(&raw.stored_state, "stored_state")?,
         output_uris: prefixes(&raw.output_uris, "output_uris")?,

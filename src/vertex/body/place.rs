@@ -1,8 +1,12 @@
 //! Which member of a body means what, by where it stands. Among `tools` what is not known to be a
 //! function of the caller's own is a tool before anybody has heard of it; elsewhere members are
 //! known by their names, and an address counts wherever it is no prose.
+//!
+//! What names a model, limits something or lets data go unseen counts only as APIs spell it; what
+//! forbids counts in any spelling.
 
 use crate::vertex::body::limit::LimitPlace;
+use crate::vertex::body::name::Name;
 
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,24 +79,21 @@ pub(super) enum Place {
 
 /// The members of an element of `tools` that describe a function of the caller's.
 const FUNCTION_MEMBERS: &[&str] = &[
-    "allowedcallers",
-    "cachecontrol",
+    "allowed_callers",
+    "cache_control",
     "custom",
-    "deferloading",
+    "defer_loading",
     "description",
-    "eagerinputstreaming",
+    "eager_input_streaming",
     "format",
     "function",
-    "functiondeclarations",
-    "inputexamples",
-    "inputschema",
+    "function_declarations",
+    "input_examples",
+    "input_schema",
     "name",
     "parameters",
     "strict",
 ];
-
-/// The objects among a tool's settings that act on nothing.
-pub(super) const TOOL_SETTINGS: &[&str] = &["filters", "rankingoptions", "userlocation"];
 
 /// State that bodies name, in any dialect.
 const STORED_STATE: &[&str] = &[
@@ -138,16 +139,16 @@ const TOOLS_ELSEWHERE: &[&str] = &[
 const FREE: &[&str] = &[
     "annotations",
     "citations",
-    "groundingmetadata",
-    "inputschema",
-    "jsonschema",
-    "outputschema",
-    "parametersjsonschema",
-    "responsejsonschema",
-    "responseschema",
+    "grounding_metadata",
+    "input_schema",
+    "json_schema",
+    "output_schema",
+    "parameters_json_schema",
+    "response_json_schema",
+    "response_schema",
     "schema",
-    "sessionstate",
-    "statedelta",
+    "session_state",
+    "state_delta",
 ];
 
 /// Members that hold prose.
@@ -162,7 +163,7 @@ const PROSE: &[&str] = &[
     "query",
     "refusal",
     "stop",
-    "stopsequences",
+    "stop_sequences",
     "suffix",
     "system",
     "text",
@@ -171,90 +172,83 @@ const PROSE: &[&str] = &[
 ];
 
 impl Place {
-    /// Where the value of a member stands; `name` is [`fold_name`].
-    pub(super) fn member(self, name: &str) -> Self {
+    /// Where the value of a member stands. The second column is what is read in the spellings of
+    /// APIs alone, the third in any.
+    pub(super) fn member(self, name: &Name<'_>) -> Self {
         if let Some(at) = self.limit(name) {
             return Self::OutputLimit(at);
         }
-        match (self, name) {
-            (Self::Free, _) => Self::Free,
-            (Self::Output, name) if is_uri(name) => Self::WriteUri,
-            (Self::ModelArmor, _) => Self::ModelArmor,
-            (Self::StoredState, _) => Self::StoredState,
-            (Self::Tools, "type") => Self::ToolType,
-            (Self::Tools, name) if FUNCTION_MEMBERS.contains(&name) => Self::Free,
-            (Self::Tools, _) => Self::Tool,
-            (Self::FunctionPart, "args" | "partialargs" | "response") => Self::Free,
-            (Self::Messages, "content") => Self::MessageContent,
-            (Self::MessageContent, "input") => Self::Free,
-            (Self::MessageContent, "content") => Self::MessageContent,
+        match (self, name.snake.as_ref(), name.folded.as_ref()) {
+            (Self::Free, ..) => Self::Free,
+            (Self::Output, _, name) if is_uri(name) => Self::WriteUri,
+            (Self::ModelArmor, ..) => Self::ModelArmor,
+            (Self::StoredState, ..) => Self::StoredState,
+            (Self::Tools, "type", _) => Self::ToolType,
+            (Self::Tools, name, _) if FUNCTION_MEMBERS.contains(&name) => Self::Free,
+            (Self::Tools, ..) => Self::Tool,
+            (Self::FunctionPart, "args" | "partial_args" | "response", _) => Self::Free,
+            (Self::Messages, "content", _) => Self::MessageContent,
+            (Self::MessageContent, "input", _) => Self::Free,
+            (Self::MessageContent, "content", _) => Self::MessageContent,
             // Where a search's result was found; what is to be read stands deeper.
-            (Self::MessageContent, "url" | "source") => Self::Prose,
-            (Self::Messages, "audio") | (Self::Root, "prompt") => Self::StoredById,
-            (Self::StoredById, "id") => Self::StoredState,
-            (Self::Root, "model") => Self::Model,
-            (Self::Root, "basemodel") => Self::BaseModel,
-            (Self::Root, "operationname") => Self::OperationName,
-            (Self::Root, "generationconfig") => Self::GenerationConfig,
-            (Self::Root, "parameters") => Self::Parameters,
-            (Self::Root, "messages") => Self::Messages,
-            (Self::Root, "requests") => Self::Requests,
-            (Self::Root, "n" | "bestof") | (Self::GenerationConfig, "candidatecount") => {
+            (Self::MessageContent, "url" | "source", _) => Self::Prose,
+            (Self::Messages, _, "audio") | (Self::Root, _, "prompt") => Self::StoredById,
+            (Self::StoredById, _, "id") => Self::StoredState,
+            (Self::Root, "model", _) => Self::Model,
+            (Self::Root, "base_model", _) => Self::BaseModel,
+            (Self::Root, _, "model" | "basemodel") => Self::OtherModel,
+            (Self::Root, _, "operationname") => Self::OperationName,
+            (Self::Root, "generation_config", _) => Self::GenerationConfig,
+            (Self::Root, _, "generationconfig" | "parameters") => Self::Parameters,
+            (Self::Root, "messages", _) => Self::Messages,
+            (Self::Root, _, "requests") => Self::Requests,
+            (Self::Root, "n" | "best_of", _) | (Self::GenerationConfig, "candidate_count", _) => {
                 Self::Answers
             }
-            (Self::Root, "stream") => Self::Stream,
-            (Self::Root, "environment") => Self::Environment,
-            (Self::Requests | Self::Fallbacks, "model") => Self::OtherModel,
-            (_, "functioncall" | "functionresponse") => Self::FunctionPart,
-            (_, "tools") => Self::Tools,
-            (Self::Root, "functions" | "labels" | "metadata") => Self::Free,
-            (Self::Routing, "modelname") => Self::OtherModel,
-            (Self::Routing, "automode") => Self::AnyModel,
-            (Self::Routing, _) | (_, "routingconfig") => Self::Routing,
-            (Self::Root, "fallbacks") => Self::Fallbacks,
-            (_, "modelarmorconfig") => Self::ModelArmor,
-            (_, name) if FREE.contains(&name) => Self::Free,
-            (_, "voice") => Self::Voice,
-            (_, "custombasemodel") => Self::ReadUri,
-            (_, "pipelinerootdirectory") => Self::WriteUri,
-            (_, name) if STORED_STATE.contains(&name) => Self::StoredState,
-            (_, name) if TOOLS_ELSEWHERE.contains(&name) => Self::Tool,
-            (_, name) if is_uri(name) && is_output(name) => Self::WriteUri,
-            (_, name) if is_uri(name) => Self::ReadUri,
-            (_, name) if is_output(name) => Self::Output,
-            (Self::Output, _) => Self::Output,
-            (_, "data" | "filedata") => Self::DataOrUri,
-            (_, name) if PROSE.contains(&name) => Self::Prose,
+            (Self::Root, "stream", _) => Self::Stream,
+            (Self::Root, _, "environment") => Self::Environment,
+            (Self::Requests | Self::Fallbacks, _, "model") => Self::OtherModel,
+            (_, "function_call" | "function_response", _) => Self::FunctionPart,
+            (_, _, "tools") => Self::Tools,
+            (Self::Root, "functions" | "labels" | "metadata", _) => Self::Free,
+            (Self::Routing, _, "modelname") => Self::OtherModel,
+            (Self::Routing, _, "automode") => Self::AnyModel,
+            (Self::Routing, ..) | (_, _, "routingconfig") => Self::Routing,
+            (Self::Root, _, "fallbacks") => Self::Fallbacks,
+            (_, _, "modelarmorconfig") => Self::ModelArmor,
+            (_, name, _) if FREE.contains(&name) => Self::Free,
+            (_, _, "voice") => Self::Voice,
+            (_, _, "custombasemodel") => Self::ReadUri,
+            (_, _, "pipelinerootdirectory") => Self::WriteUri,
+            (_, _, name) if STORED_STATE.contains(&name) => Self::StoredState,
+            (_, _, name) if TOOLS_ELSEWHERE.contains(&name) => Self::Tool,
+            (_, _, name) if is_uri(name) && is_output(name) => Self::WriteUri,
+            (_, _, name) if is_uri(name) => Self::ReadUri,
+            (_, _, name) if is_output(name) => Self::Output,
+            (Self::Output, ..) => Self::Output,
+            (_, "data" | "file_data", _) => Self::DataOrUri,
+            (_, name, _) if PROSE.contains(&name) => Self::Prose,
             _ => Self::Plain,
         }
     }
 
-    fn limit(self, name: &str) -> Option<LimitPlace> {
-        match (self, LimitPlace::at_top(name)?) {
-            (Self::Root, at) => Some(at),
-            (Self::GenerationConfig, LimitPlace::MaxOutputTokens) => {
-                Some(LimitPlace::GenerationConfig)
-            }
+    fn limit(self, name: &Name<'_>) -> Option<LimitPlace> {
+        let at = match (self, LimitPlace::at_top(&name.folded)?) {
+            (Self::Root, at) => at,
+            (Self::GenerationConfig, LimitPlace::MaxOutputTokens) => LimitPlace::GenerationConfig,
             (Self::GenerationConfig | Self::Parameters | Self::Fallbacks | Self::Tools, _) => {
-                Some(LimitPlace::Elsewhere)
+                LimitPlace::Elsewhere
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(at.spelled(name.written))
     }
 
     /// Where the value of a tool stands: as it would anywhere else, for a tool is no way around.
-    pub(super) fn of_tool(name: &str) -> Self {
+    pub(super) fn of_tool(name: &Name<'_>) -> Self {
         match Self::Plain.member(name) {
-            _ if name == "model" => Self::OtherModel,
+            _ if name.folded == "model" => Self::OtherModel,
             Self::Tool => Self::Plain,
-            other => other,
-        }
-    }
-
-    /// Where a member stands whose name is written so.
-    pub(super) fn spelled(self, name: &str) -> Self {
-        match self {
-            Self::OutputLimit(at) => Self::OutputLimit(at.spelled(name)),
             other => other,
         }
     }
@@ -271,12 +265,6 @@ impl Place {
             Self::Model | Self::OtherModel | Self::BaseModel | Self::OperationName | Self::ToolType
         )
     }
-}
-
-/// A name without the difference between `fileUri` and `file_uri`.
-#[must_use]
-pub fn fold_name(name: &str) -> String {
-    name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).collect()
 }
 
 fn is_uri(name: &str) -> bool {

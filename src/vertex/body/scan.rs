@@ -8,7 +8,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::switch::{Check, on};
 use crate::vertex::body::Body;
-use crate::vertex::body::place::{Place, TOOL_SETTINGS, fold_name};
+use crate::vertex::body::name::Name;
+use crate::vertex::body::place::Place;
+
+/// The objects among a tool's settings that act on nothing.
+const TOOL_SETTINGS: &[&str] = &["filters", "ranking_options", "user_location"];
 
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
@@ -25,7 +29,10 @@ struct Walk<'b> {
 /// What kind of value was walked through.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// An object, or an array that holds one.
     Object,
+    /// `null`, which says nothing.
+    Null,
     Other,
 }
 
@@ -47,7 +54,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_unit<E: Error>(self) -> Result<Kind, E> {
         match self.place {
             Place::Root => Err(E::custom("an object is wanted")),
-            _ => Ok(Kind::Other),
+            _ => Ok(Kind::Null),
         }
     }
 
@@ -86,8 +93,13 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Kind, A::Error> {
         self.check_nested(true)?;
         let Walk { body, place } = self;
-        while seq.next_element_seed(Walk { body: &mut *body, place })?.is_some() {}
-        Ok(Kind::Other)
+        let mut kind = Kind::Other;
+        while let Some(element) = seq.next_element_seed(Walk { body: &mut *body, place })? {
+            if element == Kind::Object {
+                kind = element;
+            }
+        }
+        Ok(kind)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
@@ -102,32 +114,32 @@ impl<'de> Visitor<'de> for Walk<'_> {
         }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
-        while let Some(name) = map.next_key::<String>()? {
-            let member = match place {
-                Place::Free => Place::Free,
-                _ => {
-                    let folded = spelled_alike(&name);
-                    let member = place.member(&folded).spelled(&name);
-                    if member.acts() && folded != name {
-                        names.add(folded).map_err(A::Error::custom)?;
-                    }
-                    member
-                }
-            };
-            typed |= member == Place::ToolType;
+        while let Some(written) = map.next_key::<String>()? {
+            if place == Place::Free {
+                map.next_value_seed(Walk { body: &mut *body, place })?;
+                names.add(written).map_err(A::Error::custom)?;
+                continue;
+            }
+            let name = Name::of(&written);
+            let member = place.member(&name);
+            if let Some(other) = name.other_spelling().filter(|_| member.acts()) {
+                names.add(other.to_owned()).map_err(A::Error::custom)?;
+            }
             let inside = match member {
-                Place::Tool => Place::of_tool(&fold_name(&name)),
+                Place::Tool => Place::of_tool(&name),
                 member => member,
             };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
+            typed |= member == Place::ToolType && kind != Kind::Null;
             if member == Place::Tool {
-                tools.push((fold_name(&name), kind));
+                let is_setting =
+                    kind != Kind::Object || TOOL_SETTINGS.contains(&name.snake.as_ref());
+                tools.push((written.clone(), is_setting));
             }
-            names.add(name).map_err(A::Error::custom)?;
+            names.add(written).map_err(A::Error::custom)?;
         }
-        // Beside a type, what is no object is one of its settings, and some objects are.
-        let is_setting = |name: &str, kind| kind == Kind::Other || TOOL_SETTINGS.contains(&name);
-        let asked = tools.into_iter().filter(|(name, kind)| !typed || !is_setting(name, *kind));
+        // Beside a type, what holds no object is one of its settings, and some objects are.
+        let asked = tools.into_iter().filter(|(_, is_setting)| !typed || !is_setting);
         body.tools.extend(asked.map(|(name, _)| name));
         Ok(Kind::Object)
     }
@@ -153,14 +165,6 @@ impl Walk<'_> {
             place if place.wants_text() => Err(E::custom("a text is wanted")),
             _ => Ok(()),
         }
-    }
-}
-
-/// The name by which a member is known.
-fn spelled_alike(name: &str) -> String {
-    match on(Check::SnakeCase) {
-        true => fold_name(name),
-        false => name.to_lowercase(),
     }
 }
 

@@ -74,6 +74,12 @@ term(
 )
 term(TOKENS, "where Gemini has none", {"max_tokens": 9}, LIMITED, **short)
 
+for spelling in ("GenerationConfig", "generationconfig", "GENERATION_CONFIG"):
+    term(TOKENS, f"in {spelling}", limit(9, of=spelling), LIMITED, **short)
+term(TOKENS, "as MaxOutputTokens", limit(9, "MaxOutputTokens"), LIMITED, **short)
+for spelling in ("Max_Tokens", "maxTokens"):
+    term(TOKENS, f"of OpenAI's shape, as {spelling}", {**chat, spelling: 9}, {**chat, "max_tokens": 9}, CHAT, **short)
+
 two = {"generationConfig": {"maxOutputTokens": 600, "candidateCount": 2}}
 one = {"generationConfig": {"maxOutputTokens": 600, "candidateCount": 1}}
 term(TOKENS, "of two answers together", two, one, **short)

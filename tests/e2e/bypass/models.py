@@ -90,6 +90,22 @@ body(
     "body_not_json",
     CHAT,
 )
+for spelling in ("Model", "MODEL", "mo_del"):
+    body(
+        MODELS,
+        f"spelled {spelling}",
+        dumps({spelling: f"google/{GOOD}", "contents": CONTENTS}),
+        named(f"google/{GOOD}"),
+        "model_missing",
+        CHAT,
+    )
+    body(
+        MODELS,
+        f"spelled {spelling}, beside the path's",
+        dumps({spelling: f"google/{BAD}", "contents": CONTENTS}),
+        named(f"google/{GOOD}"),
+        OTHER,
+    )
 body(
     MODELS,
     "that may answer instead",

@@ -32,6 +32,28 @@ term(
     tool({"type": "web_search_20250305", "name": "f"}),
     CLAUDE,
 )
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+for name, beside in {
+    "a list of search": {"googleSearch": [{}]},
+    "a list of lists of it": {"googleSearch": [[{}]]},
+    "search": {"googleSearch": {}},
+}.items():
+    chat = {"model": f"google/{GOOD}"}
+    term(
+        TOOLS,
+        f"{name}, beside a type",
+        {**chat, **tool({**FUNCTION, **beside})},
+        {**chat, **tool({**FUNCTION, "strict": True})},
+        CHAT,
+        group="ml",
+    )
+term(
+    TOOLS,
+    "in the shape of a setting, beside no type",
+    tool({"Type": "web_search_20250305", "googleSearch": True}),
+    tool({"type": "web_search_20250305", "allowed_domains": ["a.example"]}),
+    CLAUDE,
+)
 term(
     TOOLS,
     "Claude's servers",

@@ -2,7 +2,18 @@
 
 from support.calls import GENERATE, MODEL, PROJECT
 
-from bypass.pair import HOST, Harm, Kind, Pair, Request, Seen, target_has
+from bypass.pair import (
+    HOST,
+    Harm,
+    Kind,
+    Pair,
+    Request,
+    Seen,
+    dumps,
+    is_marked,
+    mark,
+    target_has,
+)
 
 GOOGLE = f"{PROJECT}/publishers/google/models"
 CLAUDE = f"{PROJECT}/publishers/anthropic/models/claude-sonnet-4-5"
@@ -148,6 +159,30 @@ VERBS.pairs += [
     path(VERBS, "an empty one behind", f"{GENERATE}:", expect="route_unknown"),
     path(VERBS, "in the project", GENERATE.replace("acme-ml", "acme-ml:predict"), group="platform"),
     path(VERBS, "a verb and a way on", f"{GENERATE}/../gemini-1.5-pro:predict"),
+]
+
+CHAT = f"{PROJECT}/endpoints/openapi/chat/completions"
+NAMED = dumps({"model": "google/gemini-2.5-flash", "messages": []})
+KEPT = "/v1/projects/tenant-red/locations/us-central1/cachedContents"
+
+
+def without_verb(name: str, honest: Request, ending: str = ":", desk: str = "shared") -> Pair:
+    """A route that has no verb, with an empty one: a rule on the path's end would miss it."""
+    attack = mark(honest.but(target=f"{honest.target}{ending}"))
+    return Pair(VERBS.name, name, attack, honest, "route_unknown", is_marked, desk=desk)
+
+
+VERBS.pairs += [
+    without_verb("an empty one of a chat", Request(target=CHAT, body=NAMED)),
+    without_verb("two empty ones of a chat", Request(target=CHAT, body=NAMED), "::"),
+    without_verb(
+        "an empty one of a list", Request(KEPT, "GET", body=None, media=(), group="red"), desk="tenants"
+    ),
+    without_verb(
+        "an empty one of what is kept",
+        Request(f"{KEPT}/7", "GET", body=None, media=(), group="red"),
+        desk="tenants",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote_to_bytes
 # Written with the verdict, then what became of the call (`Usage::write_fields` in the middle).
 KEYS = (
     "decision", "reason", "principal", "role", "credential", "google_identity", "project",
-    "location", "publisher", "model", "method", "display", "google", "id",
+    "location", "publisher", "model", "method", "display", "detail", "google", "id",
     "streamed", "upstream", "aborted",
     "tokens", "tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_thought",
     "tokens_tool_use", "tokens_total", "images", "finish", "block", "response_id",

@@ -30,6 +30,7 @@ _NAMES = {
     "model": "gen_ai.request.model",
     "method": "vertex.method",
     "display": "vertex.display",
+    "detail": "vertex.detail",
     "google": "vertex.google",
     "id": "vertex.id",
     "streamed": "vertex.streamed",

@@ -1,0 +1,44 @@
+//! The spellings of a member's name.
+
+use std::borrow::Cow;
+
+use crate::json::fold_name;
+use crate::switch::{Check, on};
+
+/// A member's name.
+pub(super) struct Name<'n> {
+    pub(super) written: &'n str,
+    /// With `_` between its words, if it is written as APIs spell names: so or in lowerCamelCase.
+    pub(super) snake: Cow<'n, str>,
+    /// Without the difference between spellings.
+    pub(super) folded: Cow<'n, str>,
+}
+
+impl<'n> Name<'n> {
+    pub(super) fn of(written: &'n str) -> Self {
+        let folded = match on(Check::SnakeCase) {
+            true => fold_name(written),
+            false => Cow::Owned(written.to_lowercase()),
+        };
+        Self { written, snake: snake_case(written), folded }
+    }
+
+    /// The name in a spelling that all its spellings share, if it is another one.
+    pub(super) fn other_spelling(&self) -> Option<&str> {
+        Some(self.folded.as_ref()).filter(|folded| *folded != self.written)
+    }
+}
+
+fn snake_case(name: &str) -> Cow<'_, str> {
+    if !name.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
+    let mut snake = String::with_capacity(name.len() + 4);
+    for character in name.chars() {
+        if character.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(character.to_ascii_lowercase());
+    }
+    Cow::Owned(snake)
+}
