@@ -3,8 +3,8 @@
 mod observe;
 
 use mlua::{
-    Function, IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result, Table,
-    UserData, UserDataRef,
+    Function, IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result,
+    Table, UserData, UserDataRef,
 };
 use once_cell::sync::OnceCell;
 

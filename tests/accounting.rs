@@ -87,7 +87,10 @@ fn a_call_whose_line_haproxy_does_not_write_ends_with_a_line_all_the_same() {
     let (gateway, verdict, call) = streaming(&key);
     let line = unlogged(&gateway, &verdict, call, 4).unwrap();
     assert!(line.starts_with("192.0.2.7:1 [a date]  / -1/-1/-1/-1/3000 -1 "), "{line}");
-    assert!(line.contains(" vertex{decision=deny reason=upstream_closed principal=corp:"), "{line}");
+    assert!(
+        line.contains(" vertex{decision=deny reason=upstream_closed principal=corp:"),
+        "{line}"
+    );
     assert!(line.contains(" upstream=closed aborted=1 "), "{line}");
     assert!(!in_flight(&gateway, 4));
     assert!(gateway.metrics_page(&[], at(4)).contains("reason=\"upstream_closed\"} 1\n"));
@@ -102,7 +105,7 @@ fn a_call_in_doubt_ends_by_haproxys_line_if_that_comes_and_else_by_ours() {
         gateway.doubt(call, &verdict, connection(), at(4), |_| "a date".to_owned());
         assert_eq!(gateway.next_unlogged(at(4)), None, "HAProxy may still write it");
         if comes {
-            assert!(line(&gateway, &verdict, 4).contains(" decision=allow "));
+            assert!(line(&gateway, &verdict, 4).contains("{decision=allow "));
         }
         let ours = gateway.next_unlogged(at(5));
         assert_eq!(ours.is_some_and(|line| line.contains(" upstream=closed ")), !comes);

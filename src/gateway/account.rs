@@ -89,7 +89,8 @@ impl Gateway {
 
     /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
     pub fn withdraw(&self, verdict: &str, now: Now) {
-        let (Some(mark), Some(id)) = (CallMark::in_verdict(verdict), verdict::id_in(verdict)) else {
+        let (Some(mark), Some(id)) = (CallMark::in_verdict(verdict), verdict::id_in(verdict))
+        else {
             return;
         };
         let reservation = self.calls.withdraw(mark.number, id).and_then(|c| c.begun.reservation);

@@ -2,8 +2,8 @@
 //! tells, with its decision.
 
 use crate::gateway::Gateway;
-use crate::gateway::ended::Ended;
 use crate::gateway::calls::{Answer, Begun};
+use crate::gateway::ended::Ended;
 use crate::gateway::metrics::{TokenKind, Unmetered};
 use crate::gateway::verdict::Verdict;
 use crate::meter::{Counted, Usage};

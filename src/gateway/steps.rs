@@ -165,7 +165,9 @@ impl Gateway {
         }
         if let ("role", Some(grant)) = (name, grant) {
             return match self.bearers.header(&grant.handle, now) {
-                Some(authorization) => Step::Done(Signed { authorization, call, target }, Vec::new()),
+                Some(authorization) => {
+                    Step::Done(Signed { authorization, call, target }, Vec::new())
+                }
                 None => unavailable(),
             };
         }

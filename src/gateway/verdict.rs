@@ -138,8 +138,7 @@ impl Verdict<'_> {
 /// Often not the last word, so it must be cheap.
 fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
-    for part in
-        [decision.name(), "|503|internal|-|", facts.id(), "|5|", dialect.undecided(), "|-|"]
+    for part in [decision.name(), "|503|internal|-|", facts.id(), "|5|", dialect.undecided(), "|-|"]
     {
         out.push_str(part);
     }
