@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::peer::PeerLine;
@@ -104,7 +104,7 @@ impl Gateway {
         let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
         let role = match (self.policy.decide(&session.grants, &ask), body) {
             (Decision::Allow(role), _) => role,
-            (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone.into()),
+            (Decision::RoleNone, _) => return Verdict::Deny(role_none(session)),
             (Decision::TermMissing(term), _) => return Verdict::DenyBody(term),
             (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny((*reason).into()),
             (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal.into()),
@@ -166,6 +166,16 @@ impl Gateway {
         let grants = self.policy.grants_of(&caller(&identity, name));
         let grants = self.sessions.shared(grants);
         Ok(Arc::new(Session::new(&identity, key, name, grants, &self.sessions.names)))
+    }
+}
+
+fn role_none(session: &Session) -> Refusal {
+    match session.lacks_groups {
+        true => Refusal::detailed(
+            Reason::RoleNone,
+            "the issuer left your groups out of the token, as they are too many for it",
+        ),
+        false => Reason::RoleNone.into(),
     }
 }
 
