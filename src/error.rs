@@ -111,7 +111,7 @@ reasons! {
         "the token's lifetime is longer than 24 hours";
     /// A claim that must be there is not.
     ClaimMissing "claim_missing" 14 401 "UNAUTHENTICATED"
-        "the token lacks a claim that is required: iss, sub, exp and the audience";
+        "the token lacks a required claim";
     /// The issuer's keys could not be fetched, or not yet.
     KeysUnavailable "keys_unavailable" 15 503 "UNAVAILABLE"
         "the keys of the token's issuer are not available now";

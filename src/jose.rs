@@ -9,6 +9,7 @@ mod jwk;
 mod jws;
 mod key;
 mod signer;
+mod weak;
 
 pub use alg::{Algorithm, PublicKey};
 pub use algorithms::Algorithms;

@@ -6,9 +6,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// More than tokens and key sets have; what a stranger's JSON costs is bounded before it is read.
-const MAX_MEMBERS: usize = 128;
-const MAX_ELEMENTS: usize = 2048;
+/// What a stranger's JSON costs is bounded by its length; serde_json bounds its depth.
+pub const MAX_BYTES: usize = 256 * 1024;
 
 /// A JSON value whose objects hold each name once.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,8 +30,15 @@ impl Json {
     /// Reads one value that fills `bytes`.
     ///
     /// # Errors
-    /// Anything that is not one JSON value in UTF-8, nesting deeper than 128, a name twice.
+    /// Anything that is not one JSON value in UTF-8, nesting deeper than 128, a name twice, more
+    /// than `MAX_BYTES`.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        if bytes.len() > MAX_BYTES {
+            return Err(serde_json::Error::custom(format_args!(
+                "it has {} bytes, and at most {MAX_BYTES} bytes are wanted",
+                bytes.len()
+            )));
+        }
         serde_json::from_slice(bytes)
     }
 
@@ -134,9 +140,6 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element()? {
-            if elements.len() >= MAX_ELEMENTS {
-                return Err(A::Error::custom("an array is too long"));
-            }
             elements.push(element);
         }
         Ok(Json::Array(elements))
@@ -145,16 +148,20 @@ impl<'de> Visitor<'de> for JsonVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut members: Vec<(String, Json)> = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
-            if members.len() >= MAX_MEMBERS {
-                return Err(A::Error::custom("an object has too many members"));
-            }
-            if members.iter().any(|(former, _)| *former == name) {
-                return Err(A::Error::custom("a member name stands twice"));
-            }
             members.push((name, map.next_value()?));
+        }
+        if has_a_name_twice(&members) {
+            return Err(A::Error::custom("a member name stands twice"));
         }
         Ok(Json::Object(members))
     }
+}
+
+/// Sorting takes no worse a time for names that a stranger chose.
+fn has_a_name_twice(members: &[(String, Json)]) -> bool {
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
 }
 
 #[cfg(test)]
@@ -168,15 +175,33 @@ mod tests {
         assert!(Json::parse(br#"[{"b":{"a":1,"\u0061":2}}]"#).is_err());
     }
 
+    /// An object of this many members; the last one is called `last`.
+    fn object(count: usize, last: &str) -> Result<Json, serde_json::Error> {
+        let members: Vec<_> = (1..count).map(|index| format!("\"{index}\":0")).collect();
+        Json::parse(format!("{{{},\"{last}\":0}}", members.join(",")).as_bytes())
+    }
+
     #[test]
-    fn bounds_what_a_strangers_json_costs() {
-        let object = |count: usize| {
-            let members: Vec<_> = (0..count).map(|index| format!("\"{index}\":0")).collect();
-            Json::parse(format!("{{{}}}", members.join(",")).as_bytes())
+    fn bounds_bytes_and_depth_and_not_how_many_there_are() {
+        assert!(object(20_000, "last").is_ok());
+        assert!(Json::parse(format!("[{}0]", "0,".repeat(100_000)).as_bytes()).is_ok());
+        let padded =
+            |bytes: usize| Json::parse(format!("{}{{}}", " ".repeat(bytes - 2)).as_bytes());
+        assert!(padded(MAX_BYTES).is_ok());
+        let refused = padded(MAX_BYTES + 1).unwrap_err().to_string();
+        assert!(refused.contains("262145 bytes"), "{refused}");
+        let nested = |depth: usize| {
+            Json::parse(format!("{}{}", "[".repeat(depth), "]".repeat(depth)).as_bytes())
         };
-        assert!(object(MAX_MEMBERS).is_ok() && object(MAX_MEMBERS + 1).is_err());
-        let array = |count: usize| Json::parse(format!("[{}0]", "0,".repeat(count - 1)).as_bytes());
-        assert!(array(MAX_ELEMENTS).is_ok() && array(MAX_ELEMENTS + 1).is_err());
+        assert!(nested(127).is_ok() && nested(128).is_err());
+    }
+
+    #[test]
+    fn finds_a_name_that_stands_twice_among_many() {
+        for count in [2, 3, 16, 17, 1_000, 20_000] {
+            assert!(object(count, "last").is_ok(), "{count}");
+            assert!(object(count, "1").is_err(), "{count}");
+        }
     }
 
     #[test]

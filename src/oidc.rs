@@ -11,7 +11,7 @@ mod status;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
-pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Keys, StoredKeys};
+pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Signature, StoredKeys};
 pub use record::Record;
 pub use refresh::{Answer, Reply};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
@@ -44,6 +44,8 @@ pub struct Identity {
     pub subject: String,
     /// The issuer's groups claim.
     pub groups: Vec<String>,
+    /// Whether the issuer left that claim out, as there are too many.
+    pub lacks_groups: bool,
     /// The issuer's display claim.
     pub display: Option<String>,
     /// All claims.
@@ -81,8 +83,8 @@ impl Verifier {
         &self.issuers
     }
 
-    /// Verifies a token. `since` is when its request came: a key that the issuer did not publish
-    /// in an answer that came after that is unknown, and no longer awaited.
+    /// Verifies a token. `since` is when its request came: keys that its issuer was asked for
+    /// before that are no reason to refuse it.
     pub fn verify(&self, token: &str, now: Now, since: Monotonic) -> Outcome {
         self.try_verify(token, now, since).unwrap_or_else(Outcome::Refuse)
     }
@@ -96,22 +98,11 @@ impl Verifier {
         if !issuer.config.algorithms.contains(token.header.alg) {
             return Err(Reason::AlgNotAllowed.into());
         }
-        let kid = token.header.kid.as_deref().ok_or(Reason::KeyUnknown)?;
-        let keys = match issuer.keys(kid, now, since) {
-            Keys::Found(keys) => keys,
-            Keys::Await(reason) => return Ok(Outcome::Wait(reason)),
-            Keys::Unknown(reason) => return Err(reason.into()),
-        };
-        let mut refusal = Reason::KeyUnknown;
-        for key in keys {
-            match key.verify(&token) {
-                Ok(()) => return Ok(Outcome::Valid(Verified { key, identity })),
-                // With two keys of one kid, the one whose algorithm fits says more.
-                Err(Reason::AlgNotAllowed) if refusal == Reason::BadSignature => {}
-                Err(reason) => refusal = reason,
-            }
+        match issuer.verify(&token, now, since) {
+            Signature::Holds(key) => Ok(Outcome::Valid(Verified { key, identity })),
+            Signature::Refused(refusal) => Err(refusal),
+            Signature::Awaited => Ok(Outcome::Wait(Reason::KeysUnavailable)),
         }
-        Err(refusal.into())
     }
 
     /// Reads the claims of a token, whose signature is another matter.
@@ -121,7 +112,7 @@ impl Verifier {
     /// `lifetime_too_long`, `token_malformed`.
     pub fn identify(&self, payload: Json, now: UnixTime) -> Result<Identity, Refusal> {
         let claims = Claims::new(&payload);
-        let iss = claims.text("iss")?.ok_or(Reason::ClaimMissing)?;
+        let iss = claims.required_text("iss")?;
         let (index, issuer) = self
             .issuers
             .iter()
@@ -132,13 +123,17 @@ impl Verifier {
         claims.check_audience(&config.claims.audience, &config.audiences)?;
         let validity = claims.validity(now)?;
         validity.check(now)?;
-        let subject = claims.text("sub")?.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
+        let subject = claims.required_text("sub")?;
+        if subject.is_empty() {
+            return Err(claims::missing("sub"));
+        }
         let display = config.claims.display.as_ref();
         Ok(Identity {
             issuer: index,
             validity,
             subject: subject.to_owned(),
             groups: claims.texts(&config.claims.groups)?,
+            lacks_groups: claims.leaves_out(&config.claims.groups),
             display: display.map_or(Ok(None), |name| claims.text(name))?.map(str::to_owned),
             claims: payload,
         })

@@ -86,6 +86,12 @@ impl Monotonic {
         Self(self.0.saturating_add(secs.saturating_mul(1000)))
     }
 
+    /// This instant and `millis` more.
+    #[must_use]
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// Milliseconds since `earlier`.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> i64 {

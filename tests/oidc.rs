@@ -105,7 +105,7 @@ fn a_key_is_looked_up_by_issuer_and_kid_and_by_nothing_else() {
     assert_eq!(script.verdict(&key.token("K", &claims())), "key_unknown");
     assert_eq!(script.verdict(&key.token("", &claims())), "key_unknown");
     let without_kid = key.compact(r#"{"alg":"EdDSA"}"#, &claims().to_string());
-    assert_eq!(script.verdict(&without_kid), "key_unknown");
+    assert_eq!(script.verdict(&without_kid), "ok", "there is but one that fits");
     assert_eq!(script.verdict(&stranger.token("k", &claims())), "bad_signature");
 }
 
@@ -144,6 +144,96 @@ fn of_two_keys_with_one_kid_each_verifies_its_own_tokens() {
     assert_eq!(script.verdict(&SigningKey::ed().token("k", &claims())), "bad_signature");
     assert_eq!(script.verdict(&SigningKey::ec().token("k", &claims())), "bad_signature");
     assert_eq!(script.verdict(&SigningKey::rsa().token("k", &claims())), "alg_not_allowed");
+}
+
+/// What the caller of a refused token is told.
+fn told(source: KeySource, token: &str) -> String {
+    let script = Script::new(source);
+    match script.verifier.verify(token, common::at(0), common::at(0).mono) {
+        Outcome::Refuse(refusal) => format!("{} {}", refusal.reason.code(), refusal.message()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_token_without_kid_is_for_the_only_key_of_its_algorithm() {
+    let (first, second, ec) = (SigningKey::ed(), SigningKey::ed(), SigningKey::ec());
+    let bare = |key: &SigningKey| {
+        key.compact(&format!(r#"{{"alg":"{}"}}"#, key.alg()), &claims().to_string())
+    };
+    let one = [first.jwk("a"), ec.jwk("b")];
+    let script = Script::new(from_file(&one));
+    assert_eq!((script.verdict(&bare(&first)), script.verdict(&bare(&ec))), ("ok", "ok"));
+    assert_eq!(script.verdict(&bare(&second)), "bad_signature");
+    // The key may have none either; a token that names one is not for it.
+    let mut nameless = first.jwk("a");
+    nameless.as_object_mut().unwrap().remove("kid");
+    let script = Script::new(from_file(&[nameless]));
+    assert_eq!(script.verdict(&bare(&first)), "ok");
+    assert_eq!(script.verdict(&first.token("", &claims())), "key_unknown");
+    assert_eq!(script.verdict(&first.token("a", &claims())), "key_unknown");
+
+    let two = [first.jwk("a"), second.jwk("b")];
+    let said = told(from_file(&two), &bare(&first));
+    assert!(
+        said.starts_with("key_unknown") && said.contains("no kid, and more than one"),
+        "{said}"
+    );
+    let said = told(from_file(&[ec.jwk("b")]), &bare(&first));
+    assert!(said.starts_with("key_unknown") && said.contains("no kid, and no key"), "{said}");
+}
+
+#[test]
+fn a_claim_that_is_missing_or_mistyped_is_named() {
+    let key = SigningKey::ed();
+    let said = |name: &str, value: Option<Value>| {
+        let mut claims = claims();
+        match value {
+            Some(value) => claims[name] = value,
+            None => drop(claims.as_object_mut().unwrap().remove(name)),
+        }
+        told(from_file(&[key.jwk("k")]), &key.token("k", &claims))
+    };
+    for name in ["iss", "sub", "exp", "aud"] {
+        let said = said(name, None);
+        assert!(
+            said.starts_with("claim_missing") && said.ends_with(&format!(": {name}")),
+            "{said}"
+        );
+    }
+    let mistyped = [
+        ("iss", json!(1)),
+        ("sub", json!(1)),
+        ("aud", json!(1)),
+        ("groups", json!(1)),
+        ("email", json!(1)),
+        ("exp", json!("soon")),
+        ("iat", json!("soon")),
+        ("nbf", json!("soon")),
+    ];
+    for (name, value) in mistyped {
+        let said = said(name, Some(value));
+        assert!(said.starts_with("token_malformed"), "{said}");
+        assert!(said.contains(&format!("the claim {name} must be")), "{said}");
+    }
+}
+
+#[test]
+fn groups_that_the_issuer_left_out_are_noticed() {
+    let key = SigningKey::ed();
+    let script = Script::new(from_file(&[key.jwk("k")]));
+    let lacks = |names: &[(&str, Value)]| {
+        let mut claims = claims();
+        names.iter().for_each(|(name, value)| claims[*name] = value.clone());
+        verified(&script.verifier, &key.token("k", &claims)).identity.lacks_groups
+    };
+    let referred = json!({ "groups": "src1" });
+    assert!(lacks(&[("_claim_names", referred.clone())]));
+    assert!(lacks(&[("hasgroups", json!(true))]));
+    assert!(!lacks(&[]));
+    assert!(!lacks(&[("hasgroups", json!(false))]));
+    assert!(!lacks(&[("_claim_names", json!({ "address": "src1" }))]));
+    assert!(!lacks(&[("_claim_names", referred), ("groups", json!(["ml"]))]));
 }
 
 #[test]

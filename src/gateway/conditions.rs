@@ -13,11 +13,25 @@ use crate::time::{Monotonic, Now};
 /// How often one looks for what time alone changes.
 const LOOK_MILLIS: i64 = 1_000;
 
+/// A set that changes all the time tells what is wrong with it no more often than this.
+const PASSED_OVER_MILLIS: i64 = 60_000;
+
+/// Of the keys that are passed over, so many are told.
+const MOST_PASSED_OVER: usize = 5;
+
 #[derive(Debug)]
 struct Things {
     issuers: Vec<Watched>,
+    passed_over: Vec<PassedOver>,
     credentials: Vec<Watched>,
     looked_at: Option<Monotonic>,
+}
+
+/// The keys of an issuer that are not used, as they were told last.
+#[derive(Clone, Debug, Default)]
+struct PassedOver {
+    told: Vec<String>,
+    told_at: Option<Monotonic>,
 }
 
 /// All that is looked at, in the order of the configuration.
@@ -39,6 +53,7 @@ impl Conditions {
             |credential: &Credential| Watched::new(format!("credential {}", credential.name));
         Self(Mutex::new(Things {
             issuers: issuers.iter().map(issuer).collect(),
+            passed_over: vec![PassedOver::default(); issuers.len()],
             credentials: credentials.iter().map(credential).collect(),
             looked_at: None,
         }))
@@ -60,13 +75,17 @@ impl Gateway {
     /// Looks at everything, not more often than is of use.
     pub(super) fn look_around(&self, has_signed: bool, now: Now) {
         let mut things = self.conditions.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let things = &mut *things;
         let is_recent = |at: Monotonic| (0..LOOK_MILLIS).contains(&now.mono.millis_since(at));
         if things.looked_at.is_some_and(is_recent) && !has_signed {
             return;
         }
         things.looked_at = Some(now.mono);
-        for (watched, issuer) in things.issuers.iter_mut().zip(self.verifier.issuers()) {
-            log(look(watched, &issuer.status(now), now));
+        let told = things.issuers.iter_mut().zip(&mut things.passed_over);
+        for ((watched, passed_over), issuer) in told.zip(self.verifier.issuers()) {
+            let status = issuer.status(now);
+            log(look(watched, &status, now));
+            log(passed_over.look(&issuer.config.name, &status.passed_over, now.mono));
         }
         let tallies = tallies(&self.bearers, now);
         for (watched, tally) in things.credentials.iter_mut().zip(tallies) {
@@ -100,6 +119,23 @@ fn look(watched: &mut Watched, status: &IssuerStatus, now: Now) -> Option<Line> 
         }
     };
     watched.look(condition, details, now.mono)
+}
+
+impl PassedOver {
+    fn look(&mut self, issuer: &str, passed_over: &[String], now: Monotonic) -> Option<Line> {
+        let is_quiet = self.told_at.is_some_and(|at| now.millis_since(at) < PASSED_OVER_MILLIS);
+        if is_quiet || self.told == passed_over {
+            return None;
+        }
+        self.told = passed_over.to_vec();
+        self.told_at = Some(now);
+        let count = passed_over.len();
+        let some: Vec<&str> =
+            passed_over.iter().take(MOST_PASSED_OVER).map(String::as_str).collect();
+        let more = if count > some.len() { "; …" } else { "" };
+        let text = format!("issuer {issuer}: {count} keys not used: {}{more}", some.join("; "));
+        (count > 0).then_some(Line { level: log::Level::Info, text })
+    }
 }
 
 /// One for each credential, in the order of the configuration.

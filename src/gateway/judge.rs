@@ -106,7 +106,7 @@ impl Gateway {
         let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
         let role = match (self.policy.decide(&session.grants, &ask), body) {
             (Decision::Allow(role), _) => role,
-            (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone.into()),
+            (Decision::RoleNone, _) => return Verdict::Deny(role_none(session)),
             (Decision::Missed(missed), _) => {
                 let detail = missed.to_string();
                 return Verdict::Deny(Refusal::detailed(Reason::BodyNotAllowed, &detail));
@@ -195,6 +195,17 @@ fn unrouted(reason: Reason, url: &str) -> Refusal {
              set project and location in your client",
         ),
         _ => reason.into(),
+    }
+}
+
+/// Why no role allows it.
+fn role_none(session: &Session) -> Refusal {
+    match session.lacks_groups {
+        true => Refusal::detailed(
+            Reason::RoleNone,
+            "the issuer left your groups out of the token, as they are too many for it",
+        ),
+        false => Reason::RoleNone.into(),
     }
 }
 

@@ -131,7 +131,7 @@ impl Gateway {
         let maxrewrite_wanted = wanted.next_power_of_two().max(8192);
         let bufsize_wanted = maxrewrite_wanted
             .saturating_mul(4)
-            .max(maxrewrite_wanted.saturating_add(fetch_room).next_power_of_two());
+            .max(maxrewrite_wanted.saturating_add(fetch_room).next_multiple_of(4096));
         let remedy = match haproxy.is_bare {
             true => format!(
                 "write tune.maxrewrite {maxrewrite_wanted} and tune.bufsize {bufsize_wanted} in \

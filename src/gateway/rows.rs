@@ -134,7 +134,7 @@ impl Gateway {
             let name = issuer.config.name.clone();
             let row = move |key: KeyStatus| KeyRow {
                 issuer: name.clone(),
-                kid: key.kid,
+                kid: key.kid.unwrap_or_else(|| "-".to_owned()),
                 alg: key.algorithms.join(","),
                 current: key.is_current,
                 since: key.since.map(|UnixTime(secs)| secs),

@@ -34,6 +34,8 @@ pub(super) struct Session {
     pub(super) digest: u128,
     /// The display claim as the log writes it.
     pub(super) display: Box<str>,
+    /// Whether the issuer left the caller's groups out.
+    pub(super) lacks_groups: bool,
 }
 
 impl Session {
@@ -48,7 +50,8 @@ impl Session {
         let principal = audit::principal(issuer, &identity.subject).into();
         let display = audit::value(identity.display.as_deref().unwrap_or_default()).into();
         let digest = names.digest(issuer, &identity.subject);
-        Self { key, validity: identity.validity, grants, principal, digest, display }
+        let Identity { validity, lacks_groups, .. } = *identity;
+        Self { key, validity, grants, principal, digest, display, lacks_groups }
     }
 
     /// Whether the issuer still publishes the key that verified the token.

@@ -57,10 +57,14 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm with this `alg`; names are compared exactly.
+    /// The algorithm with this `alg`; names are compared exactly. RFC 9864 section 2.2 gives EdDSA
+    /// on this curve, the only one here, a name of its own.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|alg| alg.name() == name)
+        match name {
+            "Ed25519" => Some(Self::EdDsa),
+            _ => Self::ALL.iter().copied().find(|alg| alg.name() == name),
+        }
     }
 }
 
@@ -98,8 +102,7 @@ impl PublicKey {
     /// Checks a signature of algorithm `alg`. ring tells no detail, and neither does this.
     ///
     /// # Errors
-    /// `bad_signature`, also for a key that does not lie on its curve; `alg_not_allowed` for an
-    /// algorithm of another key type.
+    /// `bad_signature`; `alg_not_allowed` for an algorithm of another key type.
     pub fn verify(&self, alg: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
         let verified = match (self, alg) {
             (Self::Rsa { n, e }, alg) => {

@@ -1,7 +1,11 @@
 //! base64, base64url without padding (RFC 7515 section 2), SHA-256, random names.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{
+    GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE_NO_PAD,
+};
 use ring::rand::SecureRandom as _;
 
 /// base64 of `bytes`, with padding (RFC 4648 section 4).
@@ -19,6 +23,14 @@ pub fn base64url(bytes: &[u8]) -> String {
 /// The bytes behind strict base64url: no padding, no white space, no stray bits at the end.
 pub(super) fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// As `from_base64url`, and with or without padding: some issuers pad the numbers of their keys.
+pub(super) fn from_padded_base64url(text: &str) -> Option<Vec<u8>> {
+    const CONFIG: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
+    ENGINE.decode(text).ok()
 }
 
 /// SHA-256 of `bytes`.

@@ -13,9 +13,9 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// A `kid` longer than this names no key.
 const MAX_KID_BYTES: usize = 512;
 
-/// The types a token may say it has (RFC 9068 section 2.1 and plain JWT); any other is made for
-/// another purpose (RFC 8725 section 3.11).
-const TYPES: &[&str] = &["jwt", "at+jwt", "application/at+jwt"];
+/// The types a token may say it has: plain JWT, RFC 9068 section 2.1, and the one of RFC 7515
+/// section 4.1.9 that SPIFFE allows; any other is made for another purpose (RFC 8725 section 3.11).
+const TYPES: &[&str] = &["jwt", "application/jwt", "at+jwt", "application/at+jwt", "jose"];
 
 /// Header parameters that name or bring a key, or ask for rules this verifier does not have.
 const REFUSED_PARAMETERS: &[&str] = &["crit", "jwk", "jku", "x5u", "x5c", "b64", "enc", "zip"];

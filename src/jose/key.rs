@@ -7,10 +7,14 @@ use once_cell::sync::OnceCell;
 use serde::Serialize;
 
 use crate::error::Reason;
-use crate::jose::encoding::{base64url, from_base64url};
+use crate::jose::encoding::{base64url, from_padded_base64url};
+use crate::jose::weak::weakness;
 use crate::jose::{Algorithm, Algorithms, Compact, PublicKey};
 use crate::json::Json;
 use crate::time::UnixTime;
+
+/// RFC 7517 section 4.2, and SPIFFE's "Trust Domain and Bundle" section 4.2.3.
+const USES: &[&str] = &["sig", "jwt-svid"];
 
 /// What one signature may cost is bounded, whatever its issuer publishes.
 const MAX_RSA_BITS: usize = 4096;
@@ -19,8 +23,8 @@ const MAX_EXPONENT_BYTES: usize = 3;
 /// One key with the algorithm that it is for.
 #[derive(Debug)]
 pub struct Key {
-    /// `kid`: tokens name the key by it.
-    pub kid: String,
+    /// `kid`: tokens name the key by it. Only a token without one can be for a key without.
+    pub kid: Option<String>,
     /// `alg`, where the issuer says it.
     named: Option<Algorithm>,
     /// What it verifies: as a rule one algorithm. An RSA key without `alg` verifies those of its
@@ -36,6 +40,12 @@ impl Key {
     #[must_use]
     pub fn algorithms(&self) -> &[Algorithm] {
         &self.algs
+    }
+
+    /// Whether it verifies this algorithm.
+    #[must_use]
+    pub fn is_for(&self, alg: Algorithm) -> bool {
+        self.algs.contains(&alg)
     }
 
     /// Whether the issuer's current set holds this key; what it verified before is void if not.
@@ -66,7 +76,7 @@ impl Key {
     /// `alg_not_allowed`, `bad_signature`.
     pub fn verify(&self, token: &Compact<'_>) -> Result<(), Reason> {
         let alg = token.header.alg;
-        if !self.algs.contains(&alg) {
+        if !self.is_for(alg) {
             return Err(Reason::AlgNotAllowed);
         }
         self.public.verify(alg, token.signing_input().as_bytes(), token.signature())
@@ -74,9 +84,13 @@ impl Key {
 
     /// Reads one member of `keys`, or says why it cannot be used.
     pub(super) fn from_json(jwk: &Json, allowed: &Algorithms) -> Result<Self, &'static str> {
-        let text = |name: &str| jwk.get(name).and_then(Json::as_str);
-        let kid = text("kid").ok_or("no kid")?.to_owned();
-        if jwk.get("use").is_some_and(|usage| usage.as_str() != Some("sig")) {
+        let kid = match jwk.get("kid") {
+            None => None,
+            Some(kid) => Some(kid.as_str().ok_or("its kid is no text")?.to_owned()),
+        };
+        let is_for_signatures =
+            |usage: &Json| usage.as_str().is_some_and(|usage| USES.contains(&usage));
+        if jwk.get("use").is_some_and(|usage| !is_for_signatures(usage)) {
             return Err("its use is not sig");
         }
         if let Some(operations) = jwk.get("key_ops") {
@@ -103,6 +117,9 @@ impl Key {
         if algs.is_empty() {
             return Err("its algorithm is not on the issuer's list");
         }
+        if let Some(why) = weakness(&public) {
+            return Err(why);
+        }
         Ok(Self {
             kid,
             named,
@@ -123,7 +140,7 @@ impl Key {
 
 fn public_key(jwk: &Json) -> Result<PublicKey, &'static str> {
     let text = |name: &str| jwk.get(name).and_then(Json::as_str);
-    let number = |name: &str| text(name).and_then(from_base64url);
+    let number = |name: &str| text(name).and_then(from_padded_base64url);
     let number_of = |name: &str, bytes: usize| number(name).filter(|n| n.len() == bytes);
     let point = |bytes: usize| {
         let x = number_of("x", bytes).ok_or("x is not as long as its curve's numbers")?;
@@ -132,16 +149,17 @@ fn public_key(jwk: &Json) -> Result<PublicKey, &'static str> {
     };
     match (text("kty"), text("crv")) {
         (Some("RSA"), _) => {
-            let n = number("n").ok_or("no modulus")?;
+            let n = without_leading_zeros(number("n").ok_or("no modulus")?);
+            let leading = n.first().map_or(0, |byte| byte.leading_zeros());
             let bits = n.len().saturating_mul(8);
-            let leading = n.first().map_or(8, |byte| byte.leading_zeros());
-            let bits = bits.saturating_sub(usize::try_from(leading).unwrap_or(8));
-            if leading >= 8 || !(2048..=MAX_RSA_BITS).contains(&bits) {
+            let bits = bits.saturating_sub(usize::try_from(leading).unwrap_or(0));
+            if !(2048..=MAX_RSA_BITS).contains(&bits) {
                 return Err("an RSA modulus of 2048 to 4096 bits is wanted");
             }
-            let e = number("e").filter(|e| e.len() <= MAX_EXPONENT_BYTES);
-            let e = e.filter(|e| e.first().is_some_and(|byte| *byte > 0));
-            let e = e.ok_or("an exponent of 1 to 3 bytes without leading zeros is wanted")?;
+            let e = without_leading_zeros(number("e").ok_or("no exponent")?);
+            if !(1..=MAX_EXPONENT_BYTES).contains(&e.len()) {
+                return Err("an exponent of 1 to 3 bytes is wanted");
+            }
             Ok(PublicKey::Rsa { n, e })
         }
         (Some("EC"), Some("P-256")) => point(32).map(PublicKey::P256),
@@ -153,11 +171,17 @@ fn public_key(jwk: &Json) -> Result<PublicKey, &'static str> {
     }
 }
 
+/// Some issuers write numbers as signed ones are written (RFC 7518 section 2 does not).
+fn without_leading_zeros(number: Vec<u8>) -> Vec<u8> {
+    number.into_iter().skip_while(|byte| *byte == 0).collect()
+}
+
 /// A key in the shape that `from_json` reads, with `alg` only where the issuer gave one: the list
 /// of the process that reads it decides on all others.
 #[derive(Serialize)]
 pub(super) struct PublishedKey<'k> {
-    kid: &'k str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'k str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<&'static str>,
     #[serde(flatten)]
@@ -187,6 +211,6 @@ impl<'k> From<&'k Key> for PublishedKey<'k> {
             }
         };
         let alg = key.named.map(Algorithm::name);
-        Self { kid: &key.kid, alg, numbers: numbers.into_iter().collect() }
+        Self { kid: key.kid.as_deref(), alg, numbers: numbers.into_iter().collect() }
     }
 }

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Reason;
-use crate::jose::{Algorithms, Key, KeySet};
+use crate::error::Refusal;
+use crate::jose::{Algorithms, Compact, Key, KeySet};
 use crate::oidc::endpoint::Endpoint;
-use crate::oidc::refresh::{Refresh, Reply};
+use crate::oidc::refresh::{Published, Refresh, Reply};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// How long keys serve after their last fetch, through an outage of the issuer.
@@ -57,15 +57,15 @@ pub enum KeySource {
     },
 }
 
-/// The end of a look-up by `kid`.
+/// What an issuer's keys say of a token.
 #[derive(Debug)]
-pub enum Keys {
-    /// At least one.
-    Found(Vec<Arc<Key>>),
-    /// A fetch is under way or will be.
-    Await(Reason),
-    /// None, and none is to come.
-    Unknown(Reason),
+pub enum Signature {
+    /// This key verifies it.
+    Holds(Arc<Key>),
+    /// None does, of those that the issuer published when the token was here already.
+    Refused(Refusal),
+    /// None does so far: the issuer is to be asked.
+    Awaited,
 }
 
 /// A key set as it is kept over a reload (`state_file`).
@@ -80,9 +80,11 @@ pub struct StoredKeys {
     pub jwks: serde_json::Value,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Current {
     pub(super) keys: Arc<KeySet>,
+    /// When this process asked the issuer for them; nothing for a file's.
+    asked_at: Option<Monotonic>,
     /// When they were fetched; nothing for a file's.
     pub(super) fetched: Option<(Monotonic, UnixTime)>,
 }
@@ -116,21 +118,26 @@ impl Issuer {
                 (KeySet::default(), Some(Mutex::new(refresh)))
             }
         };
-        let current = RwLock::new(Current { keys: Arc::new(keys), fetched: None });
+        let current = RwLock::new(Current { keys: Arc::new(keys), ..Current::default() });
         Self { config, current, refresh }
     }
 
-    /// The keys called `kid`, or what to do without them.
-    pub fn keys(&self, kid: &str, now: Now, since: Monotonic) -> Keys {
-        let set = self.current(now.mono);
-        let found = set.get(kid);
-        if !found.is_empty() {
-            return Keys::Found(found.to_vec());
+    /// Whether one of the keys verifies a token that came at `since`. Keys that the issuer was
+    /// asked for before that refuse nothing: a key may be newer than they, also under an old `kid`.
+    pub fn verify(&self, token: &Compact<'_>, now: Now, since: Monotonic) -> Signature {
+        let Current { keys, asked_at, .. } = self.current(now.mono);
+        let refusal = match keys.verify(token) {
+            Ok(key) => return Signature::Holds(key),
+            Err(refusal) => refusal,
+        };
+        let Some(refresh) = &self.refresh else { return Signature::Refused(refusal) };
+        let kid = token.header.kid.as_deref().unwrap_or_default();
+        if asked_at.is_some_and(|asked_at| asked_at >= since) {
+            lock(refresh).refuse(kid);
+            return Signature::Refused(refusal);
         }
-        match &self.refresh {
-            None => Keys::Unknown(Reason::KeyUnknown),
-            Some(refresh) => lock(refresh).want(kid, now.mono, since),
-        }
+        lock(refresh).want(kid, now.mono);
+        Signature::Awaited
     }
 
     /// The request that is due now, and its number. Keys that are too old retire here too, so
@@ -144,13 +151,13 @@ impl Issuer {
     pub fn answer(&self, number: u32, reply: &Reply, now: Now) {
         let Some(refresh) = &self.refresh else { return };
         let mut refresh = lock(refresh);
-        let Some(keys) = refresh.answer(number, reply, &self.config.algorithms, now.mono) else {
-            return;
-        };
+        let published = refresh.answer(number, reply, &self.config.algorithms, now.mono);
+        let Some(Published { keys, asked_at }) = published else { return };
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         let keys = keys.replacing(&current.keys);
         keys.seen(now.wall);
-        *current = Current { keys: Arc::new(keys), fetched: Some((now.mono, now.wall)) };
+        let fetched = Some((now.mono, now.wall));
+        *current = Current { keys: Arc::new(keys), asked_at: Some(asked_at), fetched };
     }
 
     /// The keys, for the next process.
@@ -180,19 +187,19 @@ impl Issuer {
         keys.seen(UnixTime(stored.fetched_at));
         let fetched = (now.mono.plus_secs(-age.max(0)), UnixTime(stored.fetched_at));
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Current { keys: Arc::new(keys), fetched: Some(fetched) };
+        *current = Current { keys: Arc::new(keys), asked_at: None, fetched: Some(fetched) };
         Ok(())
     }
 
     /// The keys now. Those that were not renewed for too long retire, with all they verified.
-    pub(super) fn current(&self, now: Monotonic) -> Arc<KeySet> {
+    pub(super) fn current(&self, now: Monotonic) -> Current {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let age = current.fetched.map_or(0, |(fetched, _)| now.millis_since(fetched));
         if age > KEYS_SERVE_SECS * 1000 {
             current.keys.retire();
-            return Arc::default();
+            return Current::default();
         }
-        Arc::clone(&current.keys)
+        current.clone()
     }
 }
 

@@ -1,14 +1,12 @@
 //! The machine that keeps one issuer's keys fresh: discovery, then the key set, then again in
 //! time. It says what to fetch (`step`) and takes what came (`answer`); it does no I/O.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use crate::error::Reason;
 use crate::jose::{Algorithms, KeySet};
 use crate::json::Json;
 use crate::oidc::Record;
 use crate::oidc::endpoint::Endpoint;
-use crate::oidc::issuer::Keys;
 use crate::time::Monotonic;
 
 /// A fetch that has brought nothing by then is given up; HAProxy's own time-outs are far shorter,
@@ -23,8 +21,13 @@ pub(crate) const MAX_UNANSWERED: usize = 2;
 const FRESH_SECS: i64 = 900;
 const FRESH_RANGE_SECS: (i64, i64) = (60, 3600);
 
-/// Tokens with unknown keys cause one fetch in this time, however many they are.
-const DEMAND_SECS: i64 = 10;
+/// Tokens that no key verifies cause at most one fetch in this time, however many they are: 2,400
+/// an hour. Whoever floods cannot be told from a caller with a new key, so anything slower would
+/// hold up that caller. An issuer that finds it too much says so with status 429.
+const DEMAND_MILLIS: i64 = 1_500;
+
+/// The same for a `kid` that a fetch did not help before: 900 an hour.
+const REPEAT_MILLIS: i64 = 4_000;
 
 /// How long a request waits for keys.
 pub(crate) const MAX_WAIT_MILLIS: i64 = 5_000;
@@ -32,11 +35,16 @@ pub(crate) const MAX_WAIT_MILLIS: i64 = 5_000;
 /// The longest pause between failures: an issuer that is back is noticed soon.
 const MAX_PAUSE_SECS: i64 = 5;
 
+/// The pause after an answer that asks for fewer requests (RFC 6585 section 4).
+const TOO_MANY_REQUESTS: u16 = 429;
+const TOO_MANY_PAUSE_SECS: i64 = 30;
+
 /// A discovered place of the key set is asked for anew after this.
 const DISCOVERY_SECS: i64 = 24 * 3600;
 
-/// How many unknown `kid`s are remembered, so that they cause no second fetch.
-const MAX_UNKNOWN_KIDS: usize = 1024;
+/// How many `kid`s that a fetch did not help are remembered. Beyond that they are forgotten, and
+/// fetched for like new ones: no flood of them can slow a new key down.
+const MAX_REFUSED_KIDS: usize = 1024;
 
 /// What came back from a fetch.
 #[derive(Debug)]
@@ -70,7 +78,15 @@ enum Document {
 struct UnderWay {
     number: u32,
     document: Document,
-    given_up_at: Monotonic,
+    begun_at: Monotonic,
+}
+
+/// A key set as its issuer published it.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) keys: KeySet,
+    /// When the issuer was asked for it: what was published before then is in it.
+    pub(super) asked_at: Monotonic,
 }
 
 /// One issuer's refresh.
@@ -86,10 +102,12 @@ pub(super) struct Refresh {
     number: u32,
     next_at: Monotonic,
     failures: u32,
-    wanted: bool,
-    granted_at: Option<Monotonic>,
+    /// When to fetch for a token that no key verifies.
+    wanted_at: Option<Monotonic>,
+    /// When the issuer was asked for its keys last.
+    asked_at: Option<Monotonic>,
+    refused_kids: HashSet<String>,
     pub(super) record: Record,
-    unknown_kids: HashMap<String, Monotonic>,
 }
 
 impl Refresh {
@@ -110,46 +128,35 @@ impl Refresh {
             number: 0,
             next_at: now,
             failures: 0,
-            wanted: false,
-            granted_at: None,
+            wanted_at: None,
+            asked_at: None,
+            refused_kids: HashSet::new(),
             record: Record::default(),
-            unknown_kids: HashMap::new(),
         }
     }
 
-    /// A token names a key that is not in the set: whether to fetch for it.
-    pub(super) fn want(&mut self, kid: &str, now: Monotonic, since: Monotonic) -> Keys {
-        let Some(succeeded_at) = self.record.succeeded_at else {
-            return Keys::Await(Reason::KeysUnavailable);
+    /// No key verifies a token with this `kid`: asks for a fetch.
+    pub(super) fn want(&mut self, kid: &str, now: Monotonic) {
+        let gap = match self.refused_kids.contains(kid) {
+            true => REPEAT_MILLIS,
+            false => DEMAND_MILLIS,
         };
-        let recent = |at: Monotonic| now.millis_since(at) < DEMAND_SECS * 1000;
-        if succeeded_at >= since || self.unknown_kids.get(kid).copied().is_some_and(recent) {
-            self.remember_unknown(kid, now);
-            return Keys::Unknown(Reason::KeyUnknown);
-        }
-        // A made-up key may just have used up the grant: who can wait for the next one does.
-        let next_grant = self.granted_at.map_or(now, |at| at.plus_secs(DEMAND_SECS));
-        let too_late = next_grant.millis_since(since) > MAX_WAIT_MILLIS;
-        if self.failures == 0 && !self.wanted && too_late {
-            return Keys::Unknown(Reason::KeyUnknown);
-        }
-        self.wanted = true;
-        Keys::Await(Reason::KeysUnavailable)
+        let at = self.asked_at.map_or(now, |at| at.plus_millis(gap));
+        self.wanted_at = Some(self.wanted_at.map_or(at, |wanted_at| wanted_at.min(at)));
     }
 
-    fn remember_unknown(&mut self, kid: &str, now: Monotonic) {
-        if self.unknown_kids.len() >= MAX_UNKNOWN_KIDS {
-            self.unknown_kids.retain(|_, at| now.millis_since(*at) < DEMAND_SECS * 1000);
+    /// A fetch did not help a token with this `kid`.
+    pub(super) fn refuse(&mut self, kid: &str) {
+        if self.refused_kids.len() >= MAX_REFUSED_KIDS {
+            self.refused_kids.clear();
         }
-        if self.unknown_kids.len() < MAX_UNKNOWN_KIDS {
-            self.unknown_kids.insert(kid.to_owned(), now);
-        }
+        self.refused_kids.insert(kid.to_owned());
     }
 
     /// The fetch that is due now, and its number.
     pub(super) fn step(&mut self, now: Monotonic) -> Option<(u32, Endpoint)> {
         if let Some(under_way) = &self.under_way {
-            if now < under_way.given_up_at {
+            if now < under_way.begun_at.plus_secs(FETCH_SECS) {
                 return None;
             }
             self.fail("no answer in time", now);
@@ -157,26 +164,25 @@ impl Refresh {
         if self.unanswered.len() >= MAX_UNANSWERED {
             return None;
         }
-        let due = now >= self.next_at;
-        if !due {
-            let granted =
-                self.granted_at.is_none_or(|at| now.millis_since(at) >= DEMAND_SECS * 1000);
-            if !self.wanted || !granted {
-                return None;
-            }
-            self.granted_at = Some(now);
+        // After a failure its pause counts, whoever wants what.
+        let is_wanted = self.failures == 0 && self.wanted_at.is_some_and(|at| now >= at);
+        if now < self.next_at && !is_wanted {
+            return None;
         }
         let discovered = self.jwks.as_ref().filter(|(_, discovered_at)| {
             discovered_at.is_none_or(|at| now.millis_since(at) < DISCOVERY_SECS * 1000)
         });
         let (document, endpoint) = match discovered {
-            Some((endpoint, _)) => (Document::Jwks, endpoint.clone()),
+            Some((endpoint, _)) => {
+                self.asked_at = Some(now);
+                self.wanted_at = None;
+                (Document::Jwks, endpoint.clone())
+            }
             None => (Document::Discovery, self.discovery.clone()),
         };
         self.number = self.number.wrapping_add(1);
         self.unanswered.push(self.number);
-        let given_up_at = now.plus_secs(FETCH_SECS);
-        self.under_way = Some(UnderWay { number: self.number, document, given_up_at });
+        self.under_way = Some(UnderWay { number: self.number, document, begun_at: now });
         Some((self.number, endpoint))
     }
 
@@ -187,10 +193,11 @@ impl Refresh {
         reply: &Reply,
         allowed: &Algorithms,
         now: Monotonic,
-    ) -> Option<KeySet> {
+    ) -> Option<Published> {
         self.unanswered.retain(|unanswered| *unanswered != number);
-        let under_way = self.under_way.take_if(|under_way| under_way.number == number)?;
-        let outcome = match (reply, under_way.document) {
+        let UnderWay { document, begun_at, .. } =
+            self.under_way.take_if(|under_way| under_way.number == number)?;
+        let outcome = match (reply, document) {
             (Reply::Failure(why), _) => Err(why.clone()),
             (Reply::Answer(answer), _) if answer.status != 200 => {
                 Err(format!("status {} instead of 200", answer.status))
@@ -205,12 +212,15 @@ impl Refresh {
             (Reply::Answer(answer), Document::Jwks) => {
                 KeySet::parse(&answer.body, allowed).map_err(|why| why.to_string()).map(|keys| {
                     self.succeed(answer, now);
-                    Some(keys)
+                    Some(Published { keys, asked_at: begun_at })
                 })
             }
         };
         outcome.unwrap_or_else(|why| {
             self.fail(&why, now);
+            if matches!(reply, Reply::Answer(answer) if answer.status == TOO_MANY_REQUESTS) {
+                self.next_at = now.plus_secs(TOO_MANY_PAUSE_SECS);
+            }
             None
         })
     }
@@ -242,7 +252,6 @@ impl Refresh {
 
     fn succeed(&mut self, answer: &Answer, now: Monotonic) {
         self.failures = 0;
-        self.wanted = false;
         self.record.succeed(now);
         self.next_at = now.plus_secs(freshness(&answer.cache_control, &answer.age));
     }

@@ -26,6 +26,8 @@ pub struct IssuerStatus {
     pub origin: Origin,
     /// How many keys serve.
     pub keys: usize,
+    /// What its set holds beside them, and why it is not used.
+    pub passed_over: Vec<String>,
     /// When the issuer published them last; nothing for a file's.
     pub fetched_at: Option<UnixTime>,
     /// Seconds since then.
@@ -50,7 +52,7 @@ impl IssuerStatus {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStatus {
     /// `kid`, as the issuer wrote it.
-    pub kid: String,
+    pub kid: Option<String>,
     /// The algorithms that it verifies, by their names.
     pub algorithms: Vec<&'static str>,
     /// Whether it serves; not once the set is too old.
@@ -70,7 +72,7 @@ impl Issuer {
                 (Some(refresh.next_secs(now.mono)), refresh.record.clone())
             }
         };
-        let serving = self.current(now.mono).len();
+        let serving = self.current(now.mono).keys;
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let origin = match (&self.config.source, current.fetched, record.succeeded_at) {
             (KeySource::File(_), ..) => Origin::File,
@@ -81,7 +83,8 @@ impl Issuer {
         let age_millis = current.fetched.map(|(fetched, _)| now.mono.millis_since(fetched));
         IssuerStatus {
             origin,
-            keys: serving,
+            keys: serving.len(),
+            passed_over: serving.passed_over().to_vec(),
             fetched_at: current.fetched.map(|(_, fetched_at)| fetched_at),
             age_secs: age_millis.map(|millis| millis / 1000),
             is_too_old: age_millis.is_some_and(|millis| millis > KEYS_SERVE_SECS * 1000),

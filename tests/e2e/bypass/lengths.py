@@ -36,7 +36,7 @@ for name, request, expect, over, since in (
         Pair(TRAILERS.name, name, sent, honest, expect, has_trailers, over=over, since=since)
     )
 
-# HAProxy's buffer holds 24,576 bytes of a request: what stands behind them would not be read.
+# HAProxy's buffer holds 28,672 bytes of a request: what stands behind them would not be read.
 FILL = dumps({"contents": [{"role": "user", "parts": [{"text": "x" * 40_000}]}]})
 LONG = FILL[:-1] + b',"tools":[{"googleSearch":{}}]}'
 body(BEYOND, "a tool behind 40 KB", LONG, expect=TOO_LARGE)

@@ -72,7 +72,7 @@ class Bare(Configuration):
 
     def text(self, folder: Path) -> str:
         loading = [
-            "tune.bufsize 32768",
+            "tune.bufsize 36864",
             "tune.maxrewrite 8192",
             ".if version_atleast(3.1)",
             "tune.lua.bool-sample-conversion normal",
@@ -95,8 +95,11 @@ class Bare(Configuration):
             "retries 0",
             "http-response wait-for-body time 5s",
             "http-response set-var(res.vertex.length) res.body_len",
-            "http-response return status 502 if { res.body_size gt 22000 }",
-            "http-response return status 502 unless { res.body_size,sub(res.vertex.length) eq 0 }",
+            "http-response set-var(res.vertex.size) res.body_size",
+            'http-response return status 502 content-type text/plain string "too large" '
+            'hdr x-vertex-fetch-error "too-large %[var(res.vertex.size)] 26000" '
+            "if { var(res.vertex.size) -m int gt 26000 }",
+            "http-response return status 502 unless { var(res.vertex.size),sub(res.vertex.length) eq 0 }",
             "http-response set-header x-vertex-fetched yes",
         ]
         return "\n".join(

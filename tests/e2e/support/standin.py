@@ -99,7 +99,8 @@ class Standin:
     def idp(self, mode: str = "normal", **more: Any) -> None:
         """normal, refuse, hang, status, drip, endless, not_json, http_jwks_uri,
         foreign_jwks_uri, wrong_issuer or redirect; `more`: status, delay_ms,
-        max_age, issuer, endpoint, location. Without `issuer` it replaces all."""
+        max_age, jwks_bytes, header_bytes, chunked, issuer, endpoint, location. Without `issuer`
+        it replaces all."""
         self.call("POST", "/idp/behaviour", {"mode": mode, **more})
 
     def google(self, **behaviour: Any) -> None:

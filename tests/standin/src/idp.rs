@@ -97,15 +97,22 @@ async fn answer<S: Wire>(
         (mode, Some(issuer), Some(Endpoint::Discovery)) => {
             (200, discovery(issuer, mode).to_string())
         }
-        (_, Some(issuer), Some(Endpoint::Jwks)) => (200, jwks(issuer).to_string()),
+        (_, Some(issuer), Some(Endpoint::Jwks)) => (200, jwks(issuer, behaviour.jwks_bytes)),
         _ => (404, json!({"error": "not found"}).to_string()),
     };
     headers.push_str("Content-Type: application/json\r\n");
+    if behaviour.header_bytes > 0 {
+        headers += &format!("X-Padding: {}\r\n", "x".repeat(behaviour.header_bytes));
+    }
     outcome.status.store(status, Relaxed);
     let mut out = Vec::new();
-    framing::head(&mut out, status, &headers, Ending::Length(body.len()), head.close);
+    let ending = if behaviour.chunked { Ending::Chunked } else { Ending::Length(body.len()) };
+    framing::head(&mut out, status, &headers, ending, head.close);
     if head.method != "HEAD" {
-        out.extend_from_slice(body.as_bytes());
+        framing::piece(&mut out, body.as_bytes(), ending);
+        if behaviour.chunked {
+            out.extend_from_slice(framing::LAST_CHUNK);
+        }
     }
     conn.send(&out).await?;
     Ok(true)
@@ -164,9 +171,12 @@ fn discovery(issuer: &Issuer, mode: Mode) -> Value {
     })
 }
 
-fn jwks(issuer: &Issuer) -> Value {
+/// The key set; blanks make it as long as is wanted.
+fn jwks(issuer: &Issuer, bytes: usize) -> String {
     let keys: Vec<Value> = issuer.published().iter().map(|k| k.jwk()).collect();
-    json!({"keys": keys})
+    let set = json!({"keys": keys}).to_string();
+    let blanks = " ".repeat(bytes.saturating_sub(set.len()));
+    set + &blanks
 }
 
 #[cfg(test)]

@@ -38,6 +38,12 @@ pub struct Behaviour {
     pub status: u16,
     pub delay_ms: u64,
     pub max_age: u64,
+    /// How long a key set is at the least.
+    pub jwks_bytes: usize,
+    /// How many bytes of headers nobody needs come with an answer.
+    pub header_bytes: usize,
+    /// Whether an answer does not say how long it is.
+    pub chunked: bool,
     /// Only for this issuer.
     pub issuer: Option<String>,
     /// Only for this document; the other one is served normally.
@@ -53,6 +59,9 @@ impl Default for Behaviour {
             status: 503,
             delay_ms: 0,
             max_age: 300,
+            jwks_bytes: 0,
+            header_bytes: 0,
+            chunked: false,
             issuer: None,
             endpoint: None,
             location: None,
