@@ -64,6 +64,7 @@ fn check(_: &Lua, (file, rules): (String, Option<String>)) -> Result<Option<Stri
         )));
     }
     let checked = load(&file, haproxy());
+    journal::clear();
     Ok(checked.err().map(|errors| errors.to_string()))
 }
 

@@ -11,7 +11,7 @@ mod status;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
-pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Keys, StoredKeys};
+pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Keys, STORED_FORMAT, StoredKeys};
 pub use record::Record;
 pub use refresh::{Answer, Reply};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};

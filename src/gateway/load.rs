@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 
-use crate::config::Config;
+use crate::config::{Config, StateFile};
 use crate::error::{All as _, ConfigError, ConfigErrors};
 use crate::gateway::Gateway;
 use crate::gateway::calls::Calls;
@@ -17,7 +17,7 @@ use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
 use crate::limits::Limits;
-use crate::oidc::{Issuer, IssuerConfig, StoredKeys, Verifier};
+use crate::oidc::{Issuer, IssuerConfig, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
@@ -87,7 +87,7 @@ impl Gateway {
         let accepted = accepted(&config.issuers);
         let issuers: Vec<_> =
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
-        restore(&issuers, &config.stored_keys, now);
+        restore(&issuers, &config.state, now);
         let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
         let conditions = Conditions::new(&issuers, bearers.credentials());
         let policy = Policy::new(config.roles);
@@ -240,11 +240,14 @@ fn accepted(issuers: &[IssuerConfig]) -> String {
     })
 }
 
-fn restore(issuers: &[Issuer], stored_keys: &[StoredKeys], now: Now) {
-    for stored in stored_keys {
+fn restore(issuers: &[Issuer], state: &StateFile, now: Now) {
+    for stored in &state.issuers {
         for issuer in issuers.iter().filter(|issuer| issuer.config.issuer == stored.issuer) {
             if let Err(why) = issuer.restore(stored, now) {
-                log::warn!("issuer {}: keys of the state file: {why}", issuer.config.name);
+                let (file, name) = (state.name.display(), &issuer.config.name);
+                log::warn!(
+                    "state file {file}: keys of issuer {name} not used, they are fetched: {why}"
+                );
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::jose::Algorithms;
 use crate::jose::key::{Key, PublishedKey};
-use crate::json::Json;
+use crate::json::{Json, syntax_fault};
 use crate::time::UnixTime;
 
 const MAX_JWKS_BYTES: usize = 256 * 1024;
@@ -41,11 +41,12 @@ impl KeySet {
                 "a key set of at most {MAX_JWKS_BYTES} bytes is wanted"
             )));
         }
-        let json = Json::parse(bytes).map_err(|why| JwksError(format!("not JSON: {why}")))?;
+        let json = Json::parse(bytes)
+            .map_err(|why| JwksError(format!("not JSON: {}", syntax_fault(&why, bytes))))?;
         let members = json
             .get("keys")
             .and_then(Json::as_array)
-            .ok_or_else(|| JwksError("an object with an array `keys` is wanted".to_owned()))?;
+            .ok_or_else(|| JwksError("an object with a list `keys` is wanted".to_owned()))?;
         if members.len() > MAX_KEYS {
             return Err(JwksError(format!("at most {MAX_KEYS} keys are wanted")));
         }
