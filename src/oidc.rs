@@ -8,6 +8,7 @@ mod issuer;
 mod record;
 mod refresh;
 mod status;
+mod unanswered;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
@@ -16,6 +17,7 @@ pub use record::Record;
 pub use refresh::{Answer, Reply};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
 pub use status::{IssuerStatus, KeyStatus, Origin};
+pub use unanswered::Unanswered;
 
 use std::sync::Arc;
 
