@@ -13,7 +13,8 @@ local function find_native()
   if loaded then
     return native
   end
-  local wanted = ("this HAProxy has %s: dist/lua/%s/haproxy_vertex.so is wanted"):format(_VERSION, _VERSION:match("[%d.]+"))
+  local version = _VERSION:match("[%d.]+")
+  local wanted = ("this HAProxy has Lua %s: dist/lua/%s/haproxy_vertex.so is wanted"):format(version, version)
   if package.searchpath("haproxy_vertex", package.cpath) then
     local why = tostring(native):match("[^\n]*$"):gsub("^%s+", "")
     stop_at(("vertex: cannot load %s; %s there"):format(why, wanted))

@@ -119,7 +119,9 @@ impl Gateway {
         let wanted = longest.saturating_add(REWRITE_RESERVE_BYTES);
         let room = bufsize.saturating_sub(maxrewrite);
         let fetch_room = fetch_max.saturating_add(FETCH_RESERVE_BYTES);
-        if maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room {
+        let fits = maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room;
+        // Sizes that could not be read are told by themselves.
+        if fits || !haproxy.unreadable.is_empty() {
             return Ok(());
         }
         let maxrewrite_wanted = wanted.next_power_of_two().max(8192);
@@ -171,10 +173,14 @@ fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError>
 /// # Errors
 /// Every fault.
 pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
-    match haproxy.is_bare {
-        true => Ok(()),
-        false => ConfigErrors::unless_empty(faults_of_rules(haproxy)),
+    let size = |(setting, why): &(&str, String)| {
+        ConfigError::at("", format!("HAProxy's {setting}: {why}"))
+    };
+    let mut faults: Vec<_> = haproxy.unreadable.iter().map(size).collect();
+    if !haproxy.is_bare {
+        faults.extend(faults_of_rules(haproxy));
     }
+    ConfigErrors::unless_empty(faults)
 }
 
 /// A backend that is not `from` its defaults has no gate, and sends the caller's token on.

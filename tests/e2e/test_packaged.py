@@ -136,7 +136,7 @@ def test_an_installed_tree_is_laid_out_as_a_package_s(tree: Path) -> None:
     expected |= {f"{share}/{path.relative_to(SHARE)}" for path in SHARE.rglob("*.lua")}
     expected |= {f"{share}/haproxy-conf/{p.name}" for p in CONFIGURATION.parent.iterdir()}
     expected |= {"usr/include/haproxy_vertex.h", "usr/bin/haproxy-vertex"}
-    documents = ["README.md", "CHANGELOG.md", *(path.name for path in ROOT.glob("docs/*.md"))]
+    documents = [path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("LICENSE-*"))]
     expected |= {f"usr/share/doc/haproxy-vertex/{name}" for name in documents}
     assert found == expected
     modes = {str(p.relative_to(tree)): p.stat().st_mode & 0o777 for p in tree.rglob("*") if p.is_file()}
@@ -259,6 +259,27 @@ def test_all_faults_are_told_at_once_a_line_each_in_the_order_of_the_file(
     assert [what in line for what, line in zip(wanted, told)] == [True] * len(wanted), told
 
 
+@pytest.mark.parametrize(
+    ("setting", "size", "told"),
+    [
+        ("VERTEX_BUFSIZE", "64k", "HAProxy's tune.bufsize: 64k is not the same in every HAProxy: write 65536"),
+        ("VERTEX_MAXREWRITE", "8k", "HAProxy's tune.maxrewrite: 8k is not the same in every HAProxy: write 8192"),
+        ("VERTEX_FETCH_MAX", "22k", "HAProxy's VERTEX_FETCH_MAX: 22k is not the same in every HAProxy: write 22528"),
+    ],
+)
+def test_a_size_with_a_suffix_is_told_in_bytes(
+    installed: Installed, production: list[str], setting: str, size: str, told: str
+) -> None:
+    installed.environment[setting] = size
+
+    check = installed.check(production)
+
+    assert check.status == 1
+    assert told in check.output, check.output
+    installed.environment[setting] = told.split()[-1]
+    assert_silent(installed.check(production))
+
+
 def module_line(check: Check) -> str:
     """The one line of it that says more than where it was."""
     [line] = [line for line in check.output.splitlines() if "haproxy_vertex" in line]
@@ -351,3 +372,17 @@ def test_one_lua_for_two_threads_is_refused_before_3_0(
         haproxy.start()
     haproxy.configuration.nbthread = 1
     haproxy.start()
+
+
+def test_every_link_of_the_installed_documents_leads_to_an_installed_one(tree: Path) -> None:
+    documents = sorted((tree / "usr/share/doc/haproxy-vertex").rglob("*.md"))
+    links = [
+        (document, target.split("#")[0])
+        for document in documents
+        for target in re.findall(r"\]\(([^)]+)\)", document.read_text())
+        if not target.startswith(("https://", "#"))
+    ]
+
+    broken = [f"{document.name}: {to}" for document, to in links if not (document.parent / to).exists()]
+    assert len(links) > 20
+    assert broken == []
