@@ -132,7 +132,8 @@ install: ## Copy the built modules, scripts, configuration and header below DEST
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/vertex lua/vertex/*.lua
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/haproxy-vertex/haproxy-conf haproxy-conf/*
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include include/haproxy_vertex.h
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex README.md CHANGELOG.md docs/*.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex *.md LICENSE-*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex/docs docs/*.md
 
 clean: ## Remove all that was built
 	rm -rf target dist tests/e2e/js/node_modules

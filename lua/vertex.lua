@@ -1,5 +1,29 @@
 -- What HAProxy loads (`lua-load-per-thread`): registers the module's functions, decides nothing.
-local native = require("haproxy_vertex")
+
+-- Errors are values, or lines without a traceback: HAProxy prints what is raised as it is.
+local function stop_at(failure)
+  if failure then
+    error(failure, 0)
+  end
+end
+
+-- The module is built for one version of Lua, which is the one that HAProxy was built with.
+local function find_native()
+  local loaded, native = pcall(require, "haproxy_vertex")
+  if loaded then
+    return native
+  end
+  local version = _VERSION:match("[%d.]+")
+  local wanted = ("this HAProxy has Lua %s: dist/lua/%s/haproxy_vertex.so is wanted"):format(version, version)
+  if package.searchpath("haproxy_vertex", package.cpath) then
+    local why = tostring(native):match("[^\n]*$"):gsub("^%s+", "")
+    stop_at(("vertex: cannot load %s; %s there"):format(why, wanted))
+  end
+  local places = package.cpath:gsub("%?", "haproxy_vertex"):gsub(";", ", ")
+  stop_at(("vertex: no module; %s at one of %s"):format(wanted, places))
+end
+
+local native = find_native()
 local account = require("vertex.account")
 local authorize = require("vertex.authorize")
 local bearer = require("vertex.bearer")
@@ -15,12 +39,6 @@ local verify = require("vertex.verify")
 local wait = require("vertex.wait")
 
 local file = os.getenv("VERTEX_CONFIG") or "/etc/haproxy/vertex.json"
-
-local function stop_at(failure)
-  if failure then
-    error(failure, 0)
-  end
-end
 
 core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", bearer.run)

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
+use crate::error::ConfigErrors;
 use crate::host;
 
 /// Checks and explains a configuration of haproxy-vertex.
@@ -47,9 +48,8 @@ struct ConfigFile {
 }
 
 impl ConfigFile {
-    fn load(&self) -> Result<Config, String> {
-        let file = self.config.to_string_lossy();
-        Config::load(&file, &host::read_file).map_err(|errors| errors.to_string())
+    fn load(&self) -> Result<Config, ConfigErrors> {
+        Config::load(&self.config.to_string_lossy(), &host::read_file)
     }
 }
 

@@ -5,24 +5,26 @@
 mod backends;
 mod check;
 mod raw;
+mod reading;
 #[cfg(feature = "cli")]
 mod schema;
+mod state_file;
+mod tree;
 
 #[cfg(feature = "cli")]
 pub use schema::schema;
+pub use state_file::StateFile;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde_path_to_error::Segment;
-
-use crate::error::{ConfigError, ConfigErrors};
+use crate::error::{All as _, ConfigError, ConfigErrors, each, system_fault};
 use crate::google::Credential;
 use crate::limits::Rules;
-use crate::oidc::{IssuerConfig, StoredKeys};
+use crate::oidc::IssuerConfig;
 use crate::policy::Role;
 use crate::vertex::Labels;
+use reading::{Mended, Reading};
 
 /// A configuration without a fault.
 #[derive(Debug)]
@@ -37,8 +39,8 @@ pub struct Config {
     pub limits: Rules,
     /// The labels of each role's requests.
     pub labels: Vec<Labels>,
-    /// Public keys that the former process kept.
-    pub stored_keys: Vec<StoredKeys>,
+    /// What the former process kept.
+    pub state: StateFile,
     /// The file, as the operator named it.
     pub file: String,
 }
@@ -55,7 +57,17 @@ struct Files<'r> {
 impl Files<'_> {
     fn read(&self, name: &Path) -> Result<Vec<u8>, String> {
         let path = self.folder.join(name);
-        (self.read)(&path).map_err(|why| format!("cannot read {}: {why}", path.display()))
+        (self.read)(&path)
+            .map_err(|why| format!("cannot read {}: {}", path.display(), system_fault(&why)))
+    }
+
+    /// A file that may not be there yet.
+    fn read_if_there(&self, name: &Path) -> Result<Option<Vec<u8>>, String> {
+        match (self.read)(&self.folder.join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(format!("cannot be read: {}", system_fault(&why))),
+        }
     }
 }
 
@@ -76,20 +88,41 @@ impl Config {
     fn load_from(path: &Path, files: &Files<'_>) -> Result<Self, ConfigErrors> {
         let name = path.file_name().map(Path::new).unwrap_or(path);
         let text = files.read(name).map_err(|why| ConfigError::at("", why))?;
-        let raw::Object(mut raw): raw::Object<raw::Config> = parse(&text)?;
-        let stored_keys = match &raw.state_file {
-            Some(state_file) => stored_keys(state_file, files),
-            None => Vec::new(),
+        let mut reading: Reading<raw::Config> = Reading::of(&text)?;
+        let checked = match reading.raw.take() {
+            Some(raw) => Self::check(raw, files, &reading.mended),
+            None => Err(ConfigError::at("", "there is more to mend than is told here").into()),
         };
-        let issuers = check::issuers(raw.issuers, files)?;
-        let credentials = check::credentials(raw.credentials, files)?;
+        reading.told_with(checked)
+    }
+
+    fn check(
+        mut raw: raw::Config,
+        files: &Files<'_>,
+        mended: &Mended,
+    ) -> Result<Self, ConfigErrors> {
+        let state = raw.state_file.as_deref().map(|name| StateFile::read(name, files));
+        let names = check::Names {
+            issuers: mended.leaves_names("/issuers").then(|| check::names_of(&raw.issuers)),
+            credentials: mended
+                .leaves_names("/credentials")
+                .then(|| check::names_of(&raw.credentials)),
+            roles: mended.leaves_names("/roles").then(|| check::names_of(&raw.roles)),
+        };
         let label = |(index, role)| check::labels(role, &format!("/roles/{index}"));
-        let labels = raw.roles.iter().enumerate().map(label).collect::<Result<_, _>>()?;
+        let labels = each(raw.roles.iter().enumerate().map(label));
         let of_roles = raw.roles.iter_mut().map(check::OfRole::take).collect();
-        let roles = check::roles(raw.roles, &issuers, &credentials)?;
-        let limits = check::limits(raw.limits, of_roles)?;
+        let (issuers, credentials, labels, roles, limits) = (
+            check::issuers(raw.issuers, files),
+            check::credentials(raw.credentials, files),
+            labels,
+            check::roles(raw.roles, &names, mended),
+            check::limits(raw.limits, of_roles, mended),
+        )
+            .all()?;
         let file = String::new();
-        Ok(Self { issuers, credentials, roles, limits, labels, stored_keys, file })
+        let state = state.unwrap_or_default();
+        Ok(Self { issuers, credentials, roles, limits, labels, state, file })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`
@@ -115,57 +148,11 @@ impl Config {
     }
 }
 
-/// serde's error with the JSON pointer of the place.
-fn parse<'de, T: Deserialize<'de>>(text: &'de [u8]) -> Result<T, ConfigError> {
-    let mut json = serde_json::Deserializer::from_slice(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {
-            Segment::Seq { index } => format!("{pointer}/{index}"),
-            Segment::Map { key } => {
-                format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
-            }
-            Segment::Enum { variant } => format!("{pointer}/{variant}"),
-            Segment::Unknown => pointer,
-        });
-        fault(pointer, &error.inner().to_string())
-    })?;
-    json.end().map_err(|error| ConfigError::at("", error.to_string()))?;
-    Ok(value)
-}
-
-/// serde tells of a member that stands twice at the object that holds it, and knows no member that
-/// is yet to come.
-fn fault(pointer: String, problem: &str) -> ConfigError {
-    let unknown = problem.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
-    if let Some((member, _)) = unknown
-        && let Some((kind @ ("requests" | "tokens"), "day" | "month")) = member.split_once("_per_")
-    {
-        let problem = format!(
-            "`{member}`: limits of a day or a month come only once a reload keeps what was counted; \
-             an hour's is wanted: {kind}_per_hour"
-        );
-        return ConfigError::at(pointer, problem);
-    }
-    let twice = problem.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
-    match twice {
-        Some((member, at)) => ConfigError::at(
-            format!("{pointer}/{member}"),
-            format!("`{member}` stands twice{at}; leave one of them"),
-        ),
-        None => ConfigError::at(pointer, problem),
-    }
-}
-
-/// What a reload left behind saves a fetch; without it, or if it cannot be read, keys are fetched.
-fn stored_keys(state_file: &Path, files: &Files<'_>) -> Vec<StoredKeys> {
-    let read = || -> Result<Vec<StoredKeys>, String> {
-        let text = files.read(state_file)?;
-        let raw::Object(state): raw::Object<raw::State> =
-            parse(&text).map_err(|error| error.to_string())?;
-        Ok(state.issuers)
-    };
-    read().unwrap_or_else(|why| {
-        log::info!("state file not used: {why}");
-        Vec::new()
-    })
+/// Any other file in JSON.
+///
+/// # Errors
+/// All that is wrong with its shape.
+#[cfg(feature = "cli")]
+pub(crate) fn read_json<T: for<'t> serde::Deserialize<'t>>(text: &[u8]) -> Result<T, ConfigErrors> {
+    Reading::of(text)?.whole()
 }

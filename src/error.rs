@@ -1,7 +1,7 @@
 //! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load, where all faults are
 //! told at once.
 
-use std::fmt;
+use std::{fmt, io};
 
 /// What an HTTP answer says: the status line's number and Google's canonical name
 /// (google.rpc.Code, as Google's error JSON carries it in `status`).
@@ -393,6 +393,19 @@ fn kept<T, E: Into<ConfigErrors>>(
     errors: &mut Vec<ConfigError>,
 ) -> Option<T> {
     result.map_err(|error| errors.extend(error.into())).ok()
+}
+
+/// What the system says of a file, without its numbers.
+pub(crate) fn system_fault(why: &io::Error) -> String {
+    match why.kind() {
+        io::ErrorKind::NotFound => "no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => {
+            let why = why.to_string();
+            why.split(" (os error").next().unwrap_or_default().to_owned()
+        }
+    }
 }
 
 #[cfg(test)]

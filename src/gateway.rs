@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::error::{Reason, Status};
 use crate::google::Bearers;
 use crate::limits::Limits;
-use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, StoredKeys, Verifier};
+use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, STORED_FORMAT, StoredKeys, Verifier};
 use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
 use crate::vertex::Labels;
@@ -206,7 +206,7 @@ impl Gateway {
     pub fn keys_json(&self) -> String {
         let stored: Vec<StoredKeys> =
             self.verifier.issuers().iter().filter_map(Issuer::stored).collect();
-        serde_json::json!({ "issuers": stored }).to_string()
+        serde_json::json!({ "format": STORED_FORMAT, "issuers": stored }).to_string()
     }
 }
 

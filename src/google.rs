@@ -3,6 +3,7 @@
 
 mod bearer;
 mod credential;
+mod key_file;
 mod self_signed;
 mod status;
 

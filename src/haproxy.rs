@@ -3,6 +3,8 @@
 //! tells the buffer sizes. Lines under a false `.if` count too: HAProxy's own list, which comes
 //! with `register_init`, has the last word on backends.
 
+mod size;
+
 use std::collections::{HashMap, HashSet};
 
 /// HAProxy's defaults, where the files say nothing.
@@ -41,6 +43,8 @@ pub struct Haproxy {
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
     pub maxrewrite: usize,
+    /// Settings whose size cannot be read, each with why.
+    pub unreadable: Vec<(&'static str, String)>,
     /// The largest document that the rule set lets an issuer send, in bytes.
     pub fetch_max: usize,
     /// Whether it runs without the packaged rule set: rules of the operator's own call the actions.
@@ -74,6 +78,7 @@ impl Haproxy {
             bufsize: DEFAULT_BUFSIZE,
             maxrewrite: DEFAULT_MAXREWRITE,
             fetch_max: 0,
+            unreadable: Vec::new(),
             is_bare: false,
         };
         // Later files are not in the process's environment yet.
@@ -91,7 +96,7 @@ impl Haproxy {
                 Some(name) => set.get(name).cloned().or_else(|| environment(name)),
                 None => Some(value.to_owned()),
             };
-            let size = || expanded.as_ref().and_then(|value| value.parse().ok());
+            let given = || expanded.as_deref().unwrap_or_default();
             match keyword {
                 "backend" | "listen" => {
                     let named = words.next() == Some("from");
@@ -118,8 +123,14 @@ impl Haproxy {
                 "retry-on" if from == BACKEND_DEFAULTS && repeats(line) => {
                     haproxy.repeating.push((section.clone(), line.trim().to_owned()));
                 }
-                "tune.bufsize" => haproxy.bufsize = size().unwrap_or(haproxy.bufsize),
-                "tune.maxrewrite" => haproxy.maxrewrite = size().unwrap_or(haproxy.maxrewrite),
+                "tune.bufsize" => {
+                    haproxy.bufsize =
+                        haproxy.size("tune.bufsize", given()).unwrap_or(haproxy.bufsize);
+                }
+                "tune.maxrewrite" => {
+                    haproxy.maxrewrite =
+                        haproxy.size("tune.maxrewrite", given()).unwrap_or(haproxy.maxrewrite);
+                }
                 "setenv" => {
                     set.extend(words.next().map(|text| (value.to_owned(), text.to_owned())));
                 }
@@ -132,8 +143,13 @@ impl Haproxy {
         haproxy.accounts = texts.iter().any(|text| text.contains(ACCOUNT));
         let fetch_max = environment(FETCH_MAX).or_else(|| set.get(FETCH_MAX).cloned());
         haproxy.is_bare = environment(RULES).is_none() && !set.contains_key(RULES);
-        haproxy.fetch_max = fetch_max.and_then(|value| value.parse().ok()).unwrap_or(0);
+        haproxy.fetch_max =
+            fetch_max.and_then(|value| haproxy.size(FETCH_MAX, &value)).unwrap_or(0);
         haproxy
+    }
+
+    fn size(&mut self, setting: &'static str, given: &str) -> Option<usize> {
+        size::bytes(given).map_err(|why| self.unreadable.push((setting, why))).ok()
     }
 }
 
@@ -187,6 +203,22 @@ mod tests {
         let set = |name: &str| (name == "SIZE").then(|| "32768".to_owned());
         assert_eq!(Haproxy::read(&texts, &set).bufsize, 32_768);
     }
+
+    #[test]
+    fn tells_sizes_that_it_cannot_read() {
+        let unreadable = |bufsize: &str, fetch_max: &str| {
+            let text = format!(
+                "global\n presetenv VERTEX_FETCH_MAX {fetch_max}\n tune.bufsize \"${{SIZE}}\""
+            );
+            let size = |name: &str| (name == "SIZE").then(|| bufsize.to_owned());
+            let unreadable = Haproxy::read(&[text], &size).unreadable;
+            unreadable.into_iter().map(|(setting, _)| setting).collect::<Vec<_>>()
+        };
+        assert_eq!(unreadable("65536", "22000"), [""; 0]);
+        assert_eq!(unreadable("64k", "22000"), ["tune.bufsize"]);
+        assert_eq!(unreadable("64k", "22k"), ["tune.bufsize", "VERTEX_FETCH_MAX"]);
+    }
+
     #[test]
     fn finds_what_would_send_a_call_twice() {
         let repeating = |from: &str, events: &str| {

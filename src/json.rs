@@ -1,8 +1,12 @@
 //! Strict JSON for what strangers send: as serde_json reads it, and no member name twice
 //! (RFC 7515 section 4 and RFC 7519 section 4 ask for that; RFC 8259 leaves it open).
 
+mod syntax;
+
 use std::borrow::Cow;
 use std::fmt;
+
+pub use syntax::syntax_fault;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 

@@ -14,7 +14,7 @@ use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::journal;
-use crate::oidc::{Answer, Reply};
+use crate::oidc::{Answer, Reply, Unanswered};
 use crate::time::UnixTime;
 
 /// HAProxy's `%tr`; what lies behind the second is not known.
@@ -51,6 +51,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("step", lua.create_function(step)?)?;
     exports.set("answer", lua.create_function(answer)?)?;
     exports.set("fail", lua.create_function(fail)?)?;
+    exports.set("unanswered", lua.create_function(unanswered)?)?;
     observe::export(lua, &exports)?;
     exports.set("next_log", lua.create_function(|_, ()| Ok(journal::next().unzip()))?)?;
     #[cfg(feature = "faults")]
@@ -72,6 +73,7 @@ fn check(_: &Lua, (file, rules): (String, Option<String>)) -> Result<Option<Stri
         )));
     }
     let checked = load(&file, haproxy());
+    journal::clear();
     Ok(checked.err().map(|errors| errors.to_string()))
 }
 
@@ -334,4 +336,17 @@ fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
         gateway.answer(id, &Reply::Failure(why), host::now());
     }
     Ok(())
+}
+
+/// Fetch `id` brought no answer of the server that was asked; `report` is what HAProxy says of it.
+fn unanswered(lua: &Lua, (id, report): (u64, Table)) -> Result<()> {
+    let servers = report.get::<Table>("servers")?;
+    let why = Unanswered {
+        authority: report.get("authority")?,
+        words: report.get("words")?,
+        status: report.get("status")?,
+        destination: report.get("destination")?,
+        servers: servers.pairs().collect::<Result<_>>()?,
+    };
+    fail(lua, (id, why.to_string()))
 }

@@ -8,14 +8,16 @@ mod issuer;
 mod record;
 mod refresh;
 mod status;
+mod unanswered;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
-pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, Signature, StoredKeys};
+pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, STORED_FORMAT, Signature, StoredKeys};
 pub use record::Record;
 pub use refresh::{Answer, Reply};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
 pub use status::{IssuerStatus, KeyStatus, Origin};
+pub use unanswered::Unanswered;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ const MAX_LINES: usize = 600;
 
 /// Modules outside the arrows, and all that each may use.
 const BESIDE: &[(&str, &[&str])] = &[
-    ("config", &["error", "google", "jose", "limits", "oidc", "policy", "vertex"]),
+    ("config", &["error", "google", "jose", "json", "limits", "oidc", "policy", "vertex"]),
     ("haproxy", &[]),
     ("host", &["haproxy", "time"]),
     ("journal", &[]),

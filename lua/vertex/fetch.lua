@@ -16,6 +16,18 @@ local function header(reply, name)
   return values and values[0] or ""
 end
 
+-- The servers that could have been asked, each with its status.
+---@param authority string
+---@return table<string, string>
+local function servers_of(authority)
+  local backend = core.backends["vertex_fetch_" .. authority]
+  local found = {}
+  for name, server in pairs(backend and backend.servers or {}) do
+    found[name] = server:get_stats().status or ""
+  end
+  return found
+end
+
 ---@param id integer
 ---@param authority string
 ---@param path string
@@ -27,7 +39,13 @@ local function fetch(id, authority, path)
   })
   -- Only an answer of the server that was asked carries the mark; HAProxy's own do not.
   if header(reply, "x-vertex-fetched") == "" then
-    return native.fail(id, "no answer: HAProxy said " .. tostring(reply.status))
+    return native.unanswered(id, {
+      authority = authority,
+      words = header(reply, "x-vertex-fetch-error"),
+      status = reply.status or 0,
+      destination = destination,
+      servers = servers_of(authority),
+    })
   end
   native.answer(id, reply.status, header(reply, "cache-control"), header(reply, "age"), reply.body or "")
 end

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::cli::{ConfigFile, Report};
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::gateway::{self, Gateway};
 use crate::google::Credential;
 use crate::host;
 use crate::policy::{Pattern, Role};
@@ -27,9 +27,20 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let mut text = String::new();
+    let haproxy = match arguments.haproxy.as_slice() {
+        [] => None,
+        files => Some(host::haproxy(files.iter().cloned())),
+    };
     let config = match arguments.config.load() {
         Ok(config) => config,
-        Err(fault) => return Ok(Report { text: fault + "\n", good: false }),
+        Err(errors) => {
+            let rules = haproxy.as_ref().map_or(Ok(()), gateway::check_rules);
+            let file = arguments.config.name().to_string();
+            return Ok(Report {
+                text: format!("{}\n", errors.and(rules).in_file(&file)),
+                good: false,
+            });
+        }
     };
     let mut mend: Vec<String> = hidden(&config.roles);
     let folder = arguments.config.folder();
@@ -42,8 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
         config.credentials.len(),
         config.roles.len()
     );
-    if !arguments.haproxy.is_empty() {
-        let haproxy = host::haproxy(arguments.haproxy.iter().cloned());
+    if let Some(haproxy) = haproxy {
         let opened = Gateway::open(config, &haproxy, host::now());
         mend.extend(opened.err().into_iter().flatten().map(|error| error.to_string()));
     }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ConfigFile, Report};
 use crate::config::Config;
-use crate::error::{Reason, Refusal};
+use crate::error::{Reason, Refusal, system_fault};
 use crate::gateway::{Explanation, Gateway};
 use crate::host;
 use crate::jose::Compact;
-use crate::json::Json;
+use crate::json::{Json, syntax_fault};
 use crate::policy::Miss;
 use crate::time::{Now, UnixTime};
 use crate::vertex::{Target, respell};
@@ -70,7 +70,7 @@ struct CallerArguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let mut now = host::now();
     now.wall = arguments.at.map_or(now.wall, UnixTime);
-    let config = arguments.config.load()?;
+    let config = arguments.config.load().map_err(|errors| errors.to_string())?;
     let url = origin_form(&arguments.url);
     let locations = locations(&config, &arguments.method, &url);
     let gateway = Gateway::offline(config, locations, now).map_err(|error| error.to_string())?;
@@ -96,8 +96,9 @@ impl CallerArguments {
     ) -> Result<Result<(Json, &'static str), Refusal>, String> {
         let Some(file) = &self.token else {
             let file = self.claims.as_deref().unwrap_or_else(|| Path::new("-"));
-            let claims = Json::parse(&contents(file)?)
-                .map_err(|why| format!("{}: {why}", file.display()))?;
+            let text = contents(file)?;
+            let claims = Json::parse(&text)
+                .map_err(|why| format!("{}: {}", file.display(), syntax_fault(&why, &text)))?;
             return Ok(Ok((with_end(claims, now), "claims are believed")));
         };
         let token = String::from_utf8(contents(file)?)
@@ -152,7 +153,7 @@ fn contents(file: &Path) -> Result<Vec<u8>, String> {
         }
         _ => host::read_file(file),
     };
-    read().map_err(|why| format!("{}: {why}", file.display()))
+    read().map_err(|why| format!("{}: {}", file.display(), system_fault(&why)))
 }
 
 fn with_end(claims: Json, now: Now) -> Json {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::cli::{ConfigFile, Report};
-use crate::config::Config;
+use crate::config::{Config, read_json};
+use crate::error::system_fault;
 use crate::google::Credential;
 use crate::host;
 use crate::policy::Role;
@@ -70,7 +71,7 @@ struct Needs<'c> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
-    let config = arguments.config.load()?;
+    let config = arguments.config.load().map_err(|errors| errors.to_string())?;
     let named = |needs: &Needs<'_>| {
         arguments.credential.as_ref().is_none_or(|name| *name == needs.credential.name)
     };
@@ -93,8 +94,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(file: &Path) -> Result<T, String> {
-    let bytes = host::read_file(file).map_err(|why| format!("{}: {why}", file.display()))?;
-    serde_json::from_slice(&bytes).map_err(|why| format!("{}: {why}", file.display()))
+    let name = file.to_string_lossy();
+    let bytes = host::read_file(file).map_err(|why| format!("{name}: {}", system_fault(&why)))?;
+    read_json(&bytes).map_err(|errors| errors.in_file(&name).to_string())
 }
 
 fn needs(config: &Config) -> Vec<Needs<'_>> {

@@ -10,70 +10,93 @@ pub(super) use labels::labels;
 pub(super) use limits::{OfRole, limits};
 pub(super) use roles::roles;
 
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use crate::config::{Files, raw};
-use crate::error::ConfigError;
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
 
-type Checked<T> = Result<T, ConfigError>;
+/// What a check of one place comes to, and what one of many does.
+type One<T> = Result<T, ConfigError>;
+type Checked<T> = Result<T, ConfigErrors>;
 
 const NAME_LIMIT: usize = 64;
 
+/// What other places may name; nothing where not all names are known.
+pub(super) struct Names {
+    pub(super) issuers: Option<Vec<String>>,
+    pub(super) credentials: Option<Vec<String>>,
+    pub(super) roles: Option<Vec<String>>,
+}
+
+/// What has a name.
+pub(super) trait Named {
+    fn name(&self) -> &str;
+}
+
+impl Named for raw::Issuer {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for raw::Credential {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for raw::Role {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+pub(super) fn names_of(list: &[impl Named]) -> Vec<String> {
+    list.iter().map(|named| named.name().to_owned()).collect()
+}
+
 pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<IssuerConfig>> {
     non_empty("/issuers", &raw, "an issuer whose tokens are taken")?;
-    unique("/issuers", raw.iter().map(|issuer| issuer.name.as_str()))?;
-    let mut issuers: Vec<IssuerConfig> = Vec::new();
-    for (index, issuer) in raw.into_iter().enumerate() {
-        let at = format!("/issuers/{index}");
-        let issuer = self::issuer(issuer, &at, files)?;
-        if issuers.iter().any(|former| former.issuer == issuer.issuer) {
-            let problem = format!("{} stands twice; list all its audiences once", issuer.issuer);
-            return Err(ConfigError::at(format!("{at}/issuer"), problem));
-        }
-        issuers.push(issuer);
-    }
+    let names = unique("/issuers", &raw);
+    let urls = once(raw.iter().map(|issuer| issuer.issuer.as_str()), |index, url| {
+        let problem = format!("{url} stands twice; list all its audiences once");
+        ConfigError::at(format!("/issuers/{index}/issuer"), problem)
+    });
+    let issuer = |(index, raw)| issuer(raw, &format!("/issuers/{index}"), files);
+    let issuers = each(raw.into_iter().enumerate().map(issuer));
+    let (_, _, issuers) = (names, urls, issuers).all()?;
     Ok(issuers)
 }
 
 fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig> {
-    name(&format!("{at}/name"), &raw.name)?;
     let discovery = Endpoint::discovery(&raw.issuer)
-        .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)))?;
-    non_empty(
-        &format!("{at}/audiences"),
-        &raw.audiences,
-        "the audience that tokens for this gateway name; without one, a token for any service would do",
-    )?;
-    texts(&format!("{at}/audiences"), &raw.audiences)?;
-    let algorithms = match raw.algorithms {
-        None => Algorithms::default(),
-        Some(names) => algorithms(&format!("{at}/algorithms"), &names)?,
+        .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)));
+    let at_audiences = format!("{at}/audiences");
+    let wanted = "the audience that tokens for this gateway name; without one, a token for any \
+                  service would do";
+    let audiences =
+        (non_empty(&at_audiences, &raw.audiences, wanted), texts(&at_audiences, &raw.audiences))
+            .all();
+    let algorithms = match &raw.algorithms {
+        None => Ok(Algorithms::default()),
+        Some(names) => algorithms(&format!("{at}/algorithms"), names),
     };
-    let places = [raw.jwks_file.is_some(), raw.jwks_uri.is_some(), !raw.jwks_hosts.is_empty()];
-    if places.iter().filter(|given| **given).count() > 1 {
-        let problem = "only one of jwks_file, jwks_uri and jwks_hosts is wanted: keys come from \
-                       one place, and hosts are for the place that discovery names";
-        return Err(ConfigError::at(at, problem));
-    }
-    let source = match (raw.jwks_file, raw.jwks_uri) {
-        (Some(file), _) => {
-            let keys = files
-                .read(&file)
-                .and_then(|bytes| KeySet::parse(&bytes, &algorithms).map_err(|why| why.to_string()))
-                .map_err(|why| ConfigError::at(format!("{at}/jwks_file"), why))?;
-            KeySource::File(keys)
-        }
-        (None, Some(uri)) => {
-            let jwks = Endpoint::parse(&uri)
-                .map_err(|why| ConfigError::at(format!("{at}/jwks_uri"), why))?;
+    let place = place_of_keys(&raw, at, files, algorithms.as_ref().ok());
+    let (_, _, discovery, algorithms, place) =
+        (name(&format!("{at}/name"), &raw.name), audiences, discovery, algorithms, place).all()?;
+    let source = match place {
+        PlaceOfKeys::File(keys) => KeySource::File(keys),
+        PlaceOfKeys::Uri(jwks) => {
             KeySource::Fetched { discovery, hosts: vec![jwks.authority.clone()], jwks: Some(jwks) }
         }
-        (None, None) => {
+        PlaceOfKeys::Discovered(others) => {
             let mut hosts = vec![discovery.authority.clone()];
-            hosts.extend(jwks_hosts(&format!("{at}/jwks_hosts"), &raw.jwks_hosts)?);
+            hosts.extend(others);
             KeySource::Fetched { discovery, jwks: None, hosts }
         }
     };
@@ -96,6 +119,48 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
     })
 }
 
+/// Where an issuer's keys come from.
+enum PlaceOfKeys {
+    File(KeySet),
+    Uri(Endpoint),
+    /// Where its discovery document says: on its own host, or one of these.
+    Discovered(Vec<String>),
+}
+
+fn place_of_keys(
+    raw: &raw::Issuer,
+    at: &str,
+    files: &Files<'_>,
+    algorithms: Option<&Algorithms>,
+) -> Checked<PlaceOfKeys> {
+    let places = [raw.jwks_file.is_some(), raw.jwks_uri.is_some(), !raw.jwks_hosts.is_empty()];
+    if places.iter().filter(|given| **given).count() > 1 {
+        let problem = "only one of jwks_file, jwks_uri and jwks_hosts is wanted: keys come from \
+                       one place, and hosts are for the place that discovery names";
+        return Err(ConfigError::at(at, problem).into());
+    }
+    match (&raw.jwks_file, &raw.jwks_uri) {
+        (Some(file), _) => {
+            let keys = files.read(file).and_then(|bytes| match algorithms {
+                None => Ok(KeySet::default()),
+                Some(algorithms) => KeySet::parse(&bytes, algorithms)
+                    .map_err(|why| format!("{}: {why}", file.display())),
+            });
+            let keys = keys.map_err(|why| ConfigError::at(format!("{at}/jwks_file"), why))?;
+            Ok(PlaceOfKeys::File(keys))
+        }
+        (None, Some(uri)) => {
+            let jwks = Endpoint::parse(uri)
+                .map_err(|why| ConfigError::at(format!("{at}/jwks_uri"), why))?;
+            Ok(PlaceOfKeys::Uri(jwks))
+        }
+        (None, None) => {
+            let hosts = jwks_hosts(&format!("{at}/jwks_hosts"), &raw.jwks_hosts)?;
+            Ok(PlaceOfKeys::Discovered(hosts))
+        }
+    }
+}
+
 fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
     let authority = |(index, host): (usize, &String)| {
         let endpoint = Endpoint::parse(&format!("https://{host}/")).ok();
@@ -104,7 +169,7 @@ fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
             ConfigError::at(format!("{at}/{index}"), problem)
         })
     };
-    hosts.iter().enumerate().map(authority).collect()
+    each(hosts.iter().enumerate().map(authority))
 }
 
 fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
@@ -116,7 +181,7 @@ fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
             ConfigError::at(format!("{at}/{index}"), problem)
         })
     };
-    names.iter().enumerate().map(algorithm).collect::<Checked<_>>().map(Algorithms::listed)
+    each(names.iter().enumerate().map(algorithm)).map(Algorithms::listed)
 }
 
 pub(super) fn credentials(
@@ -124,47 +189,66 @@ pub(super) fn credentials(
     files: &Files<'_>,
 ) -> Checked<Vec<Credential>> {
     non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
-    unique("/credentials", raw.iter().map(|credential| credential.name.as_str()))?;
-    let credential = |(index, raw): (usize, raw::Credential)| {
-        let at = format!("/credentials/{index}");
-        name(&format!("{at}/name"), &raw.name)?;
-        let any_host =
-            raw.r#type == raw::CredentialType::AccessToken || raw.form == Some(JwtForm::Scope);
-        if raw.without_role && !any_host {
-            let problem = "without a role the host is not known: form scope is wanted";
-            return Err(ConfigError::at(format!("{at}/without_role"), problem));
-        }
-        let file =
-            files.read(&raw.file).map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
-        let file = Zeroizing::new(file);
-        let source = match (raw.r#type, raw.form) {
-            (raw::CredentialType::ServiceAccount, form) => {
-                ServiceAccount::parse(&file).map(|account| CredentialSource::ServiceAccount {
-                    account: Box::new(account),
-                    form: form.unwrap_or_default(),
-                })
-            }
-            (raw::CredentialType::AccessToken, None) => CredentialSource::access_token(&file),
-            (raw::CredentialType::AccessToken, Some(_)) => {
-                let problem = "only a service_account has a form: leave it out";
-                return Err(ConfigError::at(format!("{at}/form"), problem));
-            }
-        };
-        let source = source.map_err(|why| {
-            ConfigError::at(format!("{at}/file"), format!("{}: {why}", raw.file.display()))
-        })?;
-        Ok(Credential {
-            name: raw.name,
-            source,
-            without_role: raw.without_role,
-            file: raw.file,
-            max_age_days: raw.max_age_days,
-        })
-    };
-    raw.into_iter().enumerate().map(credential).collect()
+    let names = unique("/credentials", &raw);
+    let credential = |(index, raw)| credential(raw, &format!("/credentials/{index}"), files);
+    let credentials = each(raw.into_iter().enumerate().map(credential));
+    let (_, credentials) = (names, credentials).all()?;
+    Ok(credentials)
 }
 
-fn name(at: &str, name: &str) -> Checked<()> {
+fn credential(raw: raw::Credential, at: &str, files: &Files<'_>) -> Checked<Credential> {
+    let is_token = raw.r#type == raw::CredentialType::AccessToken;
+    let for_any_host = is_token || raw.form == Some(JwtForm::Scope);
+    let host = match raw.without_role && !for_any_host {
+        false => Ok(()),
+        true => {
+            let problem = "without a role the host is not known: form scope is wanted";
+            Err(ConfigError::at(format!("{at}/without_role"), problem))
+        }
+    };
+    let form = match raw.form.filter(|_| is_token) {
+        None => Ok(raw.form.unwrap_or_default()),
+        Some(_) => {
+            let problem = "only a service_account has a form: leave it out";
+            Err(ConfigError::at(format!("{at}/form"), problem))
+        }
+    };
+    let source = source(raw.r#type, &raw.file, files)
+        .map_err(|why| ConfigError::at(format!("{at}/file"), why));
+    let name = name(&format!("{at}/name"), &raw.name);
+    let (_, _, form, source) = (name, host, form, source).all()?;
+    Ok(Credential {
+        name: raw.name,
+        source: match source {
+            Source::Key(account) => CredentialSource::ServiceAccount { account, form },
+            Source::Token(token) => token,
+        },
+        without_role: raw.without_role,
+        file: raw.file,
+        max_age_days: raw.max_age_days,
+    })
+}
+
+/// What a credential's file holds.
+enum Source {
+    Key(Box<ServiceAccount>),
+    Token(CredentialSource),
+}
+
+fn source(kind: raw::CredentialType, name: &Path, files: &Files<'_>) -> Result<Source, String> {
+    let file = Zeroizing::new(files.read(name)?);
+    let source = match kind {
+        raw::CredentialType::ServiceAccount => {
+            ServiceAccount::parse(&file).map(|account| Source::Key(Box::new(account)))
+        }
+        raw::CredentialType::AccessToken => {
+            CredentialSource::access_token(&file).map(Source::Token)
+        }
+    };
+    source.map_err(|why| format!("{}: {why}", name.display()))
+}
+
+fn name(at: &str, name: &str) -> One<()> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     match (1..=NAME_LIMIT).contains(&name.len()) && name.bytes().all(plain) {
         true => Ok(()),
@@ -177,7 +261,7 @@ fn name(at: &str, name: &str) -> Checked<()> {
     }
 }
 
-fn non_empty<T>(at: &str, list: &[T], wanted: &str) -> Checked<()> {
+fn non_empty<T>(at: &str, list: &[T], wanted: &str) -> One<()> {
     match list {
         [] => Err(ConfigError::at(at, format!("empty; {wanted} is wanted"))),
         _ => Ok(()),
@@ -185,32 +269,38 @@ fn non_empty<T>(at: &str, list: &[T], wanted: &str) -> Checked<()> {
 }
 
 fn texts(at: &str, list: &[String]) -> Checked<()> {
-    match list.iter().position(String::is_empty) {
-        Some(index) => Err(ConfigError::at(format!("{at}/{index}"), "empty; a text is wanted")),
-        None => Ok(()),
-    }
+    let text = |(index, text): (usize, &String)| match text.is_empty() {
+        true => Err(ConfigError::at(format!("{at}/{index}"), "empty; a text is wanted")),
+        false => Ok(()),
+    };
+    each(list.iter().enumerate().map(text)).map(|_| ())
 }
 
-fn unique<'n>(at: &str, names: impl Iterator<Item = &'n str>) -> Checked<()> {
-    let mut seen = std::collections::HashSet::new();
-    for (index, name) in names.enumerate() {
-        if !seen.insert(name) {
-            let problem = format!("\"{name}\" stands twice; names are unique");
-            return Err(ConfigError::at(format!("{at}/{index}/name"), problem));
-        }
-    }
-    Ok(())
-}
-
-fn place_of<'n>(
-    at: &str,
-    noun: &str,
-    name: &str,
-    mut names: impl Iterator<Item = &'n str> + Clone,
-) -> Checked<usize> {
-    let known = names.clone();
-    names.position(|known| known == name).ok_or_else(|| {
-        let known = known.collect::<Vec<_>>().join(", ");
-        ConfigError::at(at, format!("there is no {noun} \"{name}\": one of {known} is wanted"))
+fn unique(at: &str, list: &[impl Named]) -> Checked<()> {
+    once(list.iter().map(Named::name), |index, name| {
+        let problem = format!("\"{name}\" stands twice; names are unique");
+        ConfigError::at(format!("{at}/{index}/name"), problem)
     })
+}
+
+fn once<'n>(
+    names: impl Iterator<Item = &'n str>,
+    fault: impl Fn(usize, &str) -> ConfigError,
+) -> Checked<()> {
+    let mut seen = std::collections::HashSet::new();
+    let repeated = names.enumerate().filter(|(_, name)| !seen.insert(*name));
+    ConfigErrors::unless_empty(repeated.map(|(index, name)| fault(index, name)).collect())
+}
+
+/// Whether `name` is one of these; any is, where not all are known.
+fn named(at: &str, noun: &str, name: &str, known: Option<&[String]>) -> One<()> {
+    match known {
+        // That there are none at all is told where they belong.
+        Some(known) if !known.is_empty() && !known.iter().any(|known| known == name) => {
+            let problem =
+                format!("there is no {noun} \"{name}\": one of {} is wanted", known.join(", "));
+            Err(ConfigError::at(at, problem))
+        }
+        _ => Ok(()),
+    }
 }

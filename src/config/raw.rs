@@ -1,4 +1,4 @@
-//! The shape of the file, as serde reads it. Unknown and duplicate members are errors.
+//! The shape of the file. Unknown and duplicate members are errors.
 
 mod limits;
 mod role;
@@ -7,13 +7,11 @@ mod shape;
 use std::path::PathBuf;
 
 use crate::google::JwtForm;
-use crate::oidc::StoredKeys;
 pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
 pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Who, Window};
-pub(super) use shape::{Members, Names, Object, OneOrMore};
-use shape::{object, objects};
+pub(super) use shape::{Members, Names, OneOrMore};
 
 /// The configuration of haproxy-vertex.
 #[derive(Debug, serde::Deserialize)]
@@ -24,13 +22,10 @@ pub(super) struct Config {
     #[serde(rename = "$schema")]
     pub(super) _schema: Option<String>,
     /// Whose tokens are taken.
-    #[serde(deserialize_with = "objects")]
     pub(super) issuers: Vec<Issuer>,
     /// Google identities for roles to act as.
-    #[serde(deserialize_with = "objects")]
     pub(super) credentials: Vec<Credential>,
     /// Who may do what; the first that matches decides, no match is a refusal.
-    #[serde(deserialize_with = "objects")]
     pub(super) roles: Vec<Role>,
     /// Budgets over the requests of all roles.
     pub(super) limits: Option<OneOrMore<Limit<Key>>>,
@@ -51,7 +46,7 @@ pub(super) struct Issuer {
     /// Which keys are taken; all that are supported by default.
     pub(super) algorithms: Option<Vec<String>>,
     /// Which claims mean what.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default)]
     pub(super) claims: Claims,
     /// A JWK set, instead of fetching one.
     pub(super) jwks_file: Option<PathBuf>,
@@ -108,12 +103,4 @@ pub(super) struct Credential {
     pub(super) without_role: bool,
     /// `haproxy-vertex check` tells when `file` was written longer ago.
     pub(super) max_age_days: Option<u32>,
-}
-
-/// The state file: what `vertex show keys json` prints.
-#[derive(Debug, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct State {
-    #[serde(deserialize_with = "objects")]
-    pub(super) issuers: Vec<StoredKeys>,
 }

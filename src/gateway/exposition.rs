@@ -59,7 +59,7 @@ impl Gateway {
         gauge(page, "issuer_failing_seconds", help, &rows, |row| {
             Some(row.failing_seconds.unwrap_or(0))
         });
-        let help = "Fetches of an issuer's that failed.";
+        let help = "Fetches of an issuer's that failed; `vertex show issuers` says why.";
         let mut failures = page.family("issuer_fetch_failures_total", C, help);
         for row in &rows {
             failures.sample(&row.labels(), row.failures);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 
-use crate::config::Config;
+use crate::config::{Config, StateFile};
 use crate::error::{All as _, ConfigError, ConfigErrors};
 use crate::gateway::Gateway;
 use crate::gateway::buffer::Buffer;
@@ -20,7 +20,7 @@ use crate::google::Bearers;
 use crate::haproxy::Haproxy;
 use crate::jose;
 use crate::limits::Limits;
-use crate::oidc::{Issuer, IssuerConfig, StoredKeys, Verifier};
+use crate::oidc::{Issuer, IssuerConfig, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
@@ -90,7 +90,7 @@ impl Gateway {
         let accepted = accepted(&config.issuers);
         let issuers: Vec<_> =
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
-        restore(&issuers, &config.stored_keys, now);
+        restore(&issuers, &config.state, now);
         let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
         let conditions = Conditions::new(&issuers, bearers.credentials());
         let policy = Policy::new(config.roles);
@@ -125,7 +125,9 @@ impl Gateway {
         let wanted = longest.saturating_add(REWRITE_RESERVE_BYTES);
         let room = bufsize.saturating_sub(maxrewrite);
         let fetch_room = fetch_max.saturating_add(FETCH_RESERVE_BYTES);
-        if maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room {
+        let fits = maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room;
+        // Sizes that could not be read are told by themselves.
+        if fits || !haproxy.unreadable.is_empty() {
             return Ok(());
         }
         let maxrewrite_wanted = wanted.next_power_of_two().max(8192);
@@ -177,10 +179,14 @@ fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError>
 /// # Errors
 /// Every fault.
 pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
-    match haproxy.is_bare {
-        true => Ok(()),
-        false => ConfigErrors::unless_empty(faults_of_rules(haproxy)),
+    let size = |(setting, why): &(&str, String)| {
+        ConfigError::at("", format!("HAProxy's {setting}: {why}"))
+    };
+    let mut faults: Vec<_> = haproxy.unreadable.iter().map(size).collect();
+    if !haproxy.is_bare {
+        faults.extend(faults_of_rules(haproxy));
     }
+    ConfigErrors::unless_empty(faults)
 }
 
 /// A backend that is not `from` its defaults has no gate, and sends the caller's token on.
@@ -246,11 +252,14 @@ fn accepted(issuers: &[IssuerConfig]) -> String {
     })
 }
 
-fn restore(issuers: &[Issuer], stored_keys: &[StoredKeys], now: Now) {
-    for stored in stored_keys {
+fn restore(issuers: &[Issuer], state: &StateFile, now: Now) {
+    for stored in &state.issuers {
         for issuer in issuers.iter().filter(|issuer| issuer.config.issuer == stored.issuer) {
             if let Err(why) = issuer.restore(stored, now) {
-                log::warn!("issuer {}: keys of the state file: {why}", issuer.config.name);
+                let (file, name) = (state.name.display(), &issuer.config.name);
+                log::warn!(
+                    "state file {file}: keys of issuer {name} not used, they are fetched: {why}"
+                );
             }
         }
     }

@@ -56,6 +56,11 @@ impl CredentialSource {
     /// Says what is wrong, never what the file holds.
     pub fn access_token(file: &[u8]) -> Result<Self, String> {
         let token = str::from_utf8(file).map_or("", str::trim);
+        if token.starts_with('{') {
+            let problem = "an access token on a line of its own is wanted, not JSON; for a service \
+                           account's key file the type service_account is wanted";
+            return Err(problem.to_owned());
+        }
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("an access token on a line of its own is wanted".to_owned());
         }

@@ -4,9 +4,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::error::Reason;
+use crate::google::key_file::KeyFile;
 use crate::jose::{RsaSigner, base64url};
 use crate::time::UnixTime;
 
@@ -36,15 +36,6 @@ pub struct ServiceAccount {
     pub client_email: String,
     key_id: String,
     signer: RsaSigner,
-}
-
-/// What this gateway reads of Google's key file; Google adds more members.
-#[derive(Deserialize)]
-struct KeyFile {
-    r#type: String,
-    client_email: String,
-    private_key_id: String,
-    private_key: Zeroizing<String>,
 }
 
 #[derive(Serialize)]
@@ -78,13 +69,7 @@ impl ServiceAccount {
     /// # Errors
     /// Says what is missing, never what the key is.
     pub fn parse(file: &[u8]) -> Result<Self, String> {
-        let file: KeyFile = serde_json::from_slice(file).map_err(|why| {
-            let why = without_values(&why);
-            format!("not a service account's key file in JSON: {why}")
-        })?;
-        if file.r#type != "service_account" {
-            return Err("its `type` is not service_account".to_owned());
-        }
+        let file = KeyFile::parse(file)?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
         if file.client_email.is_empty() || !file.client_email.bytes().all(plain) {
             return Err("its `client_email` is not the address of a service account".to_owned());
@@ -114,15 +99,6 @@ impl ServiceAccount {
         token.push('.');
         token.push_str(&base64url(&signature));
         Ok(Signed { token, issued })
-    }
-}
-
-/// serde quotes the value that it cannot use, which may be the key; then only the place is told.
-fn without_values(why: &serde_json::Error) -> String {
-    let text = why.to_string();
-    match why.is_data() && !text.starts_with("missing field") {
-        true => format!("a value of another type at line {} column {}", why.line(), why.column()),
-        false => text,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Reason, Refusal};
 use crate::jose::key::{Key, PublishedKey};
 use crate::jose::{Algorithms, Compact};
-use crate::json::{self, Json};
+use crate::json::{self, Json, syntax_fault};
 use crate::time::UnixTime;
 
 const MAX_KEYS: usize = 100;
@@ -46,11 +46,12 @@ impl KeySet {
                 json::MAX_BYTES
             )));
         }
-        let json = Json::parse(bytes).map_err(|why| JwksError(format!("not JSON: {why}")))?;
+        let json = Json::parse(bytes)
+            .map_err(|why| JwksError(format!("not JSON: {}", syntax_fault(&why, bytes))))?;
         let members = json
             .get("keys")
             .and_then(Json::as_array)
-            .ok_or_else(|| JwksError("an object with an array `keys` is wanted".to_owned()))?;
+            .ok_or_else(|| JwksError("an object with a list `keys` is wanted".to_owned()))?;
         if members.len() > MAX_KEYS {
             return Err(JwksError(format!("at most {MAX_KEYS} keys are wanted")));
         }

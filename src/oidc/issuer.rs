@@ -68,6 +68,9 @@ pub enum Signature {
     Awaited,
 }
 
+/// The format of the state file that this version writes and reads.
+pub const STORED_FORMAT: u64 = 1;
+
 /// A key set as it is kept over a reload (`state_file`).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -178,8 +181,11 @@ impl Issuer {
     /// Says what is wrong with them.
     pub fn restore(&self, stored: &StoredKeys, now: Now) -> Result<(), String> {
         let age = now.wall - UnixTime(stored.fetched_at);
-        if self.refresh.is_none() || !(-3600..KEYS_SERVE_SECS).contains(&age) {
+        if self.refresh.is_none() {
             return Ok(());
+        }
+        if !(-3600..KEYS_SERVE_SECS).contains(&age) {
+            return Err("not of the last 24 hours".to_owned());
         }
         let jwks = stored.jwks.to_string();
         let keys = KeySet::parse(jwks.as_bytes(), &self.config.algorithms)

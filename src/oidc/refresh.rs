@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use crate::jose::{Algorithms, KeySet};
-use crate::json::Json;
+use crate::json::{Json, syntax_fault};
 use crate::oidc::Record;
 use crate::oidc::endpoint::Endpoint;
 use crate::time::Monotonic;
@@ -227,7 +227,8 @@ impl Refresh {
 
     /// OpenID Connect Discovery 1.0 section 4.3: the document must be the issuer's own.
     fn discovered(&self, answer: &Answer) -> Result<Endpoint, String> {
-        let json = Json::parse(&answer.body).map_err(|why| format!("not JSON: {why}"))?;
+        let json = Json::parse(&answer.body)
+            .map_err(|why| format!("not JSON: {}", syntax_fault(&why, &answer.body)))?;
         if json.get("issuer").and_then(Json::as_str) != Some(&self.issuer) {
             return Err(format!("the discovery document's issuer is not {}", self.issuer));
         }

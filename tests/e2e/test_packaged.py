@@ -15,7 +15,7 @@ from support.client import once
 from support.configuration import Configuration
 from support.haproxy import Check, Haproxy, NotStarted
 from support.installed import MASTER_WORKER, Installed
-from support.place import CONFIGURATION, ROOT, SHARE, haproxy_binary, haproxy_version, short_folder
+from support.place import CONFIGURATION, ROOT, SHARE, haproxy_binary, haproxy_version, lua_version, short_folder
 from support.standin import Standin
 from support.systemd import Systemd
 
@@ -136,7 +136,7 @@ def test_an_installed_tree_is_laid_out_as_a_package_s(tree: Path) -> None:
     expected |= {f"{share}/{path.relative_to(SHARE)}" for path in SHARE.rglob("*.lua")}
     expected |= {f"{share}/haproxy-conf/{p.name}" for p in CONFIGURATION.parent.iterdir()}
     expected |= {"usr/include/haproxy_vertex.h", "usr/bin/haproxy-vertex"}
-    documents = ["README.md", "CHANGELOG.md", *(path.name for path in ROOT.glob("docs/*.md"))]
+    documents = [path.relative_to(ROOT) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("LICENSE-*"))]
     expected |= {f"usr/share/doc/haproxy-vertex/{name}" for name in documents}
     assert found == expected
     modes = {str(p.relative_to(tree)): p.stat().st_mode & 0o777 for p in tree.rglob("*") if p.is_file()}
@@ -182,16 +182,16 @@ def put(value: object, *path: str | int) -> Callable[[Any], None]:
 # What is changed in vertex.json; the pointer; what is wrong; what would be right.
 FAULTS: dict[str, tuple[object, str, str, str]] = {
     "an unknown field": (
-        put(1, "roles", 0, "modells"), "/roles/0/modells", "unknown field", "`may`",
+        put(1, "roles", 0, "modells"), "/roles/0/modells", "no such member is known here", "`may`",
     ),
     "an unknown field at the top": (
-        put([], "role"), "/role", "unknown field", "`roles`",
+        put([], "role"), "/role", "no such member is known here", "`roles`",
     ),
     "a missing field": (
-        drop("roles", 0, "may", "methods"), "/roles/0/may", "missing field", "`methods`",
+        drop("roles", 0, "may", "methods"), "/roles/0/may", "`methods`", "is missing",
     ),
     "a field twice": (
-        '{"issuers": [{"name": "a", "name": "b"}]}', "/issuers/0/name", "`name` stands twice", "leave one of them",
+        '{"issuers": [{"name": "a", "name": "b"}]}', "/issuers/0/name", "it stands twice", "leave one of them",
     ),
     "a missing file": (
         put("nowhere.json", "credentials", 0, "file"), "/credentials/0/file",
@@ -202,14 +202,17 @@ FAULTS: dict[str, tuple[object, str, str, str]] = {
     ),
     "a wrong type": (
         put("all", "roles", 0, "may", "methods"), "/roles/0/may/methods",
-        "invalid type", "expected a sequence",
+        "a list [...] is wanted", "not a text",
     ),
     "a method that there is none": (
         put("generate", "roles", 0, "may", "methods", 0), "/roles/0/may/methods/0",
         '"generate"', "like generateContent",
     ),
-    "wrong JSON": ('{"issuers": [', "", "EOF while parsing", "line 1 column 13"),
-    "no JSON": ("issuers:\n", "", "expected value", "line 1 column 1"),
+    "wrong JSON": ('{"issuers": [', "", "line 1, column 13: it ends too early", "] or } is missing"),
+    "a comment": (
+        '{\n  "issuers": [], // none yet\n}', "", "line 2, column 18", "JSON has no comments: leave it out",
+    ),
+    "no JSON": ("issuers:\n", "", "line 1, column 1", "{ is wanted"),
 }  # fmt: skip
 
 
@@ -228,6 +231,86 @@ def test_a_fault_is_told_with_file_pointer_wrong_and_right(
     assert at >= 0, check.output
     told = check.output[at:]
     assert wrong in told and right in told, told
+
+
+def test_all_faults_are_told_at_once_a_line_each_in_the_order_of_the_file(
+    installed: Installed, production: list[str]
+) -> None:
+    def spoil(content: Any) -> None:
+        content["issuers"][0]["audience"] = "x"
+        content["credentials"][0]["file"] = "nowhere.json"
+        content["roles"].append({**content["roles"][0], "name": "other", "as": "nobody"})
+        content["roles"][0]["body"] = "all"
+
+    installed.change_json("vertex.json", spoil)
+    installed.edit("production.cfg", ("filter lua.vertex-meter", ""))
+
+    check = installed.check(production)
+
+    assert check.status == 1
+    told = [line for line in check.output.splitlines() if str(installed.path("vertex.json")) in line]
+    wanted = [
+        "/issuers/0/audience: no such member is known here",
+        f"/credentials/0/file: cannot read {installed.folder}/nowhere.json: no such file",
+        "/roles/0/body: \"all\": one of \"unread\" is wanted",
+        '/roles/1/as: there is no credential "nobody"',
+        "HAProxy's backend vertex_us-central1 does not read answers",
+    ]
+    assert [what in line for what, line in zip(wanted, told)] == [True] * len(wanted), told
+
+
+@pytest.mark.parametrize(
+    ("setting", "size", "told"),
+    [
+        ("VERTEX_BUFSIZE", "64k", "HAProxy's tune.bufsize: 64k is not the same in every HAProxy: write 65536"),
+        ("VERTEX_MAXREWRITE", "8k", "HAProxy's tune.maxrewrite: 8k is not the same in every HAProxy: write 8192"),
+        ("VERTEX_FETCH_MAX", "22k", "HAProxy's VERTEX_FETCH_MAX: 22k is not the same in every HAProxy: write 22528"),
+    ],
+)
+def test_a_size_with_a_suffix_is_told_in_bytes(
+    installed: Installed, production: list[str], setting: str, size: str, told: str
+) -> None:
+    installed.environment[setting] = size
+
+    check = installed.check(production)
+
+    assert check.status == 1
+    assert told in check.output, check.output
+    installed.environment[setting] = told.split()[-1]
+    assert_silent(installed.check(production))
+
+
+def module_line(check: Check) -> str:
+    """The one line of it that says more than where it was."""
+    [line] = [line for line in check.output.splitlines() if "haproxy_vertex" in line]
+    return line
+
+
+@pytest.mark.parametrize("which", ["none", "of another Lua", "of no kind"])
+def test_a_module_that_cannot_be_loaded_is_one_plain_line(
+    installed: Installed, production: list[str], tmp_path: Path, which: str
+) -> None:
+    version = lua_version(haproxy_binary())
+    other = {"5.3": "5.4", "5.4": "5.3"}[version]
+    so = tmp_path / "haproxy_vertex.so"
+    if which == "of another Lua":
+        so.write_bytes((ROOT / f"dist/lua/{other}/haproxy_vertex.so").read_bytes())
+    elif which == "of no kind":
+        so.write_text("no library\n")
+    installed.cpath = f"{tmp_path}/?.so"
+
+    check = installed.check(production)
+
+    assert check.status == 1
+    wanted = f"this HAProxy has Lua {version}: dist/lua/{version}/haproxy_vertex.so is wanted"
+    line = module_line(check)
+    if which == "none":
+        assert line.endswith(f"vertex: no module; {wanted} at one of {so}"), line
+    else:
+        assert f"vertex: cannot load {so}: " in line and line.endswith(f"; {wanted} there"), line
+    # The twin.
+    installed.cpath = f"{ROOT}/dist/lua/{version}/?.so"
+    assert_silent(installed.check(production))
 
 
 def test_a_configuration_that_is_not_there_is_told(
@@ -289,3 +372,17 @@ def test_one_lua_for_two_threads_is_refused_before_3_0(
         haproxy.start()
     haproxy.configuration.nbthread = 1
     haproxy.start()
+
+
+def test_every_link_of_the_installed_documents_leads_to_an_installed_one(tree: Path) -> None:
+    documents = sorted((tree / "usr/share/doc/haproxy-vertex").rglob("*.md"))
+    links = [
+        (document, target.split("#")[0])
+        for document in documents
+        for target in re.findall(r"\]\(([^)]+)\)", document.read_text())
+        if not target.startswith(("https://", "#"))
+    ]
+
+    broken = [f"{document.name}: {to}" for document, to in links if not (document.parent / to).exists()]
+    assert len(links) > 20
+    assert broken == []

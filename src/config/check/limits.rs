@@ -1,8 +1,9 @@
 //! Limits: what they count together, and amounts that can have an effect.
 
-use crate::config::check::{Checked, non_empty};
+use crate::config::check::{Checked, One, non_empty};
 use crate::config::raw;
-use crate::error::ConfigError;
+use crate::config::reading::Mended;
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::limits::{
     Amounts, DEFAULT_RESERVE_TOKENS, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules,
 };
@@ -21,26 +22,43 @@ impl OfRole {
     }
 }
 
-pub(in crate::config) fn limits(gateway: Raw<raw::Key>, roles: Vec<OfRole>) -> Checked<Rules> {
-    let gateway = set(gateway, "/limits")?;
-    let counts_tokens = has_tokens(&gateway);
+pub(in crate::config) fn limits(
+    gateway: Raw<raw::Key>,
+    roles: Vec<OfRole>,
+    mended: &Mended,
+) -> Checked<Rules> {
+    let gateway = set(gateway, "/limits");
+    // Whether it has a use is known where every limit is.
+    let gateway_tokens =
+        gateway.as_ref().ok().filter(|_| !mended.touches("/limits")).map(has_tokens);
     let role = |(index, raw): (usize, OfRole)| {
         let at = format!("/roles/{index}");
-        let limits = set(raw.limits, &format!("{at}/limits"))?;
-        if let Some(reserve_tokens) = raw.reserve_tokens {
-            let at = format!("{at}/reserve_tokens");
-            amount(&at, reserve_tokens)?;
-            if !counts_tokens && !has_tokens(&limits) {
-                let problem = "no limit on tokens applies to this role: leave it out, or give the \
-                               role `tokens_per_minute` or `tokens_per_hour`";
-                return Err(ConfigError::at(at, problem));
-            }
-        }
-        let reserve_tokens = raw.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS);
-        Ok(RoleLimits { limits, reserve_tokens })
+        let at_limits = format!("{at}/limits");
+        let limits = set(raw.limits, &at_limits);
+        let tokens = limits.as_ref().ok().filter(|_| !mended.touches(&at_limits)).map(has_tokens);
+        let useless = gateway_tokens == Some(false) && tokens == Some(false);
+        let reserve = match raw.reserve_tokens {
+            None => Ok(DEFAULT_RESERVE_TOKENS),
+            Some(given) => reserve(given, useless, &format!("{at}/reserve_tokens")),
+        };
+        let (limits, reserve_tokens) = (limits, reserve).all()?;
+        Ok::<_, ConfigErrors>(RoleLimits { limits, reserve_tokens })
     };
-    let roles = roles.into_iter().enumerate().map(role).collect::<Checked<_>>()?;
+    let roles = each(roles.into_iter().enumerate().map(role));
+    let (gateway, roles) = (gateway, roles).all()?;
     Ok(Rules { gateway, roles })
+}
+
+fn reserve(given: u64, useless: bool, at: &str) -> One<u64> {
+    amount(at, given)?;
+    match useless {
+        false => Ok(given),
+        true => {
+            let problem = "no limit on tokens applies to this role: leave it out, or give the role \
+                           `tokens_per_minute` or `tokens_per_hour`";
+            Err(ConfigError::at(at, problem))
+        }
+    }
 }
 
 fn has_tokens(limits: &LimitSet) -> bool {
@@ -54,9 +72,8 @@ fn set<K: Copy + Into<raw::Key>>(raw: Raw<K>, at: &str) -> Checked<LimitSet> {
         Some(raw::OneOrMore::One(one)) => add(&mut limits, &one, at.to_owned())?,
         Some(raw::OneOrMore::More(all)) => {
             non_empty(at, &all, "a limit")?;
-            for (index, one) in all.iter().enumerate() {
-                add(&mut limits, one, format!("{at}/{index}"))?;
-            }
+            let add = |(index, one)| add(&mut limits, one, format!("{at}/{index}"));
+            each(all.iter().enumerate().map(add))?;
         }
     }
     Ok(limits)
@@ -67,8 +84,7 @@ fn add<K: Copy + Into<raw::Key>>(
     raw: &raw::Limit<K>,
     at: String,
 ) -> Checked<()> {
-    let per = per(raw.per.as_ref(), &format!("{at}/per"))?;
-    let amounts = amounts(raw, &at)?;
+    let (per, amounts) = (per(raw.per.as_ref(), &format!("{at}/per")), amounts(raw, &at)).all()?;
     // Of two that count the same, one would only hide the other's amounts from the reader.
     limits.add(Limit { pointer: at.clone(), per, amounts }).map_err(|former| {
         let names = per.names().collect::<Vec<_>>().join(" and ");
@@ -77,11 +93,11 @@ fn add<K: Copy + Into<raw::Key>>(
             names => format!("counts by {names}"),
         };
         let problem = format!("{former} {same} already: write the amounts of both into one");
-        ConfigError::at(at, problem)
+        ConfigError::at(at, problem).into()
     })
 }
 
-fn per<K: Copy + Into<raw::Key>>(raw: Option<&raw::Names<K>>, at: &str) -> Checked<Per> {
+fn per<K: Copy + Into<raw::Key>>(raw: Option<&raw::Names<K>>, at: &str) -> One<Per> {
     let mut per = Per::default();
     let keys: &[K] = match raw {
         None => return Ok(per),
@@ -125,31 +141,28 @@ fn amounts<K>(raw: &raw::Limit<K>, at: &str) -> Checked<Amounts> {
         ("tokens_per_hour", amounts.tokens_per_hour),
         ("parallel_requests", amounts.parallel_requests),
     ];
-    for (member, given) in all {
-        given.map_or(Ok(()), |given| amount(&format!("{at}/{member}"), given))?;
-    }
+    each(all.iter().filter_map(|(member, given)| {
+        given.map(|given| amount(&format!("{at}/{member}"), given))
+    }))?;
     if all.iter().all(|(_, given)| given.is_none()) {
         let names = all.map(|(name, _)| name).join(", ");
-        return Err(ConfigError::at(at, format!("no amount: some of {names} are wanted")));
+        return Err(ConfigError::at(at, format!("no amount: some of {names} are wanted")).into());
     }
     let pairs = [
         ("requests", amounts.requests_per_minute, amounts.requests_per_hour),
         ("tokens", amounts.tokens_per_minute, amounts.tokens_per_hour),
     ];
-    for (kind, minute, hour) in pairs {
-        if let (Some(minute), Some(hour)) = (minute, hour)
-            && minute > hour
-        {
-            let problem = format!(
-                "{minute} can never be used up, as an hour has {hour}: no more than that is wanted"
-            );
-            return Err(ConfigError::at(format!("{at}/{kind}_per_minute"), problem));
-        }
-    }
-    Ok(amounts)
+    let faults = pairs.into_iter().filter_map(|(kind, minute, hour)| {
+        let (minute, hour) = minute.zip(hour).filter(|(minute, hour)| minute > hour)?;
+        let problem = format!(
+            "{minute} can never be used up, as an hour has {hour}: no more than that is wanted"
+        );
+        Some(ConfigError::at(format!("{at}/{kind}_per_minute"), problem))
+    });
+    ConfigErrors::unless_empty(faults.collect()).map(|()| amounts)
 }
 
-fn amount(at: &str, given: u64) -> Checked<()> {
+fn amount(at: &str, given: u64) -> One<()> {
     match (1..=MAX_AMOUNT).contains(&given) {
         true => Ok(()),
         false => {

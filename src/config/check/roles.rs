@@ -1,72 +1,89 @@
 //! Roles: what they may, and as whom.
 
-use crate::config::check::{Checked, name, non_empty, place_of, state, texts, unique, who::who};
+use crate::config::check::{
+    Checked, Names, name, named, non_empty, state, texts, unique, who::who,
+};
 use crate::config::raw;
-use crate::error::ConfigError;
-use crate::google::Credential;
-use crate::oidc::IssuerConfig;
+use crate::config::reading::Mended;
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::policy::{BodyTerms, May, Pattern, Role, UriPrefix};
 use crate::vertex::method_names;
 
 pub(in crate::config) fn roles(
     raw: Vec<raw::Role>,
-    issuers: &[IssuerConfig],
-    credentials: &[Credential],
+    names: &Names,
+    mended: &Mended,
 ) -> Checked<Vec<Role>> {
     non_empty("/roles", &raw, "a role; without one, every request is refused")?;
-    unique("/roles", raw.iter().map(|role| role.name.as_str()))?;
     let shares: Vec<Vec<String>> = raw.iter().map(|role| role.shares_state_with.clone()).collect();
-    let role = |(index, raw): (usize, raw::Role)| {
-        let at = format!("/roles/{index}");
-        name(&format!("{at}/name"), &raw.name)?;
-        let names = credentials.iter().map(|credential| credential.name.as_str());
-        let credential = place_of(&format!("{at}/as"), "credential", &raw.r#as, names)?;
-        let at_who = format!("{at}/who");
-        let who = match raw.who {
-            raw::OneOrMore::One(one) => vec![who(one, &at_who, issuers)?],
-            raw::OneOrMore::More(all) => {
-                non_empty(&at_who, &all, "a description of callers")?;
-                let one = |(index, raw)| who(raw, &format!("{at_who}/{index}"), issuers);
-                all.into_iter().enumerate().map(one).collect::<Checked<_>>()?
-            }
-        };
-        let may = may(&raw.may, raw.body, &format!("{at}/may"))?;
-        Ok(Role { name: raw.name, who, may, credential, place: index })
-    };
-    let roles = raw.into_iter().enumerate().map(role).collect::<Checked<Vec<_>>>()?;
-    state::check(&roles, &shares)?;
+    let once = unique("/roles", &raw);
+    let shared = state::named(&raw, names.roles.as_deref());
+    let role = |(index, raw)| role(raw, index, names);
+    let roles = each(raw.into_iter().enumerate().map(role));
+    let (_, _, roles) = (once, shared, roles).all()?;
+    // Who comes to whose state shows once every role is what its operator meant.
+    if !mended.touches("/roles") {
+        state::check(&roles, &shares)?;
+    }
     Ok(roles)
+}
+
+fn role(raw: raw::Role, index: usize, names: &Names) -> Checked<Role> {
+    let at = format!("/roles/{index}");
+    let at_who = format!("{at}/who");
+    let issuers = names.issuers.as_deref();
+    let who = match raw.who {
+        raw::OneOrMore::One(one) => who(one, &at_who, issuers).map(|who| vec![who]),
+        raw::OneOrMore::More(all) => {
+            let one = |(index, raw)| who(raw, &format!("{at_who}/{index}"), issuers);
+            let some = non_empty(&at_who, &all, "a description of callers");
+            (some, each(all.into_iter().enumerate().map(one))).all().map(|(_, who)| who)
+        }
+    };
+    let known = names.credentials.as_deref();
+    let (_, who, may, _) = (
+        name(&format!("{at}/name"), &raw.name),
+        who,
+        may(&raw.may, raw.body, &format!("{at}/may")),
+        named(&format!("{at}/as"), "credential", &raw.r#as, known),
+    )
+        .all()?;
+    // Where its name is not known, something else is to be mended first.
+    let credential = known.and_then(|known| known.iter().position(|name| *name == raw.r#as));
+    Ok(Role { name: raw.name, who, may, credential: credential.unwrap_or(0), place: index })
 }
 
 fn may(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<May> {
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
     let model =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
-    Ok(May {
-        projects: patterns(&format!("{at}/projects"), &raw.projects, |text| {
+    let (projects, locations, models, methods, body) = (
+        patterns(&format!("{at}/projects"), &raw.projects, |text| {
             let fits = text.bytes().all(lower);
             fits.then(|| Pattern::new(text)).ok_or("a project's id or number")
-        })?,
-        locations: patterns(&format!("{at}/locations"), &raw.locations, |text| {
+        }),
+        patterns(&format!("{at}/locations"), &raw.locations, |text| {
             let fits = text == "*" || (text.bytes().all(lower) && !text.contains('*'));
             fits.then(|| Pattern::new(text)).ok_or("a location like us-central1, or * alone")
-        })?,
-        models: patterns(&format!("{at}/models"), &raw.models, |text| {
+        }),
+        patterns(&format!("{at}/models"), &raw.models, |text| {
             let fits = text == "*" || (text.bytes().all(model) && text.matches('/').count() == 1);
             fits.then(|| Pattern::new(text))
                 .ok_or("publisher/model like google/gemini-2.5-*, or * alone")
-        })?,
-        methods: patterns(&format!("{at}/methods"), &raw.methods, |text| {
+        }),
+        patterns(&format!("{at}/methods"), &raw.methods, |text| {
             let pattern = Pattern::of_segments(text);
             let fits = method_names().any(|method| pattern.matches(method));
             fits.then_some(pattern).ok_or(
                 "a method as `haproxy-vertex routes` lists them, like generateContent, * for all \
                  inference, stateful/* or admin/*",
             )
-        })?,
-        max_request_bytes: raw.max_request_bytes,
-        body: terms(raw, body, at)?,
-    })
+        }),
+        terms(raw, body, at),
+    )
+        .all()?;
+    let max_request_bytes = raw.max_request_bytes;
+    Ok(May { projects, locations, models, methods, max_request_bytes, body })
 }
 
 fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<BodyTerms>> {
@@ -81,14 +98,13 @@ fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<Bo
         let mut members: Vec<_> =
             listed.iter().filter(|(_, list)| list.is_some()).map(|(name, _)| *name).collect();
         members.extend(raw.max_output_tokens.map(|_| "max_output_tokens"));
-        return match members.as_slice() {
-            [] => Ok(None),
-            [member, ..] => {
-                let problem = "a body that goes unread cannot be held to this: leave it out, or \
-                               leave out `\"body\": \"unread\"`";
-                Err(ConfigError::at(format!("{at}/{member}"), problem))
-            }
+        let fault = |member| {
+            let problem = "a body that goes unread cannot be held to this: leave it out, or leave \
+                           out `\"body\": \"unread\"`";
+            ConfigError::at(format!("{at}/{member}"), problem)
         };
+        let faults = members.into_iter().map(fault).collect();
+        return ConfigErrors::unless_empty(faults).map(|()| None);
     }
     let given = |list: &Option<Vec<String>>, member: &str| {
         let at = format!("{at}/{member}");
@@ -106,16 +122,26 @@ fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<Bo
                 ConfigError::at(format!("{at}/{index}"), format!("\"{text}\": {wanted} is wanted"))
             })
         };
-        list.iter().enumerate().map(prefix).collect()
+        each(list.iter().enumerate().map(prefix))
     };
-    let (_, tools) = given(&raw.tools, "tools")?;
+    let tools = given(&raw.tools, "tools")
+        .map(|(_, tools)| tools.iter().map(|tool| Pattern::of_tool(tool)).collect());
+    let (tools, file_uris, stored_state, output_uris, model_armor_templates) = (
+        tools,
+        prefixes(&raw.file_uris, "file_uris"),
+        patterns(&raw.stored_state, "stored_state"),
+        prefixes(&raw.output_uris, "output_uris"),
+        patterns(&raw.model_armor_templates, "model_armor_templates"),
+    )
+        .all()?;
+    let max_output_tokens = raw.max_output_tokens;
     Ok(Some(BodyTerms {
-        tools: tools.iter().map(|tool| Pattern::of_tool(tool)).collect(),
-        file_uris: prefixes(&raw.file_uris, "file_uris")?,
-        stored_state: patterns(&raw.stored_state, "stored_state")?,
-        output_uris: prefixes(&raw.output_uris, "output_uris")?,
-        model_armor_templates: patterns(&raw.model_armor_templates, "model_armor_templates")?,
-        max_output_tokens: raw.max_output_tokens,
+        tools,
+        file_uris,
+        stored_state,
+        output_uris,
+        model_armor_templates,
+        max_output_tokens,
     }))
 }
 
@@ -134,5 +160,5 @@ fn patterns(
             |wanted| ConfigError::at(at, format!("\"{text}\" matches nothing: {wanted} is wanted"));
         read(text).map_err(fault)
     };
-    texts.iter().enumerate().map(pattern).collect()
+    each(texts.iter().enumerate().map(pattern))
 }

@@ -4,23 +4,30 @@
 
 use std::collections::HashMap;
 
-use crate::config::check::{Checked, place_of};
-use crate::error::ConfigError;
+use crate::config::check::{Checked, named as is_named};
+use crate::config::raw;
+use crate::error::{ConfigError, ConfigErrors, each};
 use crate::policy::{Pattern, Role};
 use crate::vertex::{Class, routes};
 
+/// Whether the roles that `shares_state_with` names are others of the file.
+pub(super) fn named(roles: &[raw::Role], known: Option<&[String]>) -> Checked<()> {
+    let shares = roles.iter().enumerate().flat_map(|(index, role)| {
+        let others = role.shares_state_with.iter().enumerate();
+        others.map(move |(place, other)| {
+            let at = format!("/roles/{index}/shares_state_with/{place}");
+            is_named(&at, "role", other, known)?;
+            match *other == role.name {
+                true => Err(ConfigError::at(at, "a role's callers share its state anyway")),
+                false => Ok(()),
+            }
+        })
+    });
+    each(shares).map(|_| ())
+}
+
 /// `shares` holds each role's `shares_state_with`.
 pub(super) fn check(roles: &[Role], shares: &[Vec<String>]) -> Checked<()> {
-    let names = || roles.iter().map(|role| role.name.as_str());
-    for (index, (role, with)) in roles.iter().zip(shares).enumerate() {
-        for (place, other) in with.iter().enumerate() {
-            let at = format!("/roles/{index}/shares_state_with/{place}");
-            place_of(&at, "role", other, names())?;
-            if *other == role.name {
-                return Err(ConfigError::at(at, "a role's callers share its state anyway"));
-            }
-        }
-    }
     let shared = |one: usize, two: usize| {
         let says = |one: usize, two: usize| {
             let with = shares.get(one).map_or(&[][..], Vec::as_slice);
@@ -29,6 +36,7 @@ pub(super) fn check(roles: &[Role], shares: &[Vec<String>]) -> Checked<()> {
         says(one, two) && says(two, one)
     };
     let reach = Reach::of(roles);
+    let mut faults = Vec::new();
     for (index, role) in roles.iter().enumerate() {
         let Some(method) = stateful_method(role) else {
             continue;
@@ -42,10 +50,10 @@ pub(super) fn check(roles: &[Role], shares: &[Vec<String>]) -> Checked<()> {
                  project of these, too: give each a project of its own, or say that they trust \
                  each other with it: \"shares_state_with\": [\"{other}\"] here and [\"{name}\"] there"
             );
-            return Err(ConfigError::at(format!("/roles/{index}/may/methods"), problem));
+            faults.push(ConfigError::at(format!("/roles/{index}/may/methods"), problem));
         }
     }
-    Ok(())
+    ConfigErrors::unless_empty(faults)
 }
 
 fn stateful_method(role: &Role) -> Option<&'static str> {

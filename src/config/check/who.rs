@@ -1,23 +1,23 @@
 //! Whom a role is for.
 
-use crate::config::check::{Checked, non_empty, place_of, texts};
+use crate::config::check::{Checked, named, non_empty, texts};
 use crate::config::raw;
-use crate::error::ConfigError;
-use crate::oidc::IssuerConfig;
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::policy::{CertificateTest, Claim, ClaimPath, ClaimTest, Network, Pattern, Who, Window};
 
 /// The furthest that a place on Earth is from UTC, in minutes.
 const MAX_OFFSET: u16 = 14 * 60;
 
-pub(super) fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<Who> {
-    let names = issuers.iter().map(|issuer| issuer.name.as_str());
-    place_of(&format!("{at}/issuer"), "issuer", &raw.issuer, names)?;
-    let named = raw.groups.is_some() || raw.subjects.is_some() || raw.claims.is_some();
-    if named == raw.anyone {
-        let problem = "some of `groups`, `subjects` and `claims`, which must all hold, or \
-                       `\"anyone\": true` is wanted";
-        return Err(ConfigError::at(at, problem));
-    }
+pub(super) fn who(raw: raw::Who, at: &str, issuers: Option<&[String]>) -> Checked<Who> {
+    let is_named = raw.groups.is_some() || raw.subjects.is_some() || raw.claims.is_some();
+    let whom = match is_named == raw.anyone {
+        false => Ok(()),
+        true => {
+            let problem = "some of `groups`, `subjects` and `claims`, which must all hold, or \
+                           `\"anyone\": true` is wanted";
+            Err(ConfigError::at(at, problem))
+        }
+    };
     let listed = |list: Option<Vec<String>>, member: &str| -> Checked<Option<Vec<String>>> {
         let at = format!("{at}/{member}");
         if let Some(list) = &list {
@@ -26,21 +26,22 @@ pub(super) fn who(raw: raw::Who, at: &str, issuers: &[IssuerConfig]) -> Checked<
         }
         Ok(list)
     };
-    Ok(Who {
-        issuer: raw.issuer,
-        groups: listed(raw.groups, "groups")?,
-        subjects: listed(raw.subjects, "subjects")?,
-        claims: claims(raw.claims, &format!("{at}/claims"))?,
-        networks: raw
-            .networks
-            .map(|list| networks(&list, &format!("{at}/networks")))
-            .transpose()?,
-        certificate: raw
-            .certificate
-            .map(|test| certificate(test, &format!("{at}/certificate")))
-            .transpose()?,
-        times: raw.times.map(|list| times(list, &format!("{at}/times"))).transpose()?,
-    })
+    let networks = raw.networks.map(|list| networks(&list, &format!("{at}/networks"))).transpose();
+    let certificate =
+        raw.certificate.map(|test| certificate(test, &format!("{at}/certificate"))).transpose();
+    let times = raw.times.map(|list| times(list, &format!("{at}/times"))).transpose();
+    let named = named(&format!("{at}/issuer"), "issuer", &raw.issuer, issuers);
+    let ((_, _), groups, subjects, claims, networks, certificate, times) = (
+        (named, whom).all(),
+        listed(raw.groups, "groups"),
+        listed(raw.subjects, "subjects"),
+        claims(raw.claims, &format!("{at}/claims")),
+        networks,
+        certificate,
+        times,
+    )
+        .all()?;
+    Ok(Who { issuer: raw.issuer, groups, subjects, claims, networks, certificate, times })
 }
 
 fn claims(raw: Option<raw::Members<raw::ClaimTest>>, at: &str) -> Checked<Vec<Claim>> {
@@ -50,30 +51,37 @@ fn claims(raw: Option<raw::Members<raw::ClaimTest>>, at: &str) -> Checked<Vec<Cl
     non_empty(at, &claims, "a claim")?;
     let claim = |(name, test): (String, raw::ClaimTest)| {
         let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
-        let path = ClaimPath::parse(&name).map_err(|why| ConfigError::at(&at, why))?;
-        let test = match test {
-            raw::ClaimTest::Equals(value) => ClaimTest::Equals(value),
-            raw::ClaimTest::AnyOf(values) => {
-                non_empty(&format!("{at}/any_of"), &values, "a value")?;
-                ClaimTest::AnyOf(values)
-            }
-            raw::ClaimTest::Pattern(text) => ClaimTest::Pattern(Pattern::new(&text)),
-            raw::ClaimTest::AnyWordOf(words) => {
-                let at = format!("{at}/any_word_of");
-                non_empty(&at, &words, "a word")?;
-                match words.iter().position(|word| word.is_empty() || word.contains(' ')) {
-                    None => ClaimTest::AnyWordOf(words),
-                    Some(index) => {
-                        let problem = "a word without blanks is wanted";
-                        return Err(ConfigError::at(format!("{at}/{index}"), problem));
-                    }
-                }
-            }
-            raw::ClaimTest::Absent(_) => ClaimTest::Absent,
-        };
-        Ok(Claim { path, test })
+        let path = ClaimPath::parse(&name).map_err(|why| ConfigError::at(&at, why));
+        let (path, test) = (path, claim_test(test, &at)).all()?;
+        Ok::<_, ConfigErrors>(Claim { path, test })
     };
-    claims.into_iter().map(claim).collect()
+    each(claims.into_iter().map(claim))
+}
+
+fn claim_test(test: raw::ClaimTest, at: &str) -> Checked<ClaimTest> {
+    Ok(match test {
+        raw::ClaimTest::Equals(value) => ClaimTest::Equals(value),
+        raw::ClaimTest::AnyOf(values) => {
+            non_empty(&format!("{at}/any_of"), &values, "a value")?;
+            ClaimTest::AnyOf(values)
+        }
+        raw::ClaimTest::Pattern(text) => ClaimTest::Pattern(Pattern::new(&text)),
+        raw::ClaimTest::AnyWordOf(words) => {
+            let at = format!("{at}/any_word_of");
+            non_empty(&at, &words, "a word")?;
+            let word = |(index, word): (usize, &String)| match word.is_empty() || word.contains(' ')
+            {
+                false => Ok(()),
+                true => {
+                    let problem = "a word without blanks is wanted";
+                    Err(ConfigError::at(format!("{at}/{index}"), problem))
+                }
+            };
+            each(words.iter().enumerate().map(word))?;
+            ClaimTest::AnyWordOf(words)
+        }
+        raw::ClaimTest::Absent(_) => ClaimTest::Absent,
+    })
 }
 
 fn networks(list: &[String], at: &str) -> Checked<Vec<Network>> {
@@ -81,7 +89,7 @@ fn networks(list: &[String], at: &str) -> Checked<Vec<Network>> {
     let network = |(index, text): (usize, &String)| {
         Network::parse(text).map_err(|why| ConfigError::at(format!("{at}/{index}"), why))
     };
-    list.iter().enumerate().map(network).collect()
+    each(list.iter().enumerate().map(network))
 }
 
 fn certificate(raw: raw::Certificate, at: &str) -> Checked<CertificateTest> {
@@ -104,7 +112,7 @@ fn certificate(raw: raw::Certificate, at: &str) -> Checked<CertificateTest> {
                 fits.then_some(text)
                     .ok_or_else(|| ConfigError::at(format!("{at}/{index}"), problem))
             };
-            let digests = digests.iter().enumerate().map(digest).collect::<Checked<_>>()?;
+            let digests = each(digests.iter().enumerate().map(digest))?;
             Ok(CertificateTest::Sha256(digests))
         }
     }
@@ -114,25 +122,27 @@ fn times(list: Vec<raw::Window>, at: &str) -> Checked<Vec<Window>> {
     non_empty(at, &list, "a span of time")?;
     let window = |(index, raw): (usize, raw::Window)| {
         let at = format!("{at}/{index}");
-        non_empty(&format!("{at}/days"), &raw.days, "a day: mon, tue, wed, thu, fri, sat, sun")?;
+        let days =
+            non_empty(&format!("{at}/days"), &raw.days, "a day: mon, tue, wed, thu, fri, sat, sun");
         let minute = |text: &str, member: &str| {
             Window::minute(text).ok_or_else(|| {
                 let problem = format!("\"{text}\": a time like 08:30 is wanted");
                 ConfigError::at(format!("{at}/{member}"), problem)
             })
         };
-        let (from, to) = (minute(&raw.from, "from")?, minute(&raw.to, "to")?);
-        if from == to {
-            let problem = "the same as `from`: for whole days, 00:00 to 24:00 is wanted";
-            return Err(ConfigError::at(format!("{at}/to"), problem));
-        }
         let utc_offset = raw.utc_offset.as_deref().map_or(Some(0), offset).ok_or_else(|| {
             let problem = "an offset from UTC like +01:00 or -08:00 is wanted";
             ConfigError::at(format!("{at}/utc_offset"), problem)
-        })?;
-        Ok(Window { days: raw.days, from, to, utc_offset })
+        });
+        let (_, from, to, utc_offset) =
+            (days, minute(&raw.from, "from"), minute(&raw.to, "to"), utc_offset).all()?;
+        if from == to {
+            let problem = "the same as `from`: for whole days, 00:00 to 24:00 is wanted";
+            return Err(ConfigError::at(format!("{at}/to"), problem).into());
+        }
+        Ok::<_, ConfigErrors>(Window { days: raw.days, from, to, utc_offset })
     };
-    list.into_iter().enumerate().map(window).collect()
+    each(list.into_iter().enumerate().map(window))
 }
 
 fn offset(text: &str) -> Option<i16> {

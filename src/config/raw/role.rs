@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::config::raw::limits::{Limit, RoleKey};
-use crate::config::raw::shape::{Members, OneOrMore, object};
+use crate::config::raw::shape::{Members, OneOrMore};
 #[cfg(feature = "cli")]
 use crate::limits::MAX_AMOUNT;
 use crate::policy::{Day, Scalar};
@@ -17,7 +17,6 @@ pub(in crate::config) struct Role {
     /// Whom it is for: all that an object says must hold, and of several objects one.
     pub(in crate::config) who: OneOrMore<Who>,
     /// What it allows: every list must match, every term must hold.
-    #[serde(deserialize_with = "object")]
     pub(in crate::config) may: May,
     /// `unread`: bodies are not looked into, and may ask for anything.
     pub(in crate::config) body: Option<Body>,

@@ -1,5 +1,5 @@
-//! Shapes that serde does not derive: an object and nothing else, one object or more, one name or
-//! more, names that stand once, a value of three types.
+//! Shapes that serde does not derive: one object or more, one name or more, members of any names,
+//! a value of three types.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,46 +8,6 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserial
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::policy::Scalar;
-
-/// Reads a JSON object. serde's derived structs would take an array of their members as well.
-pub(in crate::config) fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Object::deserialize(deserializer).map(|Object(object)| object)
-}
-
-pub(in crate::config) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
-    Ok(objects.into_iter().map(|Object(object)| object).collect())
-}
-
-pub(in crate::config) struct Object<T>(pub(in crate::config) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData))
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-    }
-}
 
 /// One object, or an array of them.
 #[derive(Debug)]
@@ -70,7 +30,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
     type Value = OneOrMore<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object, or an array of objects")
+        f.write_str("an object {...}, or a list [...] of objects,")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OneOrMore<T>, A::Error> {
@@ -79,7 +39,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<OneOrMore<T>, A::Error> {
         let mut all = Vec::new();
-        while let Some(Object(one)) = seq.next_element()? {
+        while let Some(one) = seq.next_element()? {
             all.push(one);
         }
         Ok(OneOrMore::More(all))
@@ -107,7 +67,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamesVisitor<T> {
     type Value = Names<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name, or an array of names")
+        f.write_str("a name \"...\", or a list [...] of names,")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Names<T>, E> {
@@ -119,7 +79,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamesVisitor<T> {
     }
 }
 
-/// The members of an object, each once.
+/// The members of an object, whatever their names.
 #[derive(Debug)]
 pub(in crate::config) struct Members<T>(pub(in crate::config) Vec<(String, T)>);
 
@@ -139,12 +99,9 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<T>, A::Error> {
-        let mut members: Vec<(String, T)> = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, T>()? {
-            if members.iter().any(|(former, _)| *former == name) {
-                return Err(A::Error::custom(format_args!("{name} stands twice")));
-            }
-            members.push((name, value));
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
         Ok(Members(members))
     }
@@ -162,7 +119,7 @@ impl Visitor<'_> for ScalarVisitor {
     type Value = Scalar;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, an integer, true or false")
+        f.write_str("a text \"...\", a whole number, true or false")
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Scalar, E> {
@@ -174,7 +131,9 @@ impl Visitor<'_> for ScalarVisitor {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Scalar, E> {
-        i64::try_from(value).map(Scalar::Integer).map_err(|_| E::custom("the integer is too large"))
+        i64::try_from(value)
+            .map(Scalar::Integer)
+            .map_err(|_| E::custom("a smaller number is wanted"))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Scalar, E> {

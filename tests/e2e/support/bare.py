@@ -86,6 +86,8 @@ class Bare(Configuration):
         fetch = [
             'bind "unix@${VERTEX_FETCH_BIND}" mode 600 user "${VERTEX_USER}"',
             "use_backend vertex_fetch_%[req.hdr(host),lower]",
+            "http-after-response set-header x-vertex-fetch-error no-backend"
+            " if { be_name vertex_fetch }",
         ]
         idp = (
             f"server idp 127.0.0.1:{self.idp_https}"

@@ -19,4 +19,4 @@ def save_keys(haproxy: Haproxy, state_file: Path) -> dict[str, Any]:
 
 def age_by(state: dict[str, Any], seconds: int) -> dict[str, Any]:
     issuers = [{**kept, "fetched_at": kept["fetched_at"] - seconds} for kept in state["issuers"]]
-    return {"issuers": issuers}
+    return {**state, "issuers": issuers}

@@ -1,0 +1,82 @@
+//! A service account's key file, told from the other files that Google's tools write.
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use zeroize::Zeroizing;
+
+use crate::json::syntax_fault;
+
+const WANTED: &str = "a service account's key file is wanted, as the Google Cloud console and \
+                      `gcloud iam service-accounts keys create` write it";
+
+/// What this gateway reads of it; Google adds more members.
+#[derive(Deserialize)]
+pub(super) struct KeyFile {
+    pub(super) client_email: String,
+    pub(super) private_key_id: String,
+    pub(super) private_key: Zeroizing<String>,
+}
+
+/// What tells Google's files apart.
+#[derive(Deserialize)]
+struct Kind {
+    r#type: Option<String>,
+    installed: Option<IgnoredAny>,
+    web: Option<IgnoredAny>,
+}
+
+impl KeyFile {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// Says what it is instead, or what is missing, never what it holds.
+    pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
+        let kind: Kind = serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
+        match (kind.r#type.as_deref(), kind.installed.or(kind.web)) {
+            (Some("service_account"), _) => {
+                serde_json::from_slice(file).map_err(|why| fault(&why, file))
+            }
+            (Some(other), _) => {
+                let what = what(other).unwrap_or("its `type` is not service_account");
+                Err(format!("{what}; {WANTED}"))
+            }
+            (None, Some(_)) => Err(format!("an OAuth client's file; {WANTED}")),
+            (None, None) => Err(format!("`type` is missing; {WANTED}")),
+        }
+    }
+}
+
+fn what(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "authorized_user" => {
+            "a person's own credentials, as `gcloud auth application-default login` writes them \
+             (type authorized_user)"
+        }
+        "external_account" | "external_account_authorized_user" => {
+            "the settings of workload or workforce identity federation (type external_account), \
+             which hold no key"
+        }
+        "impersonated_service_account" => {
+            "settings to impersonate a service account (type impersonated_service_account), which \
+             hold no key"
+        }
+        "gdch_service_account" => {
+            "an account of Google Distributed Cloud (type gdch_service_account)"
+        }
+        _ => return None,
+    })
+}
+
+/// serde quotes the value that it cannot use, which may be the key; then only the place is told.
+fn fault(why: &serde_json::Error, file: &[u8]) -> String {
+    let text = why.to_string();
+    let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    match missing {
+        Some((member, _)) => format!("`{member}` is missing; {WANTED}"),
+        None if why.is_data() => {
+            let (line, column) = (why.line(), why.column());
+            format!("line {line}, column {column}: no value of such a file; {WANTED}")
+        }
+        None => format!("not JSON: {}; {WANTED}", syntax_fault(why, file)),
+    }
+}
