@@ -77,8 +77,8 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
     let discovery = Endpoint::discovery(&raw.issuer)
         .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)));
     let at_audiences = format!("{at}/audiences");
-    let wanted = "the audience that tokens for this gateway name; without one, a token for any \
-                  service would do";
+    let wanted = "the audience that tokens for this gateway name (without one, a token for any \
+                  service would do)";
     let audiences =
         (non_empty(&at_audiences, &raw.audiences, wanted), texts(&at_audiences, &raw.audiences))
             .all();

@@ -14,7 +14,7 @@ pub(in crate::config) fn roles(
     names: &Names,
     mended: &Mended,
 ) -> Checked<Vec<Role>> {
-    non_empty("/roles", &raw, "a role; without one, every request is refused")?;
+    non_empty("/roles", &raw, "a role (without one, every request is refused)")?;
     let shares: Vec<Vec<String>> = raw.iter().map(|role| role.shares_state_with.clone()).collect();
     let once = unique("/roles", &raw);
     let shared = state::named(&raw, names.roles.as_deref());
@@ -150,7 +150,7 @@ fn patterns(
     texts: &[String],
     read: impl Fn(&str) -> Result<Pattern, &'static str>,
 ) -> Checked<Vec<Pattern>> {
-    non_empty(at, texts, "a value, or \"*\" for all")?;
+    non_empty(at, texts, "a value, or \"*\" for all,")?;
     let pattern = |(index, text): (usize, &String)| {
         let at = format!("{at}/{index}");
         if text.is_empty() {
