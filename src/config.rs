@@ -4,6 +4,7 @@
 
 mod backends;
 mod check;
+mod doubts;
 mod raw;
 #[cfg(feature = "cli")]
 mod schema;

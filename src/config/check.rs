@@ -17,6 +17,7 @@ use crate::error::ConfigError;
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
+use crate::policy::ClaimPath;
 
 type Checked<T> = Result<T, ConfigError>;
 
@@ -77,6 +78,8 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
             KeySource::Fetched { discovery, jwks: None, hosts }
         }
     };
+    claim(&format!("{at}/claims/groups"), raw.claims.groups.as_deref())?;
+    claim(&format!("{at}/claims/display"), raw.claims.display.as_deref())?;
     let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {
         raw::AudienceClaim::Aud => "aud",
         raw::AudienceClaim::Azp => "azp",
@@ -94,6 +97,11 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
         },
         source,
     })
+}
+
+fn claim(at: &str, name: Option<&str>) -> Checked<()> {
+    let path = name.map(ClaimPath::parse).transpose();
+    path.map(drop).map_err(|why| ConfigError::at(at, why))
 }
 
 fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {

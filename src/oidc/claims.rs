@@ -30,25 +30,25 @@ impl<'t> Claims<'t> {
         Self(payload)
     }
 
-    /// A claim that is text.
+    /// A claim that is text, by its name or JSON pointer.
     ///
     /// # Errors
     /// `token_malformed` for a claim of another type.
     pub fn text(&self, name: &str) -> Result<Option<&'t str>, Reason> {
-        match self.0.get(name) {
+        match self.0.at(name) {
             None => Ok(None),
             Some(Json::String(text)) => Ok(Some(text)),
             Some(_) => Err(Reason::TokenMalformed),
         }
     }
 
-    /// A claim that is a text or an array of texts; absent is empty.
+    /// A claim that is a text or an array of texts, by its name or JSON pointer; absent is empty.
     ///
     /// # Errors
     /// `token_malformed` for anything else.
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Reason> {
         let text = |json: &Json| json.as_str().map(str::to_owned).ok_or(Reason::TokenMalformed);
-        match self.0.get(name) {
+        match self.0.at(name) {
             None => Ok(Vec::new()),
             Some(Json::Array(elements)) => elements.iter().map(text).collect(),
             Some(other) => Ok(vec![text(other)?]),
