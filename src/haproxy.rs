@@ -122,11 +122,17 @@ impl Haproxy {
         section::global(&self.sections, keyword)
     }
 
-    /// The named `defaults` that a section takes its lines from.
+    /// The lines of a section behind those that it takes from its `defaults`.
     #[must_use]
-    pub fn defaults_of(&self, section: &Section) -> Option<&Section> {
-        let mut defaults = self.sections.iter().filter(|known| known.kind == Kind::Defaults);
-        defaults.find(|known| !known.name.is_empty() && known.name == section.from)
+    pub fn lines_of<'h>(&'h self, section: &'h Section) -> Vec<&'h Line> {
+        let mut chain = vec![section];
+        let mut base = section.base;
+        // A base stands before what is built on it, so this ends.
+        while let Some(section) = base.and_then(|base| self.sections.get(base)) {
+            chain.push(section);
+            base = section.base;
+        }
+        chain.into_iter().rev().flat_map(|section| &section.lines).collect()
     }
 
     fn size(&self, keyword: &str) -> Option<usize> {

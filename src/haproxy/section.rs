@@ -40,8 +40,10 @@ pub struct Section {
     pub kind: Kind,
     /// Its name, if it has one.
     pub name: String,
-    /// The `defaults` it takes what it does not say from, named or, for want of a name, the last.
+    /// The name of the `defaults` that it takes what it does not say from; the last without `from`.
     pub from: String,
+    /// Which section that is.
+    pub base: Option<usize>,
     /// Where it begins.
     pub place: String,
     /// Its lines.
@@ -157,7 +159,6 @@ pub(super) fn global<'s>(
 /// The sections of all files, in their order.
 pub(super) fn sections(files: &[File], environment: &mut Environment<'_>) -> Vec<Section> {
     let mut sections: Vec<Section> = Vec::new();
-    let mut defaults = String::new();
     for file in files {
         let mut branches: Vec<Branch> = Vec::new();
         for (index, text) in file.text.lines().enumerate() {
@@ -181,7 +182,7 @@ pub(super) fn sections(files: &[File], environment: &mut Environment<'_>) -> Vec
             }
             let place = format!("{}:{number}", file.name);
             match Kind::of(keyword) {
-                Some(kind) => sections.push(begun(kind, &words, place, &mut defaults)),
+                Some(kind) => sections.push(begun(kind, &words, place, &sections)),
                 None => {
                     let Some(section) = sections.last_mut() else {
                         continue;
@@ -213,23 +214,21 @@ fn turn(
     }
 }
 
-/// The section that a head begins. `defaults` is the last one of these.
-fn begun(kind: Kind, words: &[String], place: String, defaults: &mut String) -> Section {
+/// The section that a head begins.
+fn begun(kind: Kind, words: &[String], place: String, before: &[Section]) -> Section {
     let word = |index: usize| words.get(index).map(String::as_str);
     let (name, from) = match (word(1), word(2), word(3)) {
         (Some("from"), from, _) if kind == Kind::Defaults => ("", from),
         (name, Some("from"), from) => (name.unwrap_or_default(), from),
         (name, ..) => (name.unwrap_or_default(), None),
     };
-    let from = match from {
-        Some(from) => from.to_owned(),
-        None if kind.is_proxy() => defaults.clone(),
-        None => String::new(),
-    };
-    if kind == Kind::Defaults {
-        name.clone_into(defaults);
-    }
-    Section { kind, name: name.to_owned(), from, place, lines: Vec::new() }
+    let base = before.iter().rposition(|section| match from {
+        Some(from) => section.kind == Kind::Defaults && section.name == from,
+        None => section.kind == Kind::Defaults && kind.is_proxy(),
+    });
+    let last = base.and_then(|base| before.get(base)).map_or("", |section| section.name.as_str());
+    let from = from.unwrap_or(last).to_owned();
+    Section { kind, name: name.to_owned(), from, base, place, lines: Vec::new() }
 }
 
 #[cfg(test)]

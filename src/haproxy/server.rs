@@ -121,7 +121,7 @@ mod tests {
         };
         let lines = lines.iter().map(line).collect();
         let (name, from, place) = (String::new(), String::new(), String::new());
-        Section { kind: Kind::Backend, name, from, place, lines }
+        Section { kind: Kind::Backend, name, from, base: None, place, lines }
     }
 
     #[test]

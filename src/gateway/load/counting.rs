@@ -66,8 +66,7 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
         return own().filter(|line| is_silencing_rule(line)).collect();
     }
     // In rules of the operator's own, those count whose line asks.
-    let defaults = haproxy.defaults_of(section).into_iter().flat_map(|section| &section.lines);
-    let lines: Vec<&Line> = defaults.chain(own()).collect();
+    let lines = haproxy.lines_of(section);
     match format_of(lines.iter().copied()) {
         Some(format) if section.is_frontend() && asks_for_account(format) => {
             silencing(lines.into_iter())
@@ -211,6 +210,16 @@ mod tests {
         assert_eq!(bare("option logasap", &format!("no option logasap\n {ask}")), 0);
         assert_eq!(bare("option logasap", "option httplog"), 0);
         assert_eq!(bare(&ask.replace("%B", "%ci"), "bind :1"), 1);
+        let chain = format!("defaults\n option logasap\ndefaults d\n {ask}\ndefaults\n{ask}\n");
+        let last = |tail: &str| {
+            let text = format!("{chain}{tail}\nfrontend a\n bind :1\n");
+            faults(&Haproxy { is_bare: true, ..read(&text) }).len()
+        };
+        assert_eq!(
+            (last(""), last("defaults\n option logasap"), last(" option logasap")),
+            (0, 0, 1)
+        );
+        assert_eq!(last("defaults e from d\n option logasap"), 1);
     }
 
     #[test]
