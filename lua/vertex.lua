@@ -39,6 +39,7 @@ local verify = require("vertex.verify")
 local wait = require("vertex.wait")
 
 local file = os.getenv("VERTEX_CONFIG") or "/etc/haproxy/vertex.json"
+local version = core.get_info().Version
 
 core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", bearer.run)
@@ -63,7 +64,7 @@ core.register_init(function()
   for name in pairs(core.backends) do
     backends[#backends + 1] = name
   end
-  stop_at(native.open(file, backends))
+  stop_at(native.open(file, backends, version))
   if core.thread <= 1 then
     for _ = 1, native.fetchers() do
       core.register_task(fetch.run)
@@ -73,5 +74,5 @@ end)
 
 -- Only a script's body runs under `haproxy -c`, and only here an error names the line that loads it.
 if core.thread <= 1 then
-  stop_at(native.check(file, os.getenv("VERTEX_RULES")))
+  stop_at(native.check(file, os.getenv("VERTEX_RULES"), version))
 end

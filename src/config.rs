@@ -4,6 +4,7 @@
 
 mod backends;
 mod check;
+mod doubts;
 mod raw;
 mod reading;
 #[cfg(feature = "cli")]

@@ -261,6 +261,11 @@ impl ConfigError {
     pub fn at(pointer: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { file: String::new(), pointer: pointer.into(), problem: problem.into() }
     }
+
+    /// An error at a line of HAProxy's own files, named as `file:number`.
+    pub fn in_haproxy(place: &str, problem: impl Into<String>) -> Self {
+        Self { file: place.to_owned(), pointer: String::new(), problem: problem.into() }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -288,10 +293,11 @@ impl ConfigErrors {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// The same, of this file.
+    /// The same, of this file where they name none.
     #[must_use]
     pub fn in_file(mut self, file: &str) -> Self {
-        self.0.iter_mut().for_each(|error| file.clone_into(&mut error.file));
+        let nameless = self.0.iter_mut().filter(|error| error.file.is_empty());
+        nameless.for_each(|error| file.clone_into(&mut error.file));
         self
     }
 

@@ -57,7 +57,7 @@ use waiting::{Patience, Waiting};
 
 pub use explain::Explanation;
 pub use exposition::LocationTimes;
-pub use load::check_rules;
+pub use load::{check_rules, doubts_of_rules};
 pub use metrics::{Metrics, TokenKind};
 pub use readiness::Ready;
 pub use record::Style;

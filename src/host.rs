@@ -1,12 +1,13 @@
 //! The host's edge: the only place that reads clocks, the environment and, while loading, files.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use once_cell::sync::Lazy;
 
-use crate::haproxy::Haproxy;
+use crate::haproxy::{File, Haproxy, System, Version};
 use crate::time::{Monotonic, Now, UnixTime};
 
 static STARTED: Lazy<Instant> = Lazy::new(
@@ -48,20 +49,59 @@ pub(crate) fn age_of_file(path: &Path) -> Option<u64> {
     Some(SystemTime::now().duration_since(written).ok()?.as_secs())
 }
 
+/// Who may do what with a file, as mode bits.
+#[cfg(feature = "cli")]
+#[allow(clippy::disallowed_methods, reason = "the host's edge")]
+pub(crate) fn mode_of_file(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777)
+}
+
 /// What HAProxy's files say; a folder stands for its `.cfg` files in the order of their names.
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
-pub(crate) fn haproxy(names: impl IntoIterator<Item = String>) -> Haproxy {
-    let mut texts = Vec::new();
+pub(crate) fn haproxy(names: impl IntoIterator<Item = String>, version: Option<&str>) -> Haproxy {
+    let mut files = Vec::new();
     for name in names {
-        let mut files: Vec<PathBuf> = match std::fs::read_dir(&name) {
+        let mut paths: Vec<PathBuf> = match std::fs::read_dir(&name) {
             Ok(entries) => entries
                 .filter_map(|entry| Some(entry.ok()?.path()))
                 .filter(|file| file.extension().is_some_and(|ending| ending == "cfg"))
                 .collect(),
             Err(_) => vec![name.into()],
         };
-        files.sort();
-        texts.extend(files.iter().filter_map(|file| std::fs::read_to_string(file).ok()));
+        paths.sort();
+        files.extend(paths.iter().filter_map(|path| {
+            let bytes = std::fs::read(path).ok()?;
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            Some(File { name: path.display().to_string(), text })
+        }));
     }
-    Haproxy::read(&texts, &|name| std::env::var(name).ok())
+    let system = System {
+        environment: &|name| std::env::var(name).ok(),
+        version: version.and_then(Version::parse),
+        users: users(),
+        real_path: &real_path,
+    };
+    Haproxy::read(&files, &system)
+}
+
+/// The numbers of the users of this machine.
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+fn users() -> HashMap<String, u32> {
+    let text = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let user = |line: &str| {
+        let mut fields = line.split(':');
+        Some((fields.next()?.to_owned(), fields.nth(1)?.parse().ok()?))
+    };
+    text.lines().filter_map(user).collect()
+}
+
+/// A path whose folder is named without links; the file itself need not be there yet.
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+fn real_path(path: &str) -> String {
+    let path = Path::new(path);
+    let folder = path.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
+    let real = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name));
+    // Components pass over what stands twice.
+    real.unwrap_or_else(|| path.components().collect()).display().to_string()
 }

@@ -55,6 +55,16 @@ impl Json {
         }
     }
 
+    /// The member of this name or, with a `/` in front, of this JSON pointer into objects (RFC 6901).
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Self> {
+        let Some(pointer) = path.strip_prefix('/') else {
+            return self.get(path);
+        };
+        let mut names = pointer.split('/').map(|name| name.replace("~1", "/").replace("~0", "~"));
+        names.try_fold(self, |json, name| json.get(&name))
+    }
+
     /// The text of a string.
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {

@@ -23,6 +23,9 @@ const DATE: &str = "%d/%b/%Y:%H:%M:%S.000";
 /// One for the process: HAProxy's threads each have a Lua of their own, and all share this.
 static GATEWAY: OnceCell<Gateway> = OnceCell::new();
 
+/// HAProxy's log is no place for more of them; `haproxy-vertex check` tells all.
+const MAX_DOUBTS: usize = 8;
+
 #[mlua::lua_module(name = "haproxy_vertex")]
 fn exports(lua: &Lua) -> Result<Table> {
     journal::install();
@@ -65,36 +68,50 @@ fn exports(lua: &Lua) -> Result<Table> {
 
 /// Tells what is wrong with the configuration, while HAProxy still reads its own: all that
 /// `haproxy -c` runs. It is returned, as HAProxy cannot print an error that Rust raises.
-fn check(_: &Lua, (file, rules): (String, Option<String>)) -> Result<Option<String>> {
+fn check(
+    _: &Lua,
+    (file, rules, version): (String, Option<String>, Option<String>),
+) -> Result<Option<String>> {
     let module = env!("CARGO_PKG_VERSION");
     if let Some(rules) = rules.filter(|rules| rules != module) {
         return Ok(Some(format!(
             "vertex.cfg is of version {rules} and haproxy_vertex.so of {module}: install both of one"
         )));
     }
-    let checked = load(&file, haproxy());
+    let checked = load(&file, haproxy(version.as_deref()));
     journal::clear();
     Ok(checked.err().map(|errors| errors.to_string()))
 }
 
 /// Sets the configuration to work with HAProxy's backends; the first thread to come does it for
 /// all. What is wrong is returned.
-fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<String>> {
-    let opened = GATEWAY.get_or_try_init(|| load(&file, Haproxy { backends, ..haproxy() }));
+fn open(
+    _: &Lua,
+    (file, backends, version): (String, Vec<String>, Option<String>),
+) -> Result<Option<String>> {
+    let opened = GATEWAY.get_or_try_init(|| {
+        let (gateway, doubts) = load(&file, Haproxy { backends, ..haproxy(version.as_deref()) })?;
+        doubts.iter().take(MAX_DOUBTS).for_each(|doubt| log::warn!("{file}: {doubt}"));
+        Ok::<_, ConfigErrors>(gateway)
+    });
     Ok(opened.err().map(|errors| errors.to_string()))
 }
 
-fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigErrors> {
+/// A gateway, and what in its configuration deserves a second look.
+fn load(file: &str, haproxy: Haproxy) -> std::result::Result<(Gateway, Vec<String>), ConfigErrors> {
     #[cfg(feature = "faults")]
     crate::switch::only_without(host::switched_off());
     match Config::load(file, &host::read_file) {
-        Ok(config) => Gateway::open(config, &haproxy, host::now()),
+        Ok(config) => {
+            let doubts = config.doubts();
+            Gateway::open(config, &haproxy, host::now()).map(|gateway| (gateway, doubts))
+        }
         Err(errors) => Err(errors.and(gateway::check_rules(&haproxy)).in_file(file)),
     }
 }
 
-fn haproxy() -> Haproxy {
-    host::haproxy(configuration_files(std::env::args()))
+fn haproxy(version: Option<&str>) -> Haproxy {
+    host::haproxy(configuration_files(std::env::args()), version)
 }
 
 /// Why one Lua cannot serve all threads (`lua-load`), by HAProxy's `show info`: only 3.0 mended the

@@ -3,6 +3,7 @@
 
 mod body;
 mod host;
+mod known;
 mod labels;
 mod model;
 mod query;
@@ -13,6 +14,7 @@ use std::fmt;
 
 pub use body::{Body, LimitPlace};
 pub use host::host_of;
+pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 pub use model::Model;
 pub use query::{Alt, Query};

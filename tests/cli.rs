@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -208,17 +209,119 @@ fn backends_are_checked_where_haproxy_s_files_are_named() {
         "vertex.cfg",
         "global\n setenv VERTEX_RULES x\n tune.bufsize 65536\n tune.maxrewrite 16384\n",
     );
-    folder.put(
-        "one.cfg",
-        "backend vertex_us-central1 from vertex-upstream\n filter lua.vertex-meter\n",
-    );
-    folder.put("two.cfg", "backend vertex_global from vertex-upstream\n filter lua.vertex-meter\n");
+    let backend = |name: &str| {
+        format!(
+            "backend {name} from vertex-upstream\n filter lua.vertex-meter\n server g 127.0.0.1:1\n"
+        )
+    };
+    folder.put("one.cfg", backend("vertex_us-central1"));
+    folder.put("two.cfg", backend("vertex_global"));
     let files = ["check", "-c", "vertex.json", "-f", "vertex.cfg", "-f", "one.cfg"];
     let missing = folder.call(&files);
     assert_eq!(missing.status, 1, "{missing:?}");
     assert!(missing.out.contains("no backend vertex_global; paste this"), "{missing:?}");
     let complete = folder.call(&[&files[..], &["-f", "two.cfg"]].concat());
     assert_eq!(complete.status, 0, "{complete:?}");
+    // HAProxy's own files are checked in full, every fault with its place.
+    folder.put("bad.cfg", "frontend a\n default_backend vertex_global\n\nlisten b from vertex\n");
+    let bad = folder.call(&[&files[..], &["-f", "two.cfg", "-f", "bad.cfg"]].concat());
+    assert_eq!(bad.status, 1, "{bad:?}");
+    for part in ["bad.cfg:2: HAProxy's frontend a leads to", "bad.cfg:4: HAProxy's listen b leads"]
+    {
+        assert!(bad.out.contains(part), "{part}: {bad:?}");
+    }
+    // Which version reads them is not known here.
+    folder.put("mixed.cfg", "global\n lua-load a.lua\n lua-load-per-thread b.lua\n");
+    let mixed = folder.call(&[&files[..], &["-f", "two.cfg", "-f", "mixed.cfg"]].concat());
+    assert_eq!(mixed.status, 0, "{mixed:?}");
+    assert!(mixed.out.contains("mixed.cfg:2: `lua-load a.lua` beside"), "{mixed:?}");
+}
+
+#[test]
+fn what_a_configuration_hardly_means_is_told_and_fails_nothing() {
+    let folder = Folder::new("doubts");
+    let private = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(folder.path.join("ml-prod.json"), private).unwrap();
+    let told = |change: &dyn Fn(&mut Value), part: &str| {
+        let mut settings = minimal();
+        change(&mut settings);
+        let output = folder.check(&settings);
+        assert_eq!(output.status, 0, "{output:?}");
+        let found = output.out.contains(part);
+        (found, output.out)
+    };
+    type Change<'c> = &'c dyn Fn(&mut Value);
+    let role = |settings: &mut Value, member: &str, value: Value| {
+        settings["roles"][0]["may"][member] = value;
+    };
+    let anyone = |settings: &mut Value, issuer: &str| {
+        settings["issuers"][0]["issuer"] = json!(issuer);
+        settings["roles"][0]["who"] = json!({ "issuer": "corp", "anyone": true });
+    };
+    let limit = |settings: &mut Value, tokens: u64| {
+        settings["roles"][0]["body"] = json!("unread");
+        settings["roles"][0]["limits"] = json!({ "per": "principal", "tokens_per_minute": tokens });
+        settings["roles"][0]["reserve_tokens"] = json!(2000);
+    };
+    let google = "https://accounts.google.com";
+    let github = "https://token.actions.githubusercontent.com";
+    let cases: [(&str, Change<'_>, Change<'_>); 7] = [
+        ("everybody with an account at Google", &|s| anyone(s, google), &|s| {
+            anyone(s, "https://idp.example")
+        }),
+        ("everybody with an account at GitHub", &|s| anyone(s, github), &|s| {
+            anyone(s, &format!("{github}/acme"))
+        }),
+        ("/roles/0/who: anyone of", &|s| anyone(s, google), &|s| {
+            anyone(s, google);
+            s["roles"][0]["who"] =
+                json!({ "issuer": "corp", "claims": { "hd": { "equals": "acme.example" } } });
+        }),
+        (
+            "/roles/0/may/locations/1: no location",
+            &|s| role(s, "locations", json!(["eu", "europe-west44"])),
+            &|s| role(s, "locations", json!(["eu", "europe-west4", "global"])),
+        ),
+        (
+            "/roles/0/may/models/0: no publisher",
+            &|s| role(s, "models", json!(["mistral/*"])),
+            &|s| role(s, "models", json!(["mistralai/*", "endpoints/*", "*"])),
+        ),
+        (
+            "/roles/0/may/methods/0: models of anthropic are not called by generateContent",
+            &|s| {
+                role(s, "models", json!(["anthropic/claude-*"]));
+                role(s, "methods", json!(["generateContent", "rawPredict"]));
+            },
+            &|s| {
+                role(s, "models", json!(["anthropic/claude-*", "google/*"]));
+                role(s, "methods", json!(["generateContent", "rawPredict"]));
+            },
+        ),
+        ("/roles/0/limits: no request of role \"ml-team\" fits 1999", &|s| limit(s, 1999), &|s| {
+            limit(s, 2000)
+        }),
+    ];
+    for (part, doubtful, twin) in cases {
+        let (is_told, out) = told(doubtful, part);
+        assert!(is_told, "{part}: {out}");
+        let (is_told, out) = told(twin, part);
+        assert!(!is_told, "{part}: {out}");
+    }
+}
+
+#[test]
+fn a_key_file_that_others_can_read_is_told() {
+    let folder = Folder::new("modes");
+    let said = |mode: u32| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(folder.path.join("ml-prod.json"), permissions).unwrap();
+        let output = folder.check(&minimal());
+        assert_eq!(output.status, 0, "{output:?}");
+        output.out.contains("so every user of this machine can use it")
+    };
+    assert!(said(0o644) && said(0o604) && said(0o602));
+    assert!(!said(0o600) && !said(0o640) && !said(0o400));
 }
 
 #[test]

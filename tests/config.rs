@@ -6,7 +6,7 @@ mod common;
 use common::at;
 use common::gateway::{BACKENDS, FETCHING_BACKENDS, fetching};
 use common::keys::{KEY_FILE, SigningKey, ec_der, pem, rsa_der, rsa_pem};
-use common::settings::{Files, haproxy, minimal, only};
+use common::settings::{Files, haproxy, minimal, only, sections};
 use common::vectors::run;
 use haproxy_vertex::error::{ConfigError, ConfigErrors};
 use haproxy_vertex::gateway::Gateway;
@@ -323,10 +323,11 @@ fn a_backend_without_our_defaults_is_told() {
     let files = Files::new(&SigningKey::ed());
     let open = |backend: &str, defaults: Option<&str>| {
         let mut haproxy = haproxy(BACKENDS);
-        let from = defaults.map(|defaults| (backend.to_owned(), defaults.to_owned()));
-        haproxy.from.extend(from);
-        haproxy.metered.insert(backend.to_owned());
         haproxy.backends.push(backend.to_owned());
+        if let Some(defaults) = defaults {
+            let lines = "filter lua.vertex-meter\n server local 127.0.0.1:80\n";
+            haproxy.sections = sections(&format!("backend {backend} from {defaults}\n {lines}"));
+        }
         let config = files.load(&minimal().to_string()).unwrap();
         Gateway::open(config, &haproxy, at(0)).map(|_| ()).map_err(|errors| only(errors).problem)
     };
@@ -336,13 +337,13 @@ fn a_backend_without_our_defaults_is_told() {
         assert_eq!(open(backend, Some(wanted)), Ok(()));
         // Under `register_init` nobody knows what it is from.
         assert_eq!(open(backend, None), Ok(()));
-        for other in ["", "vertex", "mine"] {
+        for other in ["x", "vertex", "mine"] {
             let problem = open(backend, Some(other)).unwrap_err();
             assert!(problem.contains(&format!("`backend {backend} from {wanted}`")), "{problem}");
         }
     }
     assert_eq!(open("vertex_unrouted", Some("vertex-internal")), Ok(()));
-    assert_eq!(open("www", Some("")), Ok(()));
+    assert_eq!(open("www", Some("mine")), Ok(()));
 }
 
 #[test]

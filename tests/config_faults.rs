@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use common::at;
 use common::gateway::{BACKENDS, FETCHING_BACKENDS, fetching};
 use common::keys::{SigningKey, jwks};
-use common::settings::{Files, haproxy, minimal};
+use common::settings::{Files, haproxy, minimal, sections};
 use haproxy_vertex::gateway::Gateway;
 use serde_json::{Value, json};
 
@@ -145,7 +145,7 @@ fn what_haproxy_lacks_is_told_at_once() {
     let config = Files::new(&SigningKey::ed()).load(&settings.to_string()).unwrap();
     let mut host = haproxy(&["vertex_us-central1"]);
     host.maxrewrite = 1024;
-    host.from.insert("vertex_us-central1".to_owned(), "mine".to_owned());
+    host.sections = sections("defaults mine\n mode http\nbackend vertex_us-central1 from mine\n");
     let errors = Gateway::open(config, &host, at(0)).map(|_| ()).unwrap_err();
     let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_begins(

@@ -211,7 +211,10 @@ fn lua_unsafe_code_and_cryptography_each_have_one_place() {
     let mut found = BTreeSet::new();
     for source in sources() {
         for line in &source.code {
-            for word in line.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            // HAProxy has a section `ring`: what stands in quotes is no code.
+            let code = line.split('"').step_by(2);
+            for word in code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
+            {
                 let Some((word, place)) = ONE_PLACE.iter().find(|(w, _)| *w == word) else {
                     continue;
                 };
@@ -226,7 +229,7 @@ fn lua_unsafe_code_and_cryptography_each_have_one_place() {
 }
 
 #[test]
-fn no_file_is_longer_than_600_lines_without_its_tests() {
+fn no_file_is_too_long_without_its_tests() {
     let long: Vec<String> = sources()
         .iter()
         .filter(|source| source.lines > MAX_LINES)

@@ -8,12 +8,15 @@ use std::path::Path;
 
 use crate::cli::{ConfigFile, Report};
 use crate::config::Config;
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, doubts_of_rules};
 use crate::google::Credential;
 use crate::host;
 use crate::policy::{Pattern, Role};
 
 const SECONDS_A_DAY: u64 = 24 * 3600;
+
+/// The mode bits of those who neither own a file nor are of its group.
+const OTHERS: u32 = 0o007;
 
 /// `check`
 #[derive(Debug, clap::Args)]
@@ -29,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let mut text = String::new();
     let haproxy = match arguments.haproxy.as_slice() {
         [] => None,
-        files => Some(host::haproxy(files.iter().cloned())),
+        files => Some(host::haproxy(files.iter().cloned(), None)),
     };
     let config = match arguments.config.load() {
         Ok(config) => config,
@@ -46,7 +49,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let folder = arguments.config.folder();
     mend.extend(config.credentials.iter().filter_map(|credential| overdue(credential, folder)));
     let lent = config.roles.iter().filter_map(|role| lent(role, &config));
-    let notes: Vec<String> = lent.chain(budgets::notes(&config)).collect();
+    let mut notes: Vec<String> = lent.chain(budgets::notes(&config)).collect();
+    notes.extend(config.doubts());
+    notes.extend(config.credentials.iter().filter_map(|credential| readable(credential, folder)));
     let counts = format!(
         "issuers {}, credentials {}, roles {}",
         config.issuers.len(),
@@ -54,6 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
         config.roles.len()
     );
     if let Some(haproxy) = haproxy {
+        notes.extend(doubts_of_rules(&haproxy));
         let opened = Gateway::open(config, &haproxy, host::now());
         mend.extend(opened.err().into_iter().flatten().map(|error| error.to_string()));
     }
@@ -88,6 +94,18 @@ fn overdue(credential: &Credential, folder: &Path) -> Option<String> {
     (days > u64::from(most)).then(|| {
         format!(
             "credential \"{}\": {} was written {days} days ago, and max_age_days is {most}",
+            credential.name,
+            credential.file.display()
+        )
+    })
+}
+
+fn readable(credential: &Credential, folder: &Path) -> Option<String> {
+    let mode = host::mode_of_file(&folder.join(&credential.file))?;
+    (mode & OTHERS != 0).then(|| {
+        format!(
+            "credential \"{}\": {} has mode {mode:03o}, so every user of this machine can use it: \
+             chmod 600",
             credential.name,
             credential.file.display()
         )

@@ -19,6 +19,7 @@ use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
+use crate::policy::ClaimPath;
 
 /// What a check of one place comes to, and what one of many does.
 type One<T> = Result<T, ConfigError>;
@@ -100,6 +101,8 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
             KeySource::Fetched { discovery, jwks: None, hosts }
         }
     };
+    claim(&format!("{at}/claims/groups"), raw.claims.groups.as_deref())?;
+    claim(&format!("{at}/claims/display"), raw.claims.display.as_deref())?;
     let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {
         raw::AudienceClaim::Aud => "aud",
         raw::AudienceClaim::Azp => "azp",
@@ -159,6 +162,11 @@ fn place_of_keys(
             Ok(PlaceOfKeys::Discovered(hosts))
         }
     }
+}
+
+fn claim(at: &str, name: Option<&str>) -> One<()> {
+    let path = name.map(ClaimPath::parse).transpose();
+    path.map(drop).map_err(|why| ConfigError::at(at, why))
 }
 
 fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {

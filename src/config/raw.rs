@@ -63,9 +63,9 @@ pub(super) struct Issuer {
 pub(super) struct Claims {
     /// The claim that names the audience: `aud` by default, without fallback.
     pub(super) audience: Option<AudienceClaim>,
-    /// The caller's groups, a text or an array of texts: `groups` by default.
+    /// The caller's groups, a text or an array of texts, by name or JSON pointer: `groups` by default.
     pub(super) groups: Option<String>,
-    /// A name for people, shown in the log only.
+    /// A name for people, shown in the log only; by name or JSON pointer.
     pub(super) display: Option<String>,
 }
 

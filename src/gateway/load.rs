@@ -1,6 +1,11 @@
 //! From a checked configuration to a gateway at work: what it needs of HAProxy is there, keys that
 //! the former process kept are taken over, tokens for Google are signed.
 
+mod backends;
+mod counting;
+mod frontends;
+mod process;
+
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 
@@ -17,10 +22,10 @@ use crate::gateway::session::Sessions;
 use crate::gateway::unlogged::Doubts;
 use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
-use crate::haproxy::Haproxy;
+use crate::haproxy::{Haproxy, Line};
 use crate::jose;
 use crate::limits::Limits;
-use crate::oidc::{Issuer, IssuerConfig, Verifier};
+use crate::oidc::{Issuer, IssuerConfig, KeySource, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
@@ -34,6 +39,10 @@ const FETCH_BACKEND: &str = "vertex_fetch_";
 
 /// Where HAProxy sends a request whose location has no backend; it is no location itself.
 const UNROUTED_BACKEND: &str = "vertex_unrouted";
+
+/// The `defaults` of frontends and of locations' backends, which carry our rules.
+const FRONTEND_DEFAULTS: &str = "vertex";
+const BACKEND_DEFAULTS: &str = "vertex-upstream";
 
 /// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
 const REWRITE_RESERVE_BYTES: usize = 1024;
@@ -56,6 +65,7 @@ impl Gateway {
         let checked = (
             config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND),
             check_accounts(&config, haproxy),
+            check_fetches(&config, haproxy),
             check_rules(haproxy),
         )
             .all();
@@ -153,12 +163,14 @@ impl Gateway {
 }
 
 fn locations_of(backends: &[String]) -> Vec<String> {
-    backends
-        .iter()
-        .filter(|name| !name.starts_with(FETCH_BACKEND) && name.as_str() != UNROUTED_BACKEND)
-        .filter_map(|name| name.strip_prefix(LOCATION_BACKEND))
-        .map(str::to_owned)
-        .collect()
+    let locations = backends.iter().filter(|name| is_location_backend(name));
+    locations.filter_map(|name| name.strip_prefix(LOCATION_BACKEND)).map(str::to_owned).collect()
+}
+
+fn is_location_backend(name: &str) -> bool {
+    name.starts_with(LOCATION_BACKEND)
+        && !name.starts_with(FETCH_BACKEND)
+        && name != UNROUTED_BACKEND
 }
 
 fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError> {
@@ -173,6 +185,14 @@ fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError>
     }
 }
 
+fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors> {
+    let fetched = |issuer: &IssuerConfig| matches!(issuer.source, KeySource::Fetched { .. });
+    match config.issuers.iter().any(fetched) {
+        true => ConfigErrors::unless_empty(process::faults_of_socket(haproxy)),
+        false => Ok(()),
+    }
+}
+
 /// What is wrong with HAProxy's own files, whatever the configuration says. Without the packaged
 /// rules there are no defaults of ours, and no gate but the operator's.
 ///
@@ -184,62 +204,23 @@ pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
     };
     let mut faults: Vec<_> = haproxy.unreadable.iter().map(size).collect();
     if !haproxy.is_bare {
-        faults.extend(faults_of_rules(haproxy));
+        faults.extend(frontends::faults(haproxy));
+        faults.extend(backends::faults_of_rules(haproxy));
     }
+    faults.extend(backends::faults_of_servers(haproxy));
+    faults.extend(counting::faults(haproxy));
+    faults.extend(process::faults_of_scripts(haproxy));
     ConfigErrors::unless_empty(faults)
 }
 
-/// A backend that is not `from` its defaults has no gate, and sends the caller's token on.
-fn faults_of_rules(haproxy: &Haproxy) -> Vec<ConfigError> {
-    let mut faults = Vec::new();
-    for backend in &haproxy.backends {
-        let wanted = match backend.as_str() {
-            UNROUTED_BACKEND => continue,
-            name if name.starts_with(FETCH_BACKEND) => "vertex-fetch",
-            name if name.starts_with(LOCATION_BACKEND) => "vertex-upstream",
-            _ => continue,
-        };
-        let is_read = haproxy.metered.contains(backend);
-        if wanted == "vertex-upstream" && haproxy.from.contains_key(backend) && !is_read {
-            faults.push(ConfigError::at(
-                "",
-                format!(
-                    "HAProxy's backend {backend} does not read answers: write \
-                     `filter lua.vertex-meter` in it"
-                ),
-            ));
-        }
-        // Only the files tell; HAProxy's own list of backends does not.
-        if haproxy.from.get(backend).is_some_and(|defaults| defaults != wanted) {
-            faults.push(ConfigError::at(
-                "",
-                format!(
-                    "HAProxy's backend {backend} lacks our rules: write `backend {backend} from {wanted}`"
-                ),
-            ));
-        }
-    }
-    for (backend, line) in &haproxy.repeating {
-        faults.push(ConfigError::at(
-            "",
-            format!(
-                "HAProxy's backend {backend} has `{line}`: a call that a model has begun to answer \
-                 would be sent, and billed, twice, and counted once; conn-failure and statuses alone \
-                 are wanted"
-            ),
-        ));
-    }
-    for (section, line) in &haproxy.silent {
-        faults.push(ConfigError::at(
-            "",
-            format!(
-                "HAProxy's section {section} has `{line}`: each request must have its log line once, \
-                 at its end, and that must call lua.vertex_account, or calls never end; leave the \
-                 line out, or take the log-format of vertex.cfg into yours"
-            ),
-        ));
-    }
-    faults
+/// What may be wrong with HAProxy's own files, where that cannot be told for sure.
+#[must_use]
+pub fn doubts_of_rules(haproxy: &Haproxy) -> Vec<String> {
+    process::doubts_of_scripts(haproxy).into_iter().collect()
+}
+
+fn fault(line: &Line, problem: String) -> ConfigError {
+    ConfigError::in_haproxy(&line.place, problem)
 }
 
 /// Which tokens are taken here, for callers who bring another.
@@ -262,5 +243,28 @@ fn restore(issuers: &[Issuer], state: &StateFile, now: Now) {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use crate::haproxy::{File, Haproxy, System, Version};
+
+    /// HAProxy with one file, `x.cfg`, and the packaged rule set.
+    pub(super) fn read(text: &str) -> Haproxy {
+        read_on("", text)
+    }
+
+    pub(super) fn read_on(version: &str, text: &str) -> Haproxy {
+        let files = [File { name: "x.cfg".to_owned(), text: text.to_owned() }];
+        let system = System {
+            environment: &|name| (name == "VERTEX_RULES").then(String::new),
+            version: Version::parse(version),
+            users: HashMap::from([("haproxy".to_owned(), 99), ("root".to_owned(), 0)]),
+            real_path: &str::to_owned,
+        };
+        Haproxy::read(&files, &system)
     }
 }

@@ -38,19 +38,19 @@ impl<'t> Claims<'t> {
         self.text(name)?.ok_or_else(|| missing(name))
     }
 
-    /// A claim that is text.
+    /// A claim that is text, by its name or JSON pointer.
     ///
     /// # Errors
     /// `token_malformed` for a claim of another type.
     pub fn text(&self, name: &str) -> Result<Option<&'t str>, Refusal> {
-        match self.0.get(name) {
+        match self.0.at(name) {
             None => Ok(None),
             Some(Json::String(text)) => Ok(Some(text)),
             Some(_) => Err(mistyped(name, "text")),
         }
     }
 
-    /// A claim that is a text or an array of texts; absent is empty.
+    /// A claim that is a text or an array of texts, by its name or JSON pointer; absent is empty.
     ///
     /// # Errors
     /// `token_malformed` for anything else.
@@ -60,7 +60,7 @@ impl<'t> Claims<'t> {
                 .map(str::to_owned)
                 .ok_or_else(|| mistyped(name, "text or a list of texts"))
         };
-        match self.0.get(name) {
+        match self.0.at(name) {
             None => Ok(Vec::new()),
             Some(Json::Array(elements)) => elements.iter().map(text).collect(),
             Some(other) => Ok(vec![text(other)?]),

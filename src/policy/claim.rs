@@ -90,9 +90,16 @@ impl ClaimPath {
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         let names = match text.strip_prefix('/') {
-            None if text.is_empty() => return Err("empty: a claim's name is wanted"),
+            None if text.is_empty() => return Err("empty: a claim's name is wanted".to_owned()),
+            None if has_dots_for_slashes(text) => {
+                let pointer = text.replace('.', "/");
+                return Err(format!(
+                    "a dot does not lead into an object: the JSON pointer /{pointer} is wanted, or \
+                     /{text} for a claim that is called so itself"
+                ));
+            }
             None => vec![text.to_owned()],
             Some(rest) => rest.split('/').map(unescaped).collect::<Option<_>>().ok_or(
                 "in a JSON pointer `~` is written `~0` and a `/` within a name `~1` (RFC 6901)",
@@ -110,6 +117,18 @@ impl ClaimPath {
     fn find<'j>(&self, claims: &'j Json) -> Option<&'j Json> {
         self.names.iter().try_fold(claims, |json, name| json.get(name))
     }
+}
+
+/// Whether a name is written as other tools write a way into objects (`realm_access.roles`). A URL
+/// is a name as it is.
+fn has_dots_for_slashes(text: &str) -> bool {
+    let is_identifier = |part: &str| {
+        let sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+        !part.is_empty() && part.bytes().all(sign)
+    };
+    text.contains('.')
+        && text.split('.').all(is_identifier)
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
 }
 
 fn unescaped(part: &str) -> Option<String> {
@@ -146,6 +165,35 @@ mod tests {
         assert!(!holds("/a/b", "x"));
         for wrong in ["", "/a~", "/a~2b"] {
             assert!(ClaimPath::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_dots_is_told_from_a_way_into_objects() {
+        for (wrong, pointer) in [
+            ("realm_access.roles", "/realm_access/roles"),
+            ("resource_access.my-app.roles", "/resource_access/my-app/roles"),
+            ("kubernetes.io", "/kubernetes.io"),
+            ("a.0", "/a/0"),
+        ] {
+            let why = ClaimPath::parse(wrong).unwrap_err();
+            assert!(why.contains(pointer), "{why}");
+        }
+        for name in [
+            "/realm_access/roles",
+            "/kubernetes.io",
+            "https://acme.example/roles",
+            "http://schemas.microsoft.com/ws/2008/06/identity/claims/role",
+            "kubernetes.io/serviceaccount/namespace",
+            "cognito:groups",
+            "acme.example:role",
+            "urn:acme.roles",
+            "1.2.840.113556",
+            "groups",
+            ".a",
+            "a.",
+        ] {
+            assert!(ClaimPath::parse(name).is_ok(), "{name}");
         }
     }
 }

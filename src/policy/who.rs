@@ -48,6 +48,12 @@ impl Who {
             && self.claims.iter().all(|claim| claim.holds(caller.claims))
     }
 
+    /// Whether every caller of its issuer fits.
+    #[must_use]
+    pub const fn is_for_anyone(&self) -> bool {
+        self.groups.is_none() && self.subjects.is_none() && self.claims.is_empty()
+    }
+
     pub(super) fn fits_groups(&self, caller: &Caller<'_>) -> bool {
         let groups = self.groups.as_ref();
         groups.is_none_or(|groups| caller.groups.iter().any(|group| groups.contains(group)))

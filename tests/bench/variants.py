@@ -44,8 +44,8 @@ def without_metering(rules: str) -> str:
 
 @dataclass
 class Unmetered(Configuration):
-    # The module wants to see the line; HAProxy skips it.
-    meter: str = ".if streq(metered,never)\n    filter lua.vertex-meter\n    .endif"
+    # The module wants to see the line and does not know what HAProxy was built with; HAProxy skips it.
+    meter: str = ".if feature(METERED)\n    filter lua.vertex-meter\n    .endif"
 
     def file_arguments(self, own: Path) -> list[str]:
         rules = own.with_name("unmetered.cfg")

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use haproxy_vertex::config::Config;
 use haproxy_vertex::error::{ConfigError, ConfigErrors};
-use haproxy_vertex::haproxy::Haproxy;
+use haproxy_vertex::haproxy::{File, Haproxy, Section, System};
 use serde_json::{Value, json};
 
 use super::keys::{self, SigningKey, jwks};
@@ -79,4 +79,16 @@ pub fn only(errors: ConfigErrors) -> ConfigError {
         panic!("more than one error");
     };
     error
+}
+
+/// The sections of a file of HAProxy's.
+pub fn sections(text: &str) -> Vec<Section> {
+    let files = [File { name: "haproxy.cfg".to_owned(), text: text.to_owned() }];
+    let system = System {
+        environment: &|_| None,
+        version: None,
+        users: HashMap::new(),
+        real_path: &str::to_owned,
+    };
+    Haproxy::read(&files, &system).sections
 }

@@ -38,9 +38,9 @@ def is_canonical(seen: dict[str, Any], target: str = GENERATE, host: str = HOST)
 
 
 def second_frontend(port: int, *lines: str, parent: str = "") -> str:
-    """One that is not `from vertex`, beside `ai`."""
+    """One that is not `from vertex`, beside `ai`; the load would refuse a name that it can read."""
     own = ["mode http", "timeout client 10s", f"bind 127.0.0.1:{port}", *lines]
-    return section(f"frontend other{parent}", own, "use_backend vertex_us-central1")
+    return section(f"frontend other{parent}", own, "use_backend %[str(vertex_us-central1)]")
 
 
 # A location without a backend.

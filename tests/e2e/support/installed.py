@@ -56,7 +56,9 @@ class Installed:
             "production.cfg",
             ("/etc/haproxy/certs/", f"{self.folder}/certs/"),
             ("/run/haproxy/", f"{self.folder}/run/"),
+            ("chroot /var/lib/haproxy", f"chroot {self.folder}/run"),
         )
+        self.environment["VERTEX_FETCH_DST"] = "/fetch.sock"
         self.without_system_ca("production.cfg", ca)
         self.environment["VERTEX_CONFIG"] = str(self.path("vertex.json"))
         return ["vertex.cfg", "production.cfg"]

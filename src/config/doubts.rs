@@ -1,0 +1,144 @@
+//! What a configuration may say, and hardly means.
+
+use crate::config::Config;
+use crate::limits::{RoleLimits, Span};
+use crate::oidc::IssuerConfig;
+use crate::policy::{Pattern, Role};
+use crate::vertex::{
+    Class, Route, is_known_location, is_known_publisher, known_publishers, routes, speaks,
+};
+
+/// Issuers whose tokens everybody can have, by how their names begin.
+const PUBLIC_ISSUERS: &[(&str, &str)] = &[
+    ("https://accounts.google.com", "Google"),
+    ("https://token.actions.githubusercontent.com", "GitHub"),
+    ("https://gitlab.com", "GitLab"),
+    ("https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/", "Microsoft"),
+    ("https://appleid.apple.com", "Apple"),
+    ("https://www.facebook.com", "Facebook"),
+    ("https://app.terraform.io", "HCP Terraform"),
+    ("https://agent.buildkite.com", "Buildkite"),
+    ("https://oauth2.sigstore.dev/auth", "Sigstore"),
+];
+
+impl Config {
+    /// What deserves a second look, one line each.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<String> {
+        let roles = self.roles.iter().zip(&self.limits.roles).enumerate();
+        roles.flat_map(|(index, (role, limits))| self.doubts_of(index, role, limits)).collect()
+    }
+
+    fn doubts_of(&self, index: usize, role: &Role, limits: &RoleLimits) -> Vec<String> {
+        let at = format!("/roles/{index}");
+        let mut doubts: Vec<String> = public(&at, role, &self.issuers).collect();
+        doubts.extend(locations(&at, role));
+        doubts.extend(publishers(&at, role));
+        doubts.extend(methods(&at, role));
+        doubts.extend(self.unfit(role, limits));
+        doubts
+    }
+
+    /// A limit on tokens that is smaller than what any request of the role reserves.
+    fn unfit(&self, role: &Role, limits: &RoleLimits) -> Vec<String> {
+        let costs = |route: &Route| route.is_metered() && !route.is_free();
+        if !routes().iter().any(|route| costs(route) && role.may.has_method(&route.method)) {
+            return Vec::new();
+        }
+        // A body that goes unread may set no limit of its own: the role's stands for it.
+        let least = match role.may.body {
+            None => limits.reserve_tokens,
+            Some(_) => 1,
+        };
+        let all = limits.limits.as_slice().iter().chain(self.limits.gateway.as_slice());
+        let tokens = all.flat_map(|limit| {
+            [Span::Minute, Span::Hour]
+                .into_iter()
+                .filter_map(move |span| Some((limit, limit.amounts.tokens(span)?)))
+        });
+        let unfit = tokens.filter(|(_, amount)| *amount < least);
+        unfit
+            .map(|(limit, amount)| {
+                format!(
+                    "{}: no request of role \"{}\" fits {amount} tokens, as each reserves \
+                     {least} or more: give the role a lower reserve_tokens, or the limit more",
+                    limit.pointer, role.name
+                )
+            })
+            .collect()
+    }
+}
+
+fn public<'d>(
+    at: &'d str,
+    role: &'d Role,
+    issuers: &'d [IssuerConfig],
+) -> impl Iterator<Item = String> + 'd {
+    let open = role.who.iter().filter(|who| who.is_for_anyone() && who.certificate.is_none());
+    open.filter_map(move |who| {
+        let issuer = issuers.iter().find(|issuer| issuer.name == who.issuer)?;
+        let (_, owner) = PUBLIC_ISSUERS.iter().find(|(start, _)| is_of(&issuer.issuer, start))?;
+        Some(format!(
+            "{at}/who: anyone of {} is everybody with an account at {owner}, who can get a token \
+             for any audience there: name subjects, groups or claims",
+            issuer.issuer
+        ))
+    })
+}
+
+fn is_of(issuer: &str, start: &str) -> bool {
+    match issuer.strip_prefix(start) {
+        Some(rest) => rest.is_empty() || rest == "/" || start.ends_with('/'),
+        None => false,
+    }
+}
+
+fn locations<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 'd {
+    let named = role.may.locations.iter().enumerate();
+    named.filter_map(move |(index, pattern)| {
+        let name = pattern.exact().filter(|name| !is_known_location(name))?;
+        Some(format!(
+            "{at}/may/locations/{index}: no location of Google's is known here as {name}: is it \
+             spelled like us-central1, europe-west4, global, us or eu?"
+        ))
+    })
+}
+
+/// The publisher that a pattern of `publisher/model` names, if it names one.
+fn publisher(pattern: &Pattern) -> Option<String> {
+    let text = pattern.to_string();
+    let (publisher, _) = text.split_once('/')?;
+    (!publisher.contains('*')).then(|| publisher.to_owned())
+}
+
+fn publishers<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 'd {
+    let named = role.may.models.iter().enumerate();
+    named.filter_map(move |(index, pattern)| {
+        let name = publisher(pattern).filter(|name| !is_known_publisher(name))?;
+        let known = known_publishers().join(", ");
+        Some(format!(
+            "{at}/may/models/{index}: no publisher of Google's is known here as {name}; known are \
+             {known}"
+        ))
+    })
+}
+
+/// Methods that none of the publishers speaks.
+fn methods<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 'd {
+    let publishers: Option<Vec<String>> = role.may.models.iter().map(publisher).collect();
+    let named = role.may.methods.iter().enumerate();
+    named.filter_map(move |(index, pattern)| {
+        let publishers = publishers.as_ref()?;
+        let name = pattern.exact()?;
+        let route = routes().iter().find(|route| route.method == name)?;
+        let is_spoken = publishers.iter().any(|publisher| speaks(publisher, route));
+        (route.class == Class::Inference && !is_spoken).then(|| {
+            format!(
+                "{at}/may/methods/{index}: models of {} are not called by {name}: \
+                 `haproxy-vertex routes` lists what there is, and docs/routes.md by which each \
+                 publisher is called",
+                publishers.join(", ")
+            )
+        })
+    })
+}

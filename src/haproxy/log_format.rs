@@ -1,0 +1,96 @@
+//! HAProxy's log formats (its manual, section 8.2.6), as far as they tell when a line is written:
+//! when the answer's head has come, unless a field has to wait for its end.
+
+/// The fields that HAProxy waits for, on 2.6 to 3.4 (`LW_BYTES` of its log.c): tried one by one.
+const AT_THE_END: &[&str] = &[
+    "B", "ID", "Ta", "Tc", "Td", "Th", "Ti", "Tq", "TR", "Tr", "Tt", "Tu", "Tw", "U", "ac", "bc",
+    "bq", "fc", "rc", "sc", "sq", "ts",
+];
+
+/// Whether a line of this format is written when the answer has ended.
+#[must_use]
+pub fn waits_for_the_end(format: &str) -> bool {
+    let mut rest = format;
+    while let Some((_, after)) = rest.split_once('%') {
+        let (field, after) = field(after);
+        if AT_THE_END.contains(&field) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// The name of a field behind its `%`, and what follows it; an expression has none.
+fn field(text: &str) -> (&str, &str) {
+    let unnamed = behind(text, '(', ')');
+    let unflagged = behind(unnamed, '{', '}');
+    if let Some(expression) = unflagged.strip_prefix('[') {
+        return ("", after_expression(expression));
+    }
+    let end = unflagged.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(unflagged.len());
+    match unflagged.split_at_checked(end) {
+        Some(("", after)) => ("", after.strip_prefix('%').unwrap_or(after)),
+        Some(found) => found,
+        None => ("", ""),
+    }
+}
+
+fn behind(text: &str, open: char, close: char) -> &str {
+    let inner = text.strip_prefix(open).and_then(|inner| inner.split_once(close));
+    inner.map_or(text, |(_, after)| after)
+}
+
+/// What follows the `]` of an expression, whose arguments may hold such signs.
+fn after_expression(text: &str) -> &str {
+    let (mut chars, mut in_arguments, mut quote) = (text.chars(), false, None);
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            (c, Some(open)) if c == open => quote = None,
+            ('\\', None | Some('"')) if in_arguments => drop(chars.next()),
+            (c @ ('"' | '\''), None) if in_arguments => quote = Some(c),
+            ('(', None) => in_arguments = true,
+            (')', None) => in_arguments = false,
+            (']', None) if !in_arguments => break,
+            _ => {}
+        }
+    }
+    chars.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_field_that_is_known_at_the_end_makes_a_line_wait() {
+        for format in [
+            "%B",
+            "%ci %Ta",
+            "%ci:%cp[%Tt]",
+            "%{+Q}o %ci %{+X}U",
+            "%(bytes:sint)B",
+            "%[str(-),lua.vertex_account]%B",
+            "%[str(']'),concat(\"]\")]%ts",
+            "%%%ID",
+            "%tsc %ts",
+        ] {
+            assert!(waits_for_the_end(format), "{format}");
+        }
+        for format in [
+            "",
+            "B",
+            "%",
+            "%%B",
+            "%ci %ST %tsc %tr %r",
+            "%[bytes_out] %{+Q}r",
+            "%[str(%B)]",
+            "%[str('%B]%B')]",
+            "%{%B}o",
+            "%(B)ci",
+            "%Bx",
+        ] {
+            assert!(!waits_for_the_end(format), "{format}");
+        }
+    }
+}

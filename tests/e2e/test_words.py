@@ -1,0 +1,139 @@
+"""The module reads HAProxy's lines as HAProxy does: the vectors of src/haproxy/words.rs and
+condition.rs, asked of HAProxy itself."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.client import once
+from support.eventually import eventually
+from support.place import ROOT, free_port, haproxy_binary, haproxy_version
+
+VECTORS = json.loads((ROOT / "tests/vectors/words.json").read_text())
+CONDITIONS = json.loads((ROOT / "tests/vectors/conditions.json").read_text())
+
+# An action for each count of words; it tells them in hexadecimal digits.
+SCRIPT = """
+for count = 0, 9 do
+  core.register_action("words" .. count, { "http-req" }, function(txn, ...)
+    local words = { ... }
+    for place, word in ipairs(words) do
+      words[place] = word:gsub(".", function(sign) return string.format("%02x", sign:byte()) end)
+    end
+    txn:set_var("txn.words", #words .. ":" .. table.concat(words, ","))
+  end, count)
+end
+"""
+
+
+def expected(vector: dict[str, Any]) -> list[str] | None:
+    words = vector["words"]
+    return vector.get("before_2.7", words) if haproxy_version() < (2, 7) else words
+
+
+def is_askable(vector: dict[str, Any]) -> bool:
+    """HAProxy takes an empty word for the end of the line."""
+    words = expected(vector)
+    return words is not None and "" not in words
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, **VECTORS["environment"]}
+
+
+def frontend(vector: dict[str, Any], port: int, count: int) -> str:
+    return (
+        f"frontend f{port}\n    bind 127.0.0.1:{port}\n"
+        f"    http-request lua.words{count} {vector['line']}\n"
+        '    http-request return status 200 content-type text/plain lf-string "%[var(txn.words)]"\n'
+    )
+
+
+def write(folder: Path, *sections: str) -> Path:
+    (folder / "words.lua").write_text(SCRIPT)
+    head = (
+        "global\n    .if version_atleast(3.1)\n    tune.lua.bool-sample-conversion normal\n    .endif\n"
+        f"    lua-load {folder}/words.lua\n"
+        "defaults\n    mode http\n    timeout client 5s\n"
+    )
+    file = folder / "words.cfg"
+    file.write_bytes((head + "".join(sections)).encode())
+    return file
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[str]]]:
+    """The words that HAProxy hands an action, by line."""
+    askable = [(vector, free_port()) for vector in VECTORS["lines"] if is_askable(vector)]
+    sections = [frontend(vector, port, len(expected(vector) or [])) for vector, port in askable]
+    file = write(tmp_path_factory.mktemp("words"), *sections)
+    with (file.parent / "stderr").open("wb") as output:
+        process = subprocess.Popen(
+            [haproxy_binary(), "-db", "-f", str(file)], env=environment(), stderr=output
+        )
+    try:
+        found = {}
+        for vector, port in askable:
+            answer = eventually(lambda port=port: ask(port), "HAProxy answers", 10.0)
+            count, _, words = answer.partition(":")
+            texts = [bytes.fromhex(word).decode() for word in words.split(",")]
+            found[vector["line"]] = texts[: int(count)]
+        yield found
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+
+
+def ask(port: int) -> str | None:
+    try:
+        return once(port, "GET", "/", {}, b"").body.decode()
+    except OSError:
+        return None
+
+
+@pytest.mark.parametrize(
+    "vector", [v for v in VECTORS["lines"] if is_askable(v)], ids=lambda vector: vector["line"]
+)
+def test_haproxy_reads_the_words_of_a_line_so(
+    told: dict[str, list[str]], vector: dict[str, Any]
+) -> None:
+    assert told[vector["line"]] == expected(vector)
+
+
+@pytest.mark.parametrize(
+    "vector", [v for v in VECTORS["lines"] if not is_askable(v)], ids=lambda vector: vector["line"]
+)
+def test_haproxy_refuses_a_line(vector: dict[str, Any], tmp_path: Path) -> None:
+    count = len(expected(vector) or [])
+    for line, status in ((vector["line"], 1), ("a " * count, 0)):
+        file = write(tmp_path, frontend({"line": line}, free_port(), count))
+        command = [haproxy_binary(), "-c", "-f", str(file)]
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == status, done.stderr
+
+
+def test_haproxy_decides_conditions_so(tmp_path: Path) -> None:
+    lines = ["global"]
+    for place, vector in enumerate(CONDITIONS["conditions"]):
+        lines += [f".if {vector['text']}", f"    .notice <{place}>", ".endif"]
+    file = tmp_path / "conditions.cfg"
+    file.write_text("\n".join([*lines, "defaults", ""]))
+    done = subprocess.run(
+        [haproxy_binary(), "-c", "-f", str(file)],
+        env={**os.environ, **CONDITIONS["environment"]},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for place, vector in enumerate(CONDITIONS["conditions"]):
+        assert (f"<{place}>" in done.stderr) == vector["holds"], vector
