@@ -49,7 +49,7 @@ struct ConfigFile {
 impl ConfigFile {
     fn load(&self) -> Result<Config, String> {
         let file = self.config.to_string_lossy();
-        Config::load(&file, &host::read_file).map_err(|error| error.to_string())
+        Config::load(&file, &host::read_file).map_err(|errors| errors.to_string())
     }
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_path_to_error::Segment;
 
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrors};
 use crate::google::Credential;
 use crate::limits::Rules;
 use crate::oidc::{IssuerConfig, StoredKeys};
@@ -63,17 +63,17 @@ impl Config {
     /// Reads the configuration and the files it names.
     ///
     /// # Errors
-    /// The first fault.
-    pub fn load(file: &str, read: ReadFile<'_>) -> Result<Self, ConfigError> {
+    /// Every fault, in the order of the file.
+    pub fn load(file: &str, read: ReadFile<'_>) -> Result<Self, ConfigErrors> {
         let path = Path::new(file);
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
         let files = Files { folder, read };
         Self::load_from(path, &files)
             .map(|config| Self { file: file.to_owned(), ..config })
-            .map_err(|error| ConfigError { file: file.to_owned(), ..error })
+            .map_err(|errors| errors.in_file(file))
     }
 
-    fn load_from(path: &Path, files: &Files<'_>) -> Result<Self, ConfigError> {
+    fn load_from(path: &Path, files: &Files<'_>) -> Result<Self, ConfigErrors> {
         let name = path.file_name().map(Path::new).unwrap_or(path);
         let text = files.read(name).map_err(|why| ConfigError::at("", why))?;
         let raw::Object(mut raw): raw::Object<raw::Config> = parse(&text)?;
@@ -96,21 +96,21 @@ impl Config {
     /// are what the names of the two kinds begin with.
     ///
     /// # Errors
-    /// The first one that is missing, with the block to paste.
+    /// Each one that is missing, with the block to paste.
     pub fn check_backends(
         &self,
         backends: &[String],
         location: Option<&str>,
         fetch: &str,
-    ) -> Result<(), ConfigError> {
+    ) -> Result<(), ConfigErrors> {
         backends::check(self, backends, location, fetch)
     }
 
     /// The locations that roles name.
     ///
     /// # Errors
-    /// A role for every location.
-    pub fn named_locations(&self) -> Result<Vec<String>, ConfigError> {
+    /// Each role for every location.
+    pub fn named_locations(&self) -> Result<Vec<String>, ConfigErrors> {
         backends::named_locations(self)
     }
 }

@@ -1,4 +1,5 @@
-//! The two kinds of failure: `Reason`, a request's refusal, and `ConfigError`, at load.
+//! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load, where all faults are
+//! told at once.
 
 use std::fmt;
 
@@ -10,6 +11,23 @@ pub struct Status {
     pub code: u16,
     /// The name of the google.rpc.Code.
     pub name: &'static str,
+}
+
+impl Status {
+    /// An HTTP status with the name that google/rpc/code.proto maps to it, as far as HAProxy answers so.
+    pub(crate) const fn of_http(code: u16) -> Self {
+        let name = match code {
+            401 => "UNAUTHENTICATED",
+            403 => "PERMISSION_DENIED",
+            404 => "NOT_FOUND",
+            408 | 504 => "DEADLINE_EXCEEDED",
+            429 => "RESOURCE_EXHAUSTED",
+            400..=499 => "INVALID_ARGUMENT",
+            502 | 503 => "UNAVAILABLE",
+            _ => "INTERNAL",
+        };
+        Self { code, name }
+    }
 }
 
 macro_rules! reasons {
@@ -157,6 +175,24 @@ reasons! {
     /// As many requests are in flight as a limit allows.
     LimitParallel "limit_parallel" 35 429 "RESOURCE_EXHAUSTED"
         "too many requests at once";
+    /// The caller left, or the request's body was too slow or broke off.
+    RequestIncomplete "request_incomplete" 36 408 "DEADLINE_EXCEEDED"
+        "the request did not come whole: its body was too slow or broke off";
+    /// HAProxy's rules lead an allowed request to no backend of its location.
+    Unrouted "unrouted" 37 503 "UNAVAILABLE"
+        "the gateway's routing leads to no backend of this location";
+    /// No connection to Google came about: there is no server, or it cannot be reached.
+    UpstreamUnavailable "upstream_unavailable" 38 503 "UNAVAILABLE"
+        "Google could not be reached";
+    /// Google closed the connection before its answer was whole, or the answer is no HTTP.
+    UpstreamClosed "upstream_closed" 39 502 "UNAVAILABLE"
+        "Google closed the connection before it answered, or its answer cannot be read";
+    /// Google did not answer within `timeout server`; it may have done what was asked.
+    UpstreamTimeout "upstream_timeout" 40 504 "DEADLINE_EXCEEDED"
+        "Google did not answer in time; the call may still be billed";
+    /// A rule of the operator's own answered an allowed request: log only.
+    AnsweredByRule "answered_by_rule" 41 403 "PERMISSION_DENIED"
+        "a rule of this gateway's configuration answered";
 }
 
 impl Reason {
@@ -168,6 +204,44 @@ impl Reason {
             Self::TokenDuplicate => Some("invalid_request"),
             _ => Some("invalid_token"),
         }
+    }
+}
+
+/// The longest detail of a refusal, in bytes.
+const MAX_DETAIL_BYTES: usize = 160;
+
+/// Why a request is refused, and the part of it that is at fault, where that helps its caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Printable ASCII of bounded length, safe to send and to log.
+    pub detail: Option<Box<str>>,
+}
+
+impl Refusal {
+    /// A refusal with a detail; what is not printable ASCII becomes `?`, what is too long is cut.
+    #[must_use]
+    pub fn detailed(reason: Reason, detail: &str) -> Self {
+        let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+        let detail: String = detail.chars().take(MAX_DETAIL_BYTES).map(printable).collect();
+        Self { reason, detail: Some(detail.into()) }
+    }
+
+    /// What the caller is told.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let text = self.reason.text();
+        match &self.detail {
+            Some(detail) => format!("{text}: {detail}"),
+            None => text.to_owned(),
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, detail: None }
     }
 }
 
@@ -201,6 +275,126 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+/// All that is wrong with a configuration: one error at least, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// Good if there is no error.
+    ///
+    /// # Errors
+    /// Those that are given.
+    pub fn unless_empty(errors: Vec<ConfigError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+    }
+
+    /// The same, of this file.
+    #[must_use]
+    pub fn in_file(mut self, file: &str) -> Self {
+        self.0.iter_mut().for_each(|error| file.clone_into(&mut error.file));
+        self
+    }
+
+    /// These and then those of `result`, if it has any.
+    #[must_use]
+    pub fn and<T, E: Into<Self>>(mut self, result: Result<T, E>) -> Self {
+        self.0.extend(result.err().into_iter().flat_map(|errors| errors.into().0));
+        self
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl IntoIterator for ConfigErrors {
+    type Item = ConfigError;
+    type IntoIter = std::vec::IntoIter<ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'e> IntoIterator for &'e ConfigErrors {
+    type Item = &'e ConfigError;
+    type IntoIter = std::slice::Iter<'e, ConfigError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// All of several values, or all that is wrong with them.
+pub(crate) trait All {
+    /// The values.
+    type Values;
+
+    /// Gathers them.
+    fn all(self) -> Result<Self::Values, ConfigErrors>;
+}
+
+macro_rules! all_of_tuple {
+    ($($value:ident $error:ident),+) => {
+        impl<$($value, $error: Into<ConfigErrors>),+> All for ($(Result<$value, $error>,)+) {
+            type Values = ($($value,)+);
+
+            #[allow(non_snake_case, reason = "each value is called as its type")]
+            fn all(self) -> Result<Self::Values, ConfigErrors> {
+                let ($($value,)+) = self;
+                let mut errors = Vec::new();
+                $(let $value = kept($value, &mut errors);)+
+                match ($($value,)+) {
+                    ($(Some($value),)+) => Ok(($($value,)+)),
+                    _ => Err(ConfigErrors(errors)),
+                }
+            }
+        }
+    };
+}
+
+all_of_tuple!(A EA, B EB);
+all_of_tuple!(A EA, B EB, C EC);
+all_of_tuple!(A EA, B EB, C EC, D ED);
+all_of_tuple!(A EA, B EB, C EC, D ED, E EE);
+all_of_tuple!(A EA, B EB, C EC, D ED, E EE, F EF);
+all_of_tuple!(A EA, B EB, C EC, D ED, E EE, F EF, G EG);
+
+/// All values of a list, or all that is wrong with them.
+pub(crate) fn each<T, E: Into<ConfigErrors>>(
+    results: impl IntoIterator<Item = Result<T, E>>,
+) -> Result<Vec<T>, ConfigErrors> {
+    let mut errors = Vec::new();
+    let values = results.into_iter().filter_map(|result| kept(result, &mut errors)).collect();
+    ConfigErrors::unless_empty(errors).map(|()| values)
+}
+
+fn kept<T, E: Into<ConfigErrors>>(
+    result: Result<T, E>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<T> {
+    result.map_err(|error| errors.extend(error.into())).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +406,16 @@ mod tests {
             let others = &Reason::ALL[index + 1..];
             assert!(others.iter().all(|other| other.code() != reason.code()), "{}", reason.code());
         }
+    }
+
+    #[test]
+    fn a_detail_is_printable_and_bounded() {
+        let message = |detail: &str| Refusal::detailed(Reason::ClaimMissing, detail).message();
+        let text = Reason::ClaimMissing.text();
+        assert_eq!(Refusal::from(Reason::ClaimMissing).message(), text);
+        assert_eq!(message("client_id"), format!("{text}: client_id"));
+        assert_eq!(message("a\r\nb\u{e9}\0"), format!("{text}: a??b??"));
+        let long = message(&"\u{1f600}".repeat(5000));
+        assert_eq!(long, format!("{text}: {}", "?".repeat(MAX_DETAIL_BYTES)));
     }
 }

@@ -7,9 +7,11 @@ mod admit;
 mod audit;
 mod calls;
 mod changes;
+mod charge;
 mod conditions;
 mod count;
 mod dialect;
+mod ended;
 mod explain;
 mod exposition;
 mod judge;
@@ -21,18 +23,20 @@ mod quota;
 mod readiness;
 mod record;
 mod request;
+mod request_id;
 mod rows;
 mod session;
 mod show;
 mod steps;
 mod table;
+mod unlogged;
 mod verdict;
 mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::Reason;
+use crate::error::{Reason, Status};
 use crate::google::Bearers;
 use crate::limits::Limits;
 use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, StoredKeys, Verifier};
@@ -44,15 +48,19 @@ use calls::{CallMark, Calls};
 use conditions::Conditions;
 use dialect::Dialect;
 use readiness::Readiness;
+use request_id::RequestIds;
 use session::Sessions;
+use unlogged::Doubts;
 use waiting::{Patience, Waiting};
 
 pub use explain::Explanation;
 pub use exposition::LocationTimes;
+pub use load::check_rules;
 pub use metrics::{Metrics, TokenKind};
 pub use readiness::Ready;
 pub use record::Style;
 pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
+pub use unlogged::Connection;
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,9 +88,11 @@ pub struct Gateway {
     /// Whether it is told when a request has ended.
     accounts: bool,
     calls: Calls,
+    doubts: Doubts,
     conditions: Conditions,
     readiness: Readiness,
     metrics: Metrics,
+    ids: RequestIds,
     /// Counts what may end a wait: answers, and tokens signed.
     learnt: AtomicU64,
     /// Which tokens are taken here, for callers who bring another.
@@ -130,7 +140,7 @@ impl Gateway {
     fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
         self.judge(request, None, now, within, |verdict, facts| {
             self.admit(verdict, facts, now, |verdict, facts| {
-                self.count(verdict);
+                self.count(&verdict);
                 verdict.render(facts, &self.accepted)
             })
         })
@@ -197,10 +207,29 @@ impl Gateway {
     }
 }
 
-/// A refusal as JSON, in the dialect that is spoken at the path in `text`.
+/// The verdict in place of a former one, for what came up afterwards; nothing for any other text.
 #[must_use]
-pub fn refusal(reason: Reason, text: &str) -> String {
-    Dialect::of(text).refusal(reason, reason.text())
+pub fn refused(verdict: &str, reason: Reason) -> Option<String> {
+    verdict::refused(verdict, reason)
+}
+
+/// The number of the call whose mark stands behind a handle.
+#[must_use]
+pub fn call_of(text: &[u8]) -> Option<u64> {
+    let (_, mark) = str::from_utf8(text).ok()?.split_once('|')?;
+    Some(CallMark::parse(mark)?.number)
+}
+
+/// What an answer of HAProxy's own says: JSON in the dialect that is spoken at the path in a verdict,
+/// with its request's id. `status` is HAProxy's, where that is not the reason's.
+#[must_use]
+pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
+    let own = reason.status();
+    let status = match status {
+        Some(code) if code != own.code => Status::of_http(code),
+        _ => own,
+    };
+    Dialect::of(verdict).answer(reason, status, verdict::id_in(verdict))
 }
 
 /// All threads of HAProxy share one gateway; mlua cannot check that here.

@@ -182,6 +182,19 @@ impl Limits {
         }
     }
 
+    /// Takes a reservation back as if it had never been made.
+    pub fn withdraw(&self, reservation: Reservation, now: Now) {
+        let current = Current::at(now.wall);
+        let mut locked = self.table.lock(reservation.holds());
+        for hold in reservation.holds() {
+            if let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) {
+                let reserved = (reservation.tokens, hold.opened);
+                counters.give_back(&rule.limit.amounts, reserved, 0, &current);
+                counters.forget_request(&rule.limit.amounts, hold.opened, &current);
+            }
+        }
+    }
+
     fn rule(&self, number: u32) -> Option<&Rule> {
         self.rules.get(usize::try_from(number).ok()?)
     }

@@ -3,18 +3,22 @@
 mod observe;
 
 use mlua::{
-    IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result, Table,
+    Function, IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result, Table,
     UserData, UserDataRef,
 };
 use once_cell::sync::OnceCell;
 
 use crate::config::Config;
-use crate::error::{ConfigError, Reason};
-use crate::gateway::{self, Gateway, Passage, Signed, Step, Style};
+use crate::error::{ConfigErrors, Reason};
+use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::journal;
 use crate::oidc::{Answer, Reply};
+use crate::time::UnixTime;
+
+/// HAProxy's `%tr`; what lies behind the second is not known.
+const DATE: &str = "%d/%b/%Y:%H:%M:%S.000";
 
 /// One for the process: HAProxy's threads each have a Lua of their own, and all share this.
 static GATEWAY: OnceCell<Gateway> = OnceCell::new();
@@ -36,6 +40,10 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("meter", lua.create_function(meter)?)?;
     exports.set("feed", lua.create_function(feed)?)?;
     exports.set("account", lua.create_function(account)?)?;
+    exports.set("unlogged", lua.create_function(unlogged)?)?;
+    exports.set("next_unlogged", lua.create_function(next_unlogged)?)?;
+    exports.set("withdraw", lua.create_function(withdraw)?)?;
+    exports.set("refused", lua.create_function(refused)?)?;
     exports.set("verify", lua.create_function(verify)?)?;
     exports.set("permit", lua.create_function(permit)?)?;
     exports.set("sign", lua.create_function(sign)?)?;
@@ -64,21 +72,23 @@ fn check(_: &Lua, (file, rules): (String, Option<String>)) -> Result<Option<Stri
         )));
     }
     let checked = load(&file, haproxy());
-    Ok(checked.err().map(|error| error.to_string()))
+    Ok(checked.err().map(|errors| errors.to_string()))
 }
 
 /// Sets the configuration to work with HAProxy's backends; the first thread to come does it for
 /// all. What is wrong is returned.
 fn open(_: &Lua, (file, backends): (String, Vec<String>)) -> Result<Option<String>> {
     let opened = GATEWAY.get_or_try_init(|| load(&file, Haproxy { backends, ..haproxy() }));
-    Ok(opened.err().map(|error| error.to_string()))
+    Ok(opened.err().map(|errors| errors.to_string()))
 }
 
-fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigError> {
+fn load(file: &str, haproxy: Haproxy) -> std::result::Result<Gateway, ConfigErrors> {
     #[cfg(feature = "faults")]
     crate::switch::only_without(host::switched_off());
-    Config::load(file, &host::read_file)
-        .and_then(|config| Gateway::open(config, &haproxy, host::now()))
+    match Config::load(file, &host::read_file) {
+        Ok(config) => Gateway::open(config, &haproxy, host::now()),
+        Err(errors) => Err(errors.and(gateway::check_rules(&haproxy)).in_file(file)),
+    }
 }
 
 fn haproxy() -> Haproxy {
@@ -117,9 +127,12 @@ fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaSt
     verdict.map(|verdict| lua.create_string(verdict)).transpose()
 }
 
-fn bearer(lua: &Lua, handle: LuaString) -> Result<Option<LuaString>> {
-    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&handle.as_bytes(), host::now()));
-    header.map(|header| lua.create_string(header.as_bytes())).transpose()
+/// The header, and the number of the call that leaves with it.
+fn bearer(lua: &Lua, handle: LuaString) -> Result<(Option<LuaString>, Option<u64>)> {
+    let text = handle.as_bytes();
+    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&text, host::now()));
+    let call = gateway::call_of(&text).filter(|_| header.is_some());
+    Ok((header.map(|header| lua.create_string(header.as_bytes())).transpose()?, call))
 }
 
 /// What a JSON answer says of its tokens; nothing if it is not here as a whole.
@@ -149,18 +162,70 @@ fn feed(_: &Lua, (call, piece): (u64, LuaString)) -> Result<()> {
     Ok(())
 }
 
-/// The end of a request's log line, as text or, with `json`, as members of an object.
-fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Option<String>> {
-    let style = match style.as_deref() {
+fn style_named(name: Option<&str>) -> Style {
+    match name {
         Some("json") => Style::Json,
         _ => Style::Text,
-    };
+    }
+}
+
+/// What a request's log line says of it, as text or, with `json`, as members of an object.
+fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Option<String>> {
+    let style = style_named(style.as_deref());
     let bytes = ended.as_bytes();
     // The module wrote all of it, but for statuses.
     let Ok(ended) = str::from_utf8(&bytes) else {
         return Ok(None);
     };
     Ok(GATEWAY.get().and_then(|gateway| gateway.account(ended, style, host::now())))
+}
+
+/// The access line of a call that HAProxy writes none of; nothing while that is in doubt. `closed`
+/// holds what the host knows of it, `date` writes a time as `os.date` does.
+fn unlogged(
+    _: &Lua,
+    (call, verdict, closed, date): (u64, String, Table, Function),
+) -> Result<Option<String>> {
+    let text = |name| closed.get::<Option<String>>(name);
+    let connection = Connection {
+        client: text("client")?.unwrap_or_default(),
+        client_port: closed.get::<Option<u16>>("client_port")?.unwrap_or(0),
+        frontend: text("frontend")?.unwrap_or_default(),
+        backend: text("backend")?.unwrap_or_default(),
+        server: text("server")?.unwrap_or_else(|| "-".to_owned()),
+        style: style_named(text("style")?.as_deref()),
+    };
+    let date = |UnixTime(secs)| date.call((DATE, secs)).unwrap_or_else(|_| "-".to_owned());
+    let Some(gateway) = GATEWAY.get() else {
+        return Ok(None);
+    };
+    if closed.get::<Option<bool>>("in_doubt")?.unwrap_or(false) {
+        gateway.doubt(call, &verdict, connection, host::now(), date);
+        return Ok(None);
+    }
+    Ok(gateway.unlogged(call, &verdict, &connection, host::now(), date))
+}
+
+/// The line of a call that was in doubt, and whose line has not come.
+fn next_unlogged(_: &Lua, (): ()) -> Result<Option<String>> {
+    Ok(GATEWAY.get().and_then(|gateway| gateway.next_unlogged(host::now())))
+}
+
+/// Takes back the call of a former verdict on the same request.
+fn withdraw(_: &Lua, verdict: Option<String>) -> Result<()> {
+    if let (Some(gateway), Some(verdict)) = (GATEWAY.get(), verdict) {
+        gateway.withdraw(&verdict, host::now());
+    }
+    Ok(())
+}
+
+/// The verdict in place of a former one, for this reason.
+fn refused(_: &Lua, (verdict, reason): (String, String)) -> Result<Option<String>> {
+    Ok(named(&reason).and_then(|reason| gateway::refused(&verdict, reason)))
+}
+
+fn named(reason: &str) -> Option<Reason> {
+    Reason::ALL.iter().copied().find(|known| known.code() == reason)
 }
 
 /// A caller's way through the steps, held by Lua and not to be looked into.
@@ -222,6 +287,7 @@ fn sign(
     let headers = |signed: Signed| -> Result<Table> {
         let table = lua.create_table()?;
         table.set("authorization", signed.authorization.as_ref())?;
+        table.set("call", signed.call)?;
         if let Some(target) = signed.target {
             table.set("method", target.method)?;
             table.set("host", target.host)?;
@@ -233,10 +299,13 @@ fn sign(
     answer_of(lua, (word, given.transpose()?, variables))
 }
 
-/// A refusal's JSON in the dialect that is spoken at the path in `text`.
-fn says(_: &Lua, (text, reason): (String, String)) -> Result<Option<String>> {
-    let reason = Reason::ALL.iter().find(|known| known.code() == reason);
-    Ok(reason.map(|reason| gateway::refusal(*reason, &text)))
+/// What an answer of HAProxy's own says to the request of this verdict.
+fn says(
+    _: &Lua,
+    (verdict, reason, status): (String, String, Option<String>),
+) -> Result<Option<String>> {
+    let status = status.and_then(|status| status.parse().ok());
+    Ok(named(&reason).map(|reason| gateway::says(&verdict, reason, status)))
 }
 
 fn fetchers(_: &Lua, (): ()) -> Result<usize> {

@@ -19,7 +19,7 @@ pub use status::{IssuerStatus, KeyStatus, Origin};
 
 use std::sync::Arc;
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::jose::{Compact, Key};
 use crate::json::Json;
 use crate::time::{Monotonic, Now, UnixTime};
@@ -56,7 +56,7 @@ pub enum Outcome {
     /// Signature and claims hold.
     Valid(Verified),
     /// They do not.
-    Refuse(Reason),
+    Refuse(Refusal),
     /// Nobody can tell before the issuer's keys have been fetched; the reason is what to say if
     /// they do not come.
     Wait(Reason),
@@ -87,20 +87,20 @@ impl Verifier {
         self.try_verify(token, now, since).unwrap_or_else(Outcome::Refuse)
     }
 
-    fn try_verify(&self, token: &str, now: Now, since: Monotonic) -> Result<Outcome, Reason> {
+    fn try_verify(&self, token: &str, now: Now, since: Monotonic) -> Result<Outcome, Refusal> {
         let mut token = Compact::parse(token)?;
         let payload = std::mem::replace(&mut token.payload, Json::Null);
         // Claims come before keys: a token that would be refused anyway must cause no fetch.
         let identity = self.identify(payload, now.wall)?;
         let issuer = self.issuers.get(identity.issuer).ok_or(Reason::Internal)?;
         if !issuer.config.algorithms.contains(token.header.alg) {
-            return Err(Reason::AlgNotAllowed);
+            return Err(Reason::AlgNotAllowed.into());
         }
         let kid = token.header.kid.as_deref().ok_or(Reason::KeyUnknown)?;
         let keys = match issuer.keys(kid, now, since) {
             Keys::Found(keys) => keys,
             Keys::Await(reason) => return Ok(Outcome::Wait(reason)),
-            Keys::Unknown(reason) => return Err(reason),
+            Keys::Unknown(reason) => return Err(reason.into()),
         };
         let mut refusal = Reason::KeyUnknown;
         for key in keys {
@@ -111,7 +111,7 @@ impl Verifier {
                 Err(reason) => refusal = reason,
             }
         }
-        Err(refusal)
+        Err(refusal.into())
     }
 
     /// Reads the claims of a token, whose signature is another matter.
@@ -119,7 +119,7 @@ impl Verifier {
     /// # Errors
     /// `claim_missing`, `issuer_unknown`, `audience_wrong`, `token_expired`, `token_not_yet_valid`,
     /// `lifetime_too_long`, `token_malformed`.
-    pub fn identify(&self, payload: Json, now: UnixTime) -> Result<Identity, Reason> {
+    pub fn identify(&self, payload: Json, now: UnixTime) -> Result<Identity, Refusal> {
         let claims = Claims::new(&payload);
         let iss = claims.text("iss")?.ok_or(Reason::ClaimMissing)?;
         let (index, issuer) = self

@@ -7,7 +7,7 @@ use common::at;
 use common::gateway::{Ask, BACKENDS, Said, URL, member};
 use common::keys::SigningKey;
 use common::settings::{Files, haproxy, minimal};
-use haproxy_vertex::gateway::{Gateway, Style};
+use haproxy_vertex::gateway::{Connection, Gateway, Style};
 use haproxy_vertex::haproxy::Haproxy;
 use serde_json::json;
 
@@ -69,6 +69,60 @@ fn a_call_of_which_nothing_is_heard_for_an_hour_ends_by_itself() {
     assert!(page.contains("haproxy_vertex_calls_lapsed_total 1\n"));
     // A line that comes all the same costs nothing twice.
     assert!(line(&gateway, &verdict, 2 * HOUR_SECS).contains(" charged=- "));
+}
+
+fn connection() -> Connection {
+    Connection { client: "192.0.2.7".to_owned(), client_port: 1, ..Connection::default() }
+}
+
+/// What the log says of a stream whose connection Google closed.
+fn unlogged(gateway: &Gateway, verdict: &str, call: u64, secs: i64) -> Option<String> {
+    let connection = connection();
+    gateway.unlogged(call, verdict, &connection, at(secs), |_| "a date".to_owned())
+}
+
+#[test]
+fn a_call_whose_line_haproxy_does_not_write_ends_with_a_line_all_the_same() {
+    let key = SigningKey::rsa();
+    let (gateway, verdict, call) = streaming(&key);
+    let line = unlogged(&gateway, &verdict, call, 4).unwrap();
+    assert!(line.starts_with("192.0.2.7:1 [a date]  / -1/-1/-1/-1/3000 -1 "), "{line}");
+    assert!(line.contains(" vertex{decision=deny reason=upstream_closed principal=corp:"), "{line}");
+    assert!(line.contains(" upstream=closed aborted=1 "), "{line}");
+    assert!(!in_flight(&gateway, 4));
+    assert!(gateway.metrics_page(&[], at(4)).contains("reason=\"upstream_closed\"} 1\n"));
+    assert_eq!(unlogged(&gateway, &verdict, call, 5), None, "once");
+}
+
+#[test]
+fn a_call_in_doubt_ends_by_haproxys_line_if_that_comes_and_else_by_ours() {
+    let key = SigningKey::rsa();
+    for comes in [true, false] {
+        let (gateway, verdict, call) = streaming(&key);
+        gateway.doubt(call, &verdict, connection(), at(4), |_| "a date".to_owned());
+        assert_eq!(gateway.next_unlogged(at(4)), None, "HAProxy may still write it");
+        if comes {
+            assert!(line(&gateway, &verdict, 4).contains(" decision=allow "));
+        }
+        let ours = gateway.next_unlogged(at(5));
+        assert_eq!(ours.is_some_and(|line| line.contains(" upstream=closed ")), !comes);
+        assert_eq!(gateway.next_unlogged(at(6)), None, "once");
+        assert!(!in_flight(&gateway, 6));
+    }
+}
+
+#[test]
+fn a_call_that_is_withdrawn_leaves_nothing_taken_and_only_its_own_verdict_withdraws_it() {
+    let key = SigningKey::rsa();
+    let (gateway, verdict, _) = streaming(&key);
+    let id = Said::new(&verdict).field(5).to_owned();
+    for forged in [verdict.replace(&id, "x"), verdict.replace(&id, "-"), verdict.replace(&id, "")] {
+        gateway.withdraw(&forged, at(2));
+        assert!(in_flight(&gateway, 2), "{forged}");
+    }
+    gateway.withdraw(&verdict, at(2));
+    assert!(!in_flight(&gateway, 2));
+    assert!(line(&gateway, &verdict, 3).contains(" charged=- "));
 }
 
 /// The page after a call of this method whose answer told this usage.

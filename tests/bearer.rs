@@ -43,7 +43,7 @@ fn a_verdicts_handle_leads_to_the_bearer_of_its_credential_and_location() {
         ("global", "aiplatform.googleapis.com"),
     ] {
         let said = allowed(&gateway, &key, &URL.replace("us-central1", location), at(1));
-        assert_eq!(said.field(6), host);
+        assert_eq!(said.field(7), host);
         let bearer = gateway.bearer(said.handle().as_bytes(), at(1)).unwrap();
         let (header, claims, verified) = opened(&bearer);
         assert_eq!(header, json!({ "alg": "RS256", "typ": "JWT", "kid": "throwaway-2048" }));

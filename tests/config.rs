@@ -6,7 +6,7 @@ mod common;
 use common::at;
 use common::gateway::{BACKENDS, FETCHING_BACKENDS, fetching};
 use common::keys::{KEY_FILE, SigningKey, ec_der, pem, rsa_der, rsa_pem};
-use common::settings::{Files, haproxy, minimal};
+use common::settings::{Files, haproxy, minimal, only};
 use common::vectors::run;
 use haproxy_vertex::error::ConfigError;
 use haproxy_vertex::gateway::Gateway;
@@ -99,7 +99,7 @@ fn check(found: Option<&ConfigError>, case: &Case) -> Result<(), String> {
 fn every_fault_is_told_with_its_place_and_what_would_be_right() {
     let files = Files::new(&SigningKey::ed());
     run::<Case>(include_str!("vectors/config.json"), |case| {
-        check(files.load(&changed(&case.change)).err().as_ref(), case)
+        check(files.load(&changed(&case.change)).err().map(only).as_ref(), case)
     });
 }
 
@@ -130,7 +130,7 @@ fn with_credential(kind: &str, file: impl Into<Vec<u8>>) -> Option<ConfigError> 
     let mut settings = minimal();
     settings["credentials"][0]["type"] = json!(kind);
     settings["credentials"][0]["file"] = json!("credential");
-    files.load(&settings.to_string()).err()
+    files.load(&settings.to_string()).err().map(only)
 }
 
 fn key_file(member: &str, value: Value) -> String {
@@ -228,7 +228,7 @@ fn no_error_says_what_a_credentials_file_holds() {
 /// What is said when HAProxy has these backends.
 fn opened(settings: &Value, haproxy: &Haproxy) -> Result<(), ConfigError> {
     let config = Files::new(&SigningKey::ed()).load(&settings.to_string()).unwrap();
-    Gateway::open(config, haproxy, at(0)).map(|_| ())
+    Gateway::open(config, haproxy, at(0)).map(|_| ()).map_err(only)
 }
 
 #[test]
@@ -278,7 +278,9 @@ fn buffers_too_small_for_the_longest_credential_are_told_with_the_lines_to_write
     settings["credentials"][0]["file"] = json!("token.txt");
     let open = |bufsize: usize, maxrewrite: usize, fetch_max: usize| {
         let haproxy = Haproxy { bufsize, maxrewrite, fetch_max, ..haproxy(BACKENDS) };
-        Gateway::open(files.load(&settings.to_string()).unwrap(), &haproxy, at(0)).map(|_| ())
+        Gateway::open(files.load(&settings.to_string()).unwrap(), &haproxy, at(0))
+            .map(|_| ())
+            .map_err(only)
     };
     // `Bearer ` and the token, and 1024 bytes for what else grows.
     let wanted = 7 + 12_288 + 1024;
@@ -317,7 +319,7 @@ fn a_backend_without_our_defaults_is_told() {
         haproxy.metered.insert(backend.to_owned());
         haproxy.backends.push(backend.to_owned());
         let config = files.load(&minimal().to_string()).unwrap();
-        Gateway::open(config, &haproxy, at(0)).map(|_| ()).map_err(|error| error.problem)
+        Gateway::open(config, &haproxy, at(0)).map(|_| ()).map_err(|errors| only(errors).problem)
     };
     for (backend, wanted) in
         [("vertex_asia-east1", "vertex-upstream"), ("vertex_fetch_a.example", "vertex-fetch")]

@@ -101,9 +101,12 @@ fn what_the_rule_set_says_is_what_the_reason_says() {
         }
     }
     for rule in rules.lines().filter(|line| line.contains("lua.vertex_says(")) {
-        let code = words_after(rule, "lua.vertex_says(", name_char).pop_first().unwrap();
+        let said_here = rule.split("lua.vertex_says(").nth(1).unwrap().split(')').next().unwrap();
+        let (code, status) = said_here.split_once(',').unwrap_or((said_here, ""));
         let reason = Reason::ALL.iter().find(|reason| reason.code() == code).unwrap();
-        assert!(rule.contains(&format!("return status {} ", reason.status().code)), "{rule}");
+        let status = status.parse().unwrap_or(reason.status().code);
+        let answers = ["return", "http-error"].map(|word| format!("{word} status {status} "));
+        assert!(answers.iter().any(|answer| rule.contains(answer)), "{rule}");
         said += 1;
     }
     assert!(said >= 6, "only {said} rules say something");
@@ -115,8 +118,16 @@ fn what_the_rule_set_says_is_what_the_reason_says() {
 #[test]
 fn every_status_of_a_refusal_has_its_rule() {
     let rules = read("haproxy-conf/vertex.cfg");
-    let by_google = [Reason::GoogleCredentialRefused, Reason::GoogleDenied];
-    for reason in Reason::ALL.iter().filter(|reason| !by_google.contains(reason)) {
+    // What becomes of an allow has rules of its own.
+    let later = [
+        Reason::GoogleCredentialRefused,
+        Reason::GoogleDenied,
+        Reason::UpstreamUnavailable,
+        Reason::UpstreamClosed,
+        Reason::UpstreamTimeout,
+        Reason::AnsweredByRule,
+    ];
+    for reason in Reason::ALL.iter().filter(|reason| !later.contains(reason)) {
         let rule = format!("if {{ var(txn.vertex.status) -m str {} }}", reason.status().code);
         assert!(rules.contains(&rule), "vertex.cfg has no rule for {}: {rule}", reason.code());
     }

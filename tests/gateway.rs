@@ -18,10 +18,19 @@ use haproxy_vertex::haproxy::Haproxy;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Said by the rules of HAProxy alone: `undecided` where no rule ran, the others for what Google
-/// answered. Tests with a real HAProxy produce them.
-const NOT_RUSTS: &[Reason] =
-    &[Reason::Undecided, Reason::GoogleCredentialRefused, Reason::GoogleDenied];
+/// Said by the rules of HAProxy alone: `undecided` where no rule ran, the others for what became of
+/// an allow. Tests with a real HAProxy produce them.
+const NOT_RUSTS: &[Reason] = &[
+    Reason::Undecided,
+    Reason::GoogleCredentialRefused,
+    Reason::GoogleDenied,
+    Reason::RequestIncomplete,
+    Reason::Unrouted,
+    Reason::UpstreamUnavailable,
+    Reason::UpstreamClosed,
+    Reason::UpstreamTimeout,
+    Reason::AnsweredByRule,
+];
 
 const OPENAI_URL: &str =
     "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi/chat/completions";
@@ -140,7 +149,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         let gateway = Gateway::open(config, &host, at(0)).unwrap();
         assert_eq!(decide(&gateway, &good()).decision(), "allow", "{limit}");
         let refused = decide(&gateway, &good());
-        assert!(refused.field(5).parse::<u64>().is_ok_and(|secs| secs > 0), "{refused:?}");
+        assert!(refused.field(6).parse::<u64>().is_ok_and(|secs| secs > 0), "{refused:?}");
         assert_eq!(refused.field(4).split('/').nth(1), Some("-"), "Google has no such headers");
         said.push((reason, limit, refused));
     }
@@ -154,7 +163,7 @@ fn every_reason_is_produced_and_said_as_the_list_says_it() {
         let name = format!("{} ({name}): {said:?}", reason.code());
         let status = reason.status();
         assert_eq!(said.decision(), "deny", "{name}");
-        assert_eq!((said.count(), said.reason()), (8, reason.code()), "{name}");
+        assert_eq!((said.count(), said.reason()), (9, reason.code()), "{name}");
         assert_eq!(said.field(2), status.code.to_string(), "{name}");
         let authenticate = match (status.code, reason.bearer_error()) {
             (401, None) => r#"Bearer realm="vertex""#.to_owned(),
@@ -168,10 +177,10 @@ fn every_reason_is_produced_and_said_as_the_list_says_it() {
         assert_eq!(said.field(4), authenticate, "{name}");
         let wait = match status.code {
             503 => "5",
-            429 => said.field(5),
+            429 => said.field(6),
             _ => "-",
         };
-        assert_eq!(said.field(5), wait, "{name}");
+        assert_eq!(said.field(6), wait, "{name}");
         assert_eq!((said.logged("decision"), said.logged("reason")), ("deny", reason.code()));
         let error = &said.json()["error"];
         if error["type"].is_string() {
@@ -196,9 +205,9 @@ fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
     let key = SigningKey::rsa();
     let gateway = open_minimal(&key);
     let said = decide(&gateway, &Ask::with(&key.token("k1", &member())));
-    assert_eq!((said.count(), said.decision(), said.field(2)), (9, "allow", "us-central1"));
-    assert_eq!(said.field(6), "us-central1-aiplatform.googleapis.com");
-    assert_eq!(said.field(7), URL);
+    assert_eq!((said.count(), said.decision(), said.field(2)), (10, "allow", "us-central1"));
+    assert_eq!(said.field(7), "us-central1-aiplatform.googleapis.com");
+    assert_eq!(said.field(8), URL);
     let expected = format!(
         "\"POST {URL} HTTP/1.1\" vertex{{decision=allow reason=ok principal=corp:alice \
          role=ml-team credential=ml-prod \
@@ -244,9 +253,9 @@ fn who_brings_the_wrong_token_is_told_which_one_is_wanted() {
             message.contains("issuer https://idp.example, audience a|b or second"),
             "{message}"
         );
-        assert_eq!(said.count(), 8, "the separator is written as an escape");
+        assert_eq!(said.count(), 9, "the separator is written as an escape");
     }
-    assert!(!decide(&gateway, &Ask::anonymous()).field(6).contains("idp.example"));
+    assert!(!decide(&gateway, &Ask::anonymous()).field(7).contains("idp.example"));
 }
 
 #[test]
@@ -353,8 +362,8 @@ const LOGGED: [&str; 12] = [
 fn is_in_order(verdict: &str) -> Result<Said, TestCaseError> {
     let said = Said::new(verdict);
     let fields = match said.decision() {
-        "allow" => 9,
-        "deny" | "wait" | "body" => 8,
+        "allow" => 10,
+        "deny" | "wait" | "body" => 9,
         other => return Err(TestCaseError::fail(format!("decision {other}"))),
     };
     prop_assert_eq!(said.count(), fields, "{}", verdict);

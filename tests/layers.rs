@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The most lines of a file, tests apart.
-const MAX_LINES: usize = 300;
+const MAX_LINES: usize = 600;
 
 /// Modules outside the arrows, and all that each may use.
 const BESIDE: &[(&str, &[&str])] = &[
@@ -226,7 +226,7 @@ fn lua_unsafe_code_and_cryptography_each_have_one_place() {
 }
 
 #[test]
-fn no_file_is_longer_than_300_lines_without_its_tests() {
+fn no_file_is_longer_than_600_lines_without_its_tests() {
     let long: Vec<String> = sources()
         .iter()
         .filter(|source| source.lines > MAX_LINES)

@@ -54,7 +54,7 @@ fn every_claim_is_checked_at_its_bounds() {
         let token = key.token("k", &case.claims);
         let outcome = match verifier.verify(&token, now, now.mono) {
             Outcome::Valid(_) => Ok(()),
-            Outcome::Refuse(reason) => Err(reason),
+            Outcome::Refuse(refusal) => Err(refusal.reason),
             Outcome::Wait(reason) => panic!("{}: waits for {reason:?}", case.name),
         };
         expect(outcome, &case.expect)
@@ -125,7 +125,7 @@ fn one_issuers_key_verifies_no_token_of_another() {
     assert_eq!(verified(&verifier, &own.token("k", &claims())).identity.issuer, 0);
     assert_eq!(verified(&verifier, &other.token("p", &partner)).identity.issuer, 1);
     let refused = |token: &str| match verifier.verify(token, common::at(0), common::at(0).mono) {
-        Outcome::Refuse(reason) => reason.code(),
+        Outcome::Refuse(refusal) => refusal.reason.code(),
         other => panic!("{other:?}"),
     };
     assert_eq!(refused(&other.token("p", &claims())), "key_unknown");
@@ -155,7 +155,9 @@ fn an_algorithm_outside_the_issuers_list_is_refused_before_keys_are_asked_for() 
     let outcome = |token: &str| verifier.verify(token, common::at(0), common::at(0).mono);
     assert!(matches!(outcome(&SigningKey::rsa().token("k", &claims())), Outcome::Wait(_)));
     let refused = outcome(&key.token("k", &claims()));
-    assert!(matches!(refused, Outcome::Refuse(reason) if reason.code() == "alg_not_allowed"));
+    assert!(
+        matches!(refused, Outcome::Refuse(refusal) if refusal.reason.code() == "alg_not_allowed")
+    );
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn a_request_before_the_first_keys_waits_and_then_passes() {
     let ask = day_ask(&key, "k");
     let said = decide(&gateway, &ask, at(0));
     assert_eq!((said.decision(), said.reason()), ("wait", "keys_unavailable"));
-    assert_eq!((said.count(), said.field(2)), (8, "503"), "what to say if nobody resumes it");
+    assert_eq!((said.count(), said.field(2)), (9, "503"), "what to say if nobody resumes it");
     let ticket = gateway.start_waiting(at(0));
     assert!(ticket > 0);
     assert_eq!(gateway.resume(&ask.bytes(), ticket, at(1)), None);

@@ -16,7 +16,7 @@ function M.step(txn)
   end
   -- Until it is allowed again, nothing is: not what was allowed before either.
   txn:set_priv(nil)
-  variables.forget(txn, variables.OF_AUTHORIZE)
+  variables.decide_anew(txn, variables.OF_AUTHORIZE)
   local answer, passage, told = settle.settle(txn, function(text, ticket)
     return native.permit(verified, text, ticket)
   end)

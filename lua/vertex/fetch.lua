@@ -37,6 +37,10 @@ local function turn()
   if level then
     return core.log(level, line)
   end
+  local access = native.next_unlogged()
+  if access then
+    return core.log(core.info, access)
+  end
   local id, authority, path = native.step()
   if not id then
     return core.msleep(PAUSE_MILLISECONDS)

@@ -12,6 +12,24 @@ local BODY_POLLS = 500
 
 local M = {}
 
+local VERDICT = "txn.vertex.verdict"
+
+-- HAProxy ends a request whose caller leaves in here, and Lua hears no more of it: for so long that is
+-- its verdict.
+---@param txn TXN
+---@param milliseconds integer
+local function pause(txn, milliseconds)
+  local verdict = txn:get_var(VERDICT)
+  local left = verdict and native.refused(verdict, "request_incomplete")
+  if left then
+    txn:set_var(VERDICT, left)
+  end
+  core.msleep(milliseconds)
+  if left then
+    txn:set_var(VERDICT, verdict)
+  end
+end
+
 -- Over HTTP/2 HAProxy's own count of a body is what has come of it: only Content-Length says more.
 ---@param txn TXN
 local function await_body(txn)
@@ -22,11 +40,12 @@ local function await_body(txn)
     if is_whole or not txn.req:may_recv() then
       return
     end
-    core.msleep(QUICK_MILLISECONDS)
+    pause(txn, QUICK_MILLISECONDS)
   end
 end
 
--- Calls `ask` with the request's text until it says something else than that it needs more or time.
+-- Calls `ask` with the request's text until it says something else than that it needs more or time:
+-- its answer, nothing if it never does.
 ---@param txn TXN
 ---@param ask fun(text: string, ticket: integer): string?, any, any
 function M.settle(txn, ask)
@@ -43,7 +62,7 @@ function M.settle(txn, ask)
     elseif need then
       return answer, given, told
     else
-      core.msleep(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
+      pause(txn, poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
     end
   end
 end

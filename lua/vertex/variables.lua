@@ -1,10 +1,12 @@
 -- The variables of the actions, `txn.vertex.…`. What an earlier rule has left in them counts for
 -- nothing: an action takes back all that follows from it before it asks anything.
+local native = require("haproxy_vertex")
+
 local PREFIX = "txn.vertex."
 
 local CALLER = { "verified", "issuer", "subject", "principal" }
-local REFUSAL = { "decision", "status", "reason", "message", "error", "audit" }
-local GRANT = { "allowed", "verdict", "role", "credential", "google_identity" }
+local REFUSAL = { "decision", "status", "reason", "message", "error", "id", "audit", "verdict" }
+local GRANT = { "allowed", "role", "credential", "google_identity" }
 local TARGET = { "project", "location", "publisher", "model", "method" }
 local SIGNED = { "signed" }
 
@@ -13,6 +15,14 @@ local M = {}
 M.OF_VERIFY = { CALLER, REFUSAL, GRANT, TARGET, SIGNED }
 M.OF_AUTHORIZE = { REFUSAL, GRANT, TARGET, SIGNED }
 M.OF_SIGN = { SIGNED }
+
+-- What a new decision takes the place of, the call that the former one allowed included.
+---@param txn TXN
+---@param groups string[][]
+function M.decide_anew(txn, groups)
+  native.withdraw(txn:get_var(PREFIX .. "verdict"))
+  M.forget(txn, groups)
+end
 
 ---@param txn TXN
 ---@param groups string[][]

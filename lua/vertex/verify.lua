@@ -10,7 +10,7 @@ local M = {}
 ---@return boolean
 function M.step(txn)
   txn:set_priv(nil)
-  variables.forget(txn, variables.OF_VERIFY)
+  variables.decide_anew(txn, variables.OF_VERIFY)
   local answer, passage, told = settle.settle(txn, native.verify)
   variables.tell(txn, told)
   if answer ~= "done" then

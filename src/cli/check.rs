@@ -44,7 +44,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     );
     if !arguments.haproxy.is_empty() {
         let haproxy = host::haproxy(arguments.haproxy.iter().cloned());
-        mend.extend(Gateway::open(config, &haproxy, host::now()).err().map(|e| e.to_string()));
+        let opened = Gateway::open(config, &haproxy, host::now());
+        mend.extend(opened.err().into_iter().flatten().map(|error| error.to_string()));
     }
     let _ = writeln!(text, "{}: {counts}", arguments.config.name());
     for line in mend.iter().chain(&notes) {

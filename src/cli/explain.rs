@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ConfigFile, Report};
 use crate::config::Config;
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::gateway::{Explanation, Gateway};
 use crate::host;
 use crate::jose::Compact;
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let gateway = Gateway::offline(config, locations, now).map_err(|error| error.to_string())?;
     let (claims, signature) = match arguments.caller.read(&gateway, now)? {
         Ok(caller) => caller,
-        Err(reason) => return Ok(refused_token(reason, arguments.json)),
+        Err(refusal) => return Ok(refused_token(&refusal, arguments.json)),
     };
     let request = arguments.request(&url)?;
     let explanation = gateway.explain(&claims, &request, now);
@@ -93,7 +93,7 @@ impl CallerArguments {
         &self,
         gateway: &Gateway,
         now: Now,
-    ) -> Result<Result<(Json, &'static str), Reason>, String> {
+    ) -> Result<Result<(Json, &'static str), Refusal>, String> {
         let Some(file) = &self.token else {
             let file = self.claims.as_deref().unwrap_or_else(|| Path::new("-"));
             let claims = Json::parse(&contents(file)?)
@@ -106,7 +106,7 @@ impl CallerArguments {
         let token = token.strip_prefix("Bearer ").unwrap_or(token);
         let payload = match Compact::parse(token) {
             Ok(compact) => compact.payload,
-            Err(reason) => return Ok(Err(reason)),
+            Err(reason) => return Ok(Err(reason.into())),
         };
         Ok(gateway.has_verified(token, now).map(|verified| {
             let note = match verified {
@@ -184,10 +184,12 @@ fn locations(config: &Config, method: &str, url: &str) -> Vec<String> {
     locations.into_iter().collect()
 }
 
-fn refused_token(reason: Reason, json: bool) -> Report {
+fn refused_token(refusal: &Refusal, json: bool) -> Report {
     let text = match json {
-        true => serde_json::json!({ "decision": "deny", "reason": reason.code() }).to_string(),
-        false => format!("deny {}: {}", reason.code(), reason.text()),
+        true => {
+            serde_json::json!({ "decision": "deny", "reason": refusal.reason.code() }).to_string()
+        }
+        false => format!("deny {}: {}", refusal.reason.code(), refusal.message()),
     };
     Report { text: text + "\n", good: false }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use crate::error::ConfigError;
+use crate::error::{ConfigError, ConfigErrors, each};
 use crate::oidc::KeySource;
 use crate::vertex::host_of;
 
@@ -13,49 +13,51 @@ pub(super) fn check(
     backends: &[String],
     location_prefix: Option<&str>,
     fetch_prefix: &str,
-) -> Result<(), ConfigError> {
-    let is_there = |name: &str| backends.iter().any(|backend| backend == name);
-    for (role_index, role) in config.roles.iter().enumerate() {
-        for (index, pattern) in role.may.locations.iter().enumerate() {
-            let (Some(location), Some(location_prefix)) = (pattern.exact(), location_prefix) else {
-                continue;
-            };
-            let name = format!("{location_prefix}{location}");
-            if !is_there(&name) {
-                let at = format!("/roles/{role_index}/may/locations/{index}");
-                return Err(missing(at, &name, "vertex-upstream", &host_of(location)));
-            }
-        }
-    }
+) -> Result<(), ConfigErrors> {
+    let mut seen: BTreeSet<String> = backends.iter().cloned().collect();
+    let mut errors = Vec::new();
     for (issuer_index, issuer) in config.issuers.iter().enumerate() {
         let KeySource::Fetched { hosts, .. } = &issuer.source else {
             continue;
         };
         for authority in hosts {
             let name = format!("{fetch_prefix}{authority}");
-            if !is_there(&name) {
+            if seen.insert(name.clone()) {
                 let at = format!("/issuers/{issuer_index}");
-                return Err(missing(at, &name, "vertex-fetch", authority));
+                errors.push(missing(at, &name, "vertex-fetch", authority));
             }
         }
     }
-    Ok(())
+    for (role_index, role) in config.roles.iter().enumerate() {
+        for (index, pattern) in role.may.locations.iter().enumerate() {
+            let (Some(location), Some(location_prefix)) = (pattern.exact(), location_prefix) else {
+                continue;
+            };
+            let name = format!("{location_prefix}{location}");
+            // Told once, however many roles want it.
+            if seen.insert(name.clone()) {
+                let at = format!("/roles/{role_index}/may/locations/{index}");
+                errors.push(missing(at, &name, "vertex-upstream", &host_of(location)));
+            }
+        }
+    }
+    ConfigErrors::unless_empty(errors)
 }
 
 /// The locations that roles name, where no backends tell which ones there are.
-pub(super) fn named_locations(config: &Config) -> Result<Vec<String>, ConfigError> {
-    let mut locations = BTreeSet::new();
-    for (role_index, role) in config.roles.iter().enumerate() {
-        for (index, pattern) in role.may.locations.iter().enumerate() {
-            let location = pattern.exact().ok_or_else(|| {
-                let problem = "without vertex.cfg no backends tell which locations there are: \
-                               name them one by one";
-                ConfigError::at(format!("/roles/{role_index}/may/locations/{index}"), problem)
-            })?;
-            locations.insert(location.to_owned());
-        }
-    }
-    Ok(locations.into_iter().collect())
+pub(super) fn named_locations(config: &Config) -> Result<Vec<String>, ConfigErrors> {
+    let patterns = config.roles.iter().enumerate().flat_map(|(role_index, role)| {
+        let patterns = role.may.locations.iter().enumerate();
+        patterns.map(move |(index, pattern)| (role_index, index, pattern))
+    });
+    let locations = each(patterns.map(|(role_index, index, pattern)| {
+        pattern.exact().map(str::to_owned).ok_or_else(|| {
+            let problem = "without vertex.cfg no backends tell which locations there are: name \
+                           them one by one";
+            ConfigError::at(format!("/roles/{role_index}/may/locations/{index}"), problem)
+        })
+    }))?;
+    Ok(locations.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
 }
 
 fn missing(at: String, name: &str, defaults: &str, authority: &str) -> ConfigError {

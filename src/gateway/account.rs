@@ -3,85 +3,106 @@
 
 use crate::gateway::Gateway;
 use crate::gateway::calls::{Answer, Begun, Call, CallMark};
-use crate::gateway::record::{Record, Style};
-use crate::limits;
-use crate::meter::{Counted, Usage};
-use crate::time::{Monotonic, Now};
-
-/// Between the parts of what HAProxy hands over; none of them can hold it but the first.
-const SEPARATOR: char = '^';
-
-/// Without a verdict there is still something for HAProxy's rules to begin with.
-const START: char = '-';
-
-/// What HAProxy knows of a request that has ended.
-pub(super) struct Ended<'t> {
-    /// The last verdict.
-    pub(super) verdict: &'t str,
-    /// An allow that could not be carried out.
-    undone: &'t str,
-    /// The status that Google answered with.
-    pub(super) upstream: Option<u16>,
-    /// The status of the answer that left, if one did; 0 if no server had been chosen by then.
-    status: Option<u16>,
-    /// What `usage` said of a whole answer.
-    whole: Option<(Monotonic, Usage)>,
-}
-
-impl<'t> Ended<'t> {
-    fn parse(text: &'t str) -> Option<Self> {
-        let mut parts = text.strip_prefix(START)?.rsplitn(5, SEPARATOR);
-        let mut part = || parts.next();
-        let (whole, status, upstream, undone, verdict) =
-            (part()?, part()?, part()?, part()?, part()?);
-        let whole = whole.split_once(' ').and_then(|(millis, fields)| {
-            Some((Monotonic(millis.parse().ok()?), Usage::parse_fields(fields)?))
-        });
-        Some(Self {
-            verdict,
-            undone,
-            upstream: upstream.parse().ok(),
-            status: status.parse().ok(),
-            whole,
-        })
-    }
-
-    /// Whether Google can have seen the call: HAProxy says 503 where no connection came about.
-    fn may_have_arrived(&self, call: &Call) -> bool {
-        let is_unsent = matches!(self.status, Some(0 | 503));
-        call.sent.is_some() && (self.upstream.is_some() || !is_unsent)
-    }
-}
+use crate::gateway::charge::{Outcome, at_the_least, charge, usage_of};
+use crate::gateway::ended::Ended;
+use crate::gateway::record::{Line, Record, Style};
+use crate::gateway::unlogged::{self, Came, Connection, Doubt};
+use crate::gateway::verdict;
+use crate::time::{Now, UnixTime};
 
 impl Gateway {
-    /// Ends the request whose line is being written: the fields at the end of the line.
+    /// Ends the request whose line is being written: what the line says of it.
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let mut ended = Ended::parse(text)?;
-        self.count_ended(&ended);
         if ended.verdict.is_empty() {
             // HAProxy answered before the rules ran: its log format says so by itself.
+            self.metrics.decision(ended.refusal());
             return Some(String::new());
         }
-        let mark =
-            CallMark::in_verdict(ended.verdict).or_else(|| CallMark::in_verdict(ended.undone));
-        let call = mark.and_then(|mark| self.calls.end(mark.number));
-        let mut record = match call {
-            Some(call) => self.settled(&mut ended, call, now),
-            None => Record::default(),
+        let call = ended.mark().and_then(|mark| self.calls.end(mark.number));
+        Some(self.line(&mut ended, call, now, style))
+    }
+
+    /// Ends a call that Google closed the connection on, of which HAProxy says nothing: the line that
+    /// is missing. Nothing if the call is over. `date` writes a time as `%tr` does.
+    #[must_use]
+    pub fn unlogged(
+        &self,
+        call: u64,
+        verdict: &str,
+        connection: &Connection,
+        now: Now,
+        date: impl FnOnce(UnixTime) -> String,
+    ) -> Option<String> {
+        let came = self.came(call, now, date)?;
+        self.line_of_closed(call, verdict, connection, &came, now)
+    }
+
+    /// The same for a call of which HAProxy may still say something: [`Self::next_unlogged`] has its
+    /// line once it has not.
+    pub fn doubt(
+        &self,
+        call: u64,
+        verdict: &str,
+        connection: Connection,
+        now: Now,
+        date: impl FnOnce(UnixTime) -> String,
+    ) {
+        if let Some(came) = self.came(call, now, date) {
+            let verdict = verdict.to_owned();
+            self.doubts.add(Doubt { call, verdict, connection, came, since: now.mono });
+        }
+    }
+
+    /// The line of a call that was in doubt, and whose line has not come.
+    #[must_use]
+    pub fn next_unlogged(&self, now: Now) -> Option<String> {
+        loop {
+            let Doubt { call, verdict, connection, came, .. } = self.doubts.next(now.mono)?;
+            let line = self.line_of_closed(call, &verdict, &connection, &came, now);
+            if line.is_some() {
+                return line;
+            }
+        }
+    }
+
+    fn came(&self, call: u64, now: Now, date: impl FnOnce(UnixTime) -> String) -> Option<Came> {
+        let millis_ago = now.mono.millis_since(self.calls.begun_at(call)?);
+        let at = now.wall + -(millis_ago / 1000);
+        Some(Came { date: date(at), secs: at.0, millis_ago })
+    }
+
+    fn line_of_closed(
+        &self,
+        call: u64,
+        verdict: &str,
+        connection: &Connection,
+        came: &Came,
+        now: Now,
+    ) -> Option<String> {
+        let call = self.calls.end(call)?;
+        let mut ended = Ended::closed(verdict);
+        let said = self.line(&mut ended, Some(call), now, connection.style);
+        Some(unlogged::line(connection, came, &said))
+    }
+
+    /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
+    pub fn withdraw(&self, verdict: &str, now: Now) {
+        let (Some(mark), Some(id)) = (CallMark::in_verdict(verdict), verdict::id_in(verdict)) else {
+            return;
         };
-        let mut fields = ended.verdict.rsplit('|').skip(1);
-        let signals = fields.next().filter(|signals| !matches!(*signals, "" | "-"));
-        record
-            .signals
-            .splice(0..0, signals.into_iter().flat_map(|s| s.split(',')).map(str::to_owned));
-        Some(record.render(ended.verdict, style))
+        let reservation = self.calls.withdraw(mark.number, id).and_then(|c| c.begun.reservation);
+        if let Some(reservation) = reservation {
+            self.limits.withdraw(reservation, now);
+        }
     }
 
     /// Ends the calls whose log line does not come, as the operator's own log format lacks it: what
     /// they reserved stays used, or what was read if that is more.
     pub(super) fn end_lapsed(&self, now: Now) {
         for call in self.calls.lapsed(now.mono) {
+            self.metrics.request(call.begun.role, call.begun.pattern);
             let known = call.reader.as_ref().and_then(|reader| reader.usage().total);
             let charged = at_the_least(&call, known);
             if let Some(reservation) = call.begun.reservation {
@@ -90,23 +111,36 @@ impl Gateway {
         }
     }
 
+    fn line(&self, ended: &mut Ended<'_>, call: Option<Call>, now: Now, style: Style) -> String {
+        let line = Line::of(ended);
+        self.metrics.decision(line.refusal);
+        let mut record = match call {
+            Some(call) => self.settled(ended, call, now),
+            None => Record::default(),
+        };
+        let signals = ended.verdict.rsplit('|').nth(1).filter(|names| !matches!(*names, "" | "-"));
+        let signals = signals.into_iter().flat_map(|names| names.split(',')).map(str::to_owned);
+        record.signals.splice(0..0, signals);
+        record.render(&line, style)
+    }
+
     fn settled(&self, ended: &mut Ended<'_>, call: Call, now: Now) -> Record {
         let whole = ended.whole.take();
         let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
         let is_read = whole.is_some() || call.reader.is_some();
-        let mut usage = usage_of(ended, &call, whole.map(|(_, usage)| usage));
-        if usage.quality() == Counted::AtLeast {
-            at_least(&mut usage);
-        }
+        let may_have_arrived = ended.may_have_arrived(&call);
+        let outcome = Outcome { upstream: ended.upstream, may_have_arrived };
+        let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
+        self.metrics.request(call.begun.role, call.begun.pattern);
         self.count_call(ended, &call.begun, &usage, is_read);
         let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
         if let (Some(millis), Some(location)) = (first_byte_millis, ended.verdict.split('|').nth(1))
         {
             self.metrics.first_byte(location, millis);
         }
-        let is_unanswered = ended.upstream.is_none() && ended.may_have_arrived(&call);
+        let is_unanswered = ended.upstream.is_none() && may_have_arrived;
         let is_aborted = (is_read || is_unanswered).then_some(!usage.is_complete || is_unanswered);
-        let charged = charge(ended, &call, &usage);
+        let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         signals.iter().for_each(|signal| self.metrics.signal(signal));
         let Begun { answer, prompt_bytes, estimate, reservation, .. } = call.begun;
@@ -115,7 +149,7 @@ impl Gateway {
         }
         Record {
             is_streamed: Some(answer == Answer::Streamed),
-            upstream: ended.upstream,
+            upstream: ended.answer(),
             is_aborted,
             first_byte_millis,
             prompt_bytes,
@@ -125,54 +159,4 @@ impl Gateway {
             usage: Some(usage),
         }
     }
-}
-
-/// Each piece of an answer was a token or more.
-fn at_least(usage: &mut Usage) {
-    let seen = usage.parts.saturating_sub(usage.thought.unwrap_or(0));
-    usage.output = Some(usage.output.unwrap_or(0).max(seen));
-    let known = [usage.input, usage.output, usage.thought, usage.tool_use];
-    let sum = known.into_iter().flatten().fold(0, u64::saturating_add);
-    usage.total = Some(usage.total.unwrap_or(0).max(sum));
-}
-
-fn usage_of(ended: &Ended<'_>, call: &Call, whole: Option<Usage>) -> Usage {
-    let read = || call.reader.as_ref().map(|reader| reader.usage());
-    let has_tokens = call.begun.answer != Answer::Unmetered
-        && ended.may_have_arrived(call)
-        && ended.upstream.is_none_or(|status| status < 400);
-    let usage = whole.or_else(read);
-    let mut usage = usage.unwrap_or_else(|| Usage { is_complete: !has_tokens, ..Usage::default() });
-    // A model that answers says what that took, or why it did not answer. Anything else is none of
-    // the shapes that are known.
-    let is_explained = usage.block.is_some() || usage.error.is_some();
-    if usage.quality() == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
-        usage.is_complete = false;
-    }
-    usage
-}
-
-/// The tokens that a call costs its limits: what the answer says or, where it does not, no less
-/// than was expected.
-fn charge(ended: &Ended<'_>, call: &Call, usage: &Usage) -> u64 {
-    let Begun { answer, prompt_bytes, is_free, .. } = call.begun;
-    let is_refused = ended.upstream.is_some_and(|status| status >= 400);
-    let is_unmetered = answer == Answer::Unmetered;
-    if is_free || is_refused || is_unmetered || !ended.may_have_arrived(call) {
-        return 0;
-    }
-    match usage.quality() {
-        Counted::Exact => usage.total.unwrap_or(0),
-        Counted::AtLeast | Counted::Unknown => at_the_least(call, usage.total),
-        // A prompt that was blocked: Google says nothing of what reading it took.
-        Counted::Nothing => limits::estimate(prompt_bytes, Some(0), 0),
-    }
-}
-
-/// What a call costs whose counts never came: no less than was expected, than is known, and than the
-/// text that came makes.
-fn at_the_least(call: &Call, known: Option<u64>) -> u64 {
-    let bytes = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());
-    let written = limits::estimate(call.begun.prompt_bytes, Some(limits::tokens_in(bytes)), 0);
-    call.begun.estimate.max(known.unwrap_or(0)).max(written)
 }

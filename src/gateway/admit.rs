@@ -20,6 +20,8 @@ impl Gateway {
         now: Now,
         take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
     ) -> T {
+        let id = self.ids.next();
+        let facts = &Facts { id: Some(&id), ..*facts };
         let labels = facts
             .session
             .zip(facts.role)
@@ -33,14 +35,14 @@ impl Gateway {
             },
             other => other,
         };
-        let signals = self.signals_of(verdict, facts, now);
+        let signals = self.signals_of(&verdict, facts, now);
         take(verdict, &Facts { signals, ..*facts })
     }
 
     fn begin(&self, facts: &Facts<'_>, now: Now) -> Result<Option<CallMark>, Verdict<'static>> {
         let (Some(session), Some(target), Some(role)) = (facts.session, facts.target, facts.role)
         else {
-            return Err(Verdict::Deny(Reason::Internal));
+            return Err(Verdict::Deny(Reason::Internal.into()));
         };
         let prompt_bytes = facts.request.and_then(|request| request.body_bytes());
         let estimate = match target.route.is_metered() && !target.route.is_free() {
@@ -59,8 +61,8 @@ impl Gateway {
         };
         let model = target.model.map(|model| (model.publisher, model.name));
         let pattern = role.may.pattern_of(model);
-        self.metrics.request(role.place, pattern);
         if !self.accounts {
+            self.metrics.request(role.place, pattern);
             if let Some(reservation) = reservation {
                 self.limits.settle(reservation, estimate, now);
             }
@@ -77,6 +79,7 @@ impl Gateway {
             role: role.place,
             pattern,
             principal: session.digest,
+            id: facts.id.copied(),
             prompt_bytes,
             answer,
             answers: facts.answers,
@@ -91,7 +94,7 @@ impl Gateway {
 
     /// What is unusual about a request that was decided on; nothing of one whose caller is not
     /// known, or that is to be decided on later.
-    fn signals_of(&self, verdict: Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
+    fn signals_of(&self, verdict: &Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
         let is_decided = matches!(
             verdict,
             Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::DenyBody(_) | Verdict::Exhausted(_)
@@ -102,7 +105,7 @@ impl Gateway {
         };
         let model = facts.model();
         let seen = Seen {
-            is_allowed: verdict.refusal().is_none(),
+            is_allowed: verdict.reason().is_none(),
             model: Some(model.as_str()).filter(|model| !model.is_empty()),
             location: facts.target.map_or("", |target| target.location),
             network: request.address,

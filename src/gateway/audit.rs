@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::error::Reason;
 use crate::gateway::request::Request;
+use crate::gateway::request_id::RequestId;
 use crate::gateway::session::Session;
 use crate::google::Credential;
 use crate::jose;
@@ -18,6 +19,10 @@ const MAX_PATH_BYTES: usize = 256;
 
 /// The most bytes of any other value.
 const MAX_VALUE_BYTES: usize = 128;
+
+/// What stands before the decision, and before the caller.
+const DECISION: &str = " vertex{decision=";
+const PRINCIPAL: &str = " principal=";
 
 /// The first word of a verdict and of its log tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +61,21 @@ pub(super) struct Facts<'f> {
     pub(super) is_streamed: bool,
     /// What is unusual about the request.
     pub(super) signals: Signals,
+    /// The request's; nothing of one that is only asked about.
+    pub(super) id: Option<&'f RequestId>,
     pub(super) credential: Option<&'f Credential>,
 }
 
 impl<'f> Facts<'f> {
+    /// The request's id as a verdict has it.
+    pub(super) fn id(&self) -> &'f str {
+        self.known_id().unwrap_or("-")
+    }
+
+    pub(super) fn known_id(&self) -> Option<&'f str> {
+        self.id.map(RequestId::as_str)
+    }
+
     /// `publisher/model`, or nothing.
     pub(super) fn model(&self) -> String {
         let model = self.target.and_then(|target| target.model);
@@ -107,11 +123,11 @@ pub(super) fn write_tail(
     }
     let session = facts.session;
     for part in [
-        " vertex{decision=",
+        DECISION,
         decision.name(),
         " reason=",
         reason.map_or("ok", Reason::code),
-        " principal=",
+        PRINCIPAL,
         session.map_or("-", |session| &session.principal),
     ] {
         out.push_str(part);
@@ -124,6 +140,15 @@ pub(super) fn write_tail(
     }
     out.push_str(" display=");
     out.push_str(session.map_or("-", |session| &session.display));
+}
+
+/// A tail that was written with another outcome; nothing for a text that is none.
+pub(super) fn with_outcome(tail: &str, refusal: Option<Reason>) -> Option<String> {
+    let (request, fields) = tail.split_once(DECISION)?;
+    let (_, who) = fields.split_once(PRINCIPAL)?;
+    let decision = if refusal.is_none() { Decision::Allow } else { Decision::Deny };
+    let (decision, reason) = (decision.name(), refusal.map_or("ok", Reason::code));
+    Some([request, DECISION, decision, " reason=", reason, PRINCIPAL, who].concat())
 }
 
 /// A tail that was written for another credential.

@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::gateway::request_id::RequestId;
 use crate::limits::Reservation;
 use crate::meter::{Framing, Reader};
 use crate::time::Monotonic;
@@ -30,6 +31,8 @@ pub(super) struct Begun {
     pub(super) pattern: Option<usize>,
     /// Stands for the caller.
     pub(super) principal: u128,
+    /// The request's.
+    pub(super) id: Option<RequestId>,
     /// The length of the request's body, in bytes, as far as it is declared.
     pub(super) prompt_bytes: Option<u64>,
     pub(super) answer: Answer,
@@ -115,6 +118,18 @@ impl Calls {
                 reader.feed(piece);
             }
         });
+    }
+
+    /// When the call was let through.
+    pub(super) fn begun_at(&self, number: u64) -> Option<Monotonic> {
+        self.with(number, |call| call.begun.at)
+    }
+
+    /// Gives back a call of the request with this id that is not to be made.
+    pub(super) fn withdraw(&self, number: u64, id: &str) -> Option<Call> {
+        let mut shard = self.shard(number)?;
+        let is_its = shard.get(&number)?.begun.id.is_some_and(|known| known.as_str() == id);
+        if is_its { shard.remove(&number) } else { None }
     }
 
     /// Gives the call back; nothing if it was given back before.

@@ -1,9 +1,8 @@
 //! Counts requests by their outcome, each once: with its log line, or, where there is none that
 //! tells, with its decision.
 
-use crate::error::Reason;
 use crate::gateway::Gateway;
-use crate::gateway::account::Ended;
+use crate::gateway::ended::Ended;
 use crate::gateway::calls::{Answer, Begun};
 use crate::gateway::metrics::{TokenKind, Unmetered};
 use crate::gateway::verdict::Verdict;
@@ -11,29 +10,12 @@ use crate::meter::{Counted, Usage};
 
 impl Gateway {
     /// Counts a decision that is the last word, where no log line will.
-    pub(super) fn count(&self, verdict: Verdict<'_>) {
+    pub(super) fn count(&self, verdict: &Verdict<'_>) {
         let is_last =
             !matches!(verdict, Verdict::Wait(_) | Verdict::NeedsPeer | Verdict::NeedsBody);
         if is_last && !self.accounts {
-            self.metrics.decision(verdict.refusal());
+            self.metrics.decision(verdict.reason());
         }
-    }
-
-    /// Counts a request that has ended: what its caller was told.
-    pub(super) fn count_ended(&self, ended: &Ended<'_>) {
-        let mut fields = ended.verdict.split('|');
-        let refusal = match (fields.next(), ended.upstream) {
-            (Some("allow"), Some(401)) => Some(Reason::GoogleCredentialRefused),
-            (Some("allow"), Some(403)) => Some(Reason::GoogleDenied),
-            (Some("allow"), _) => None,
-            (None | Some(""), _) => Some(Reason::Undecided),
-            _ => {
-                let code = fields.nth(1).unwrap_or_default();
-                let known = Reason::ALL.iter().find(|reason| reason.code() == code);
-                Some(known.copied().unwrap_or(Reason::Internal))
-            }
-        };
-        self.metrics.decision(refusal);
     }
 
     /// Counts what became of a call.

@@ -3,7 +3,7 @@
 use once_cell::sync::Lazy;
 use serde_json::{Value, json};
 
-use crate::error::Reason;
+use crate::error::{Reason, Status};
 use crate::limits::Exhausted;
 
 /// A family of client libraries.
@@ -34,7 +34,7 @@ impl Dialect {
         static TEXTS: Lazy<[String; 3]> = Lazy::new(|| {
             let reason = Reason::Internal;
             [Dialect::Google, Dialect::OpenAi, Dialect::Anthropic]
-                .map(|dialect| dialect.refusal(reason, reason.text()))
+                .map(|dialect| dialect.refusal(reason, reason.text(), None))
         });
         let [google, openai, anthropic] = &*TEXTS;
         match self {
@@ -44,16 +44,21 @@ impl Dialect {
         }
     }
 
-    /// A refusal as JSON.
-    pub(super) fn refusal(self, reason: Reason, message: &str) -> String {
-        self.error(reason, message).to_string()
+    /// A refusal as JSON; `id` is the request's.
+    pub(super) fn refusal(self, reason: Reason, message: &str, id: Option<&str>) -> String {
+        self.error(reason, reason.status(), message, id).to_string()
+    }
+
+    /// The same with another status: HAProxy answers with one of its own.
+    pub(super) fn answer(self, reason: Reason, status: Status, id: Option<&str>) -> String {
+        self.error(reason, status, reason.text(), id).to_string()
     }
 
     /// The refusal of a request that a limit stops. Google's says when to try again
     /// (google.rpc.RetryInfo); the others' libraries look for that in headers.
-    #[allow(dead_code, reason = "a verdict that a limit stops says it")]
-    pub(super) fn exhausted(self, exhausted: &Exhausted) -> String {
-        let mut error = self.error(exhausted.reason(), &exhausted.message());
+    pub(super) fn exhausted(self, exhausted: &Exhausted, id: Option<&str>) -> String {
+        let reason = exhausted.reason();
+        let mut error = self.error(reason, reason.status(), &exhausted.message(), id);
         if let Some(Value::Array(details)) = error.pointer_mut("/error/details")
             && !exhausted.never
         {
@@ -65,32 +70,44 @@ impl Dialect {
         error.to_string()
     }
 
-    fn error(self, reason: Reason, message: &str) -> Value {
-        let status = reason.status();
+    fn error(self, reason: Reason, status: Status, message: &str, id: Option<&str>) -> Value {
         match self {
-            Self::Google => json!({ "error": {
-                "code": status.code,
-                "message": message,
-                "status": status.name,
-                "details": [{
+            Self::Google => {
+                let mut details = vec![json!({
                     "@type": "type.googleapis.com/google.rpc.ErrorInfo",
                     "reason": reason.code(),
                     "domain": "haproxy-vertex",
-                }],
-            }}),
+                })];
+                details.extend(id.map(|id| {
+                    json!({ "@type": "type.googleapis.com/google.rpc.RequestInfo", "requestId": id })
+                }));
+                json!({ "error": {
+                    "code": status.code,
+                    "message": message,
+                    "status": status.name,
+                    "details": details,
+                }})
+            }
+            // Its libraries read the id from the header `x-request-id`.
             Self::OpenAi => json!({ "error": {
                 "message": message,
                 "type": openai_type(status.code),
                 "param": null,
                 "code": reason.code(),
             }}),
-            Self::Anthropic => json!({
-                "type": "error",
-                "error": {
-                    "type": anthropic_type(status.code),
-                    "message": format!("{message} ({})", reason.code()),
-                },
-            }),
+            Self::Anthropic => {
+                let mut error = json!({
+                    "type": "error",
+                    "error": {
+                        "type": anthropic_type(status.code),
+                        "message": format!("{message} ({})", reason.code()),
+                    },
+                });
+                if let (Some(id), Some(members)) = (id, error.as_object_mut()) {
+                    members.insert("request_id".to_owned(), id.into());
+                }
+                error
+            }
         }
     }
 }
@@ -113,6 +130,7 @@ const fn anthropic_type(status: u16) -> &'static str {
         413 => "request_too_large",
         429 => "rate_limit_error",
         400..=499 => "invalid_request_error",
+        504 => "timeout_error",
         _ => "api_error",
     }
 }

@@ -1,7 +1,7 @@
 //! A decision told to people: the verdict that the gateway would come to, and, where no role
 //! allows it, what each role lacks. The caller's claims are believed, nothing is cached.
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::judge::{self, Known};
@@ -35,12 +35,12 @@ impl Gateway {
     /// Whether a token's signature holds, as far as its issuer's keys are at hand.
     ///
     /// # Errors
-    /// The reason to refuse the token.
-    pub fn has_verified(&self, token: &str, now: Now) -> Result<bool, Reason> {
+    /// Why the token is refused.
+    pub fn has_verified(&self, token: &str, now: Now) -> Result<bool, Refusal> {
         match self.verifier.verify(token, now, now.mono) {
             Outcome::Valid(_) => Ok(true),
-            Outcome::Wait(_) | Outcome::Refuse(Reason::KeysUnavailable) => Ok(false),
-            Outcome::Refuse(reason) => Err(reason),
+            Outcome::Wait(_) => Ok(false),
+            Outcome::Refuse(refusal) => Err(refusal),
         }
     }
 
@@ -50,28 +50,29 @@ impl Gateway {
         let session = self
             .verifier
             .identify(claims.clone(), now.wall)
-            .and_then(|identity| self.session_of(identity, None));
+            .and_then(|identity| Ok(self.session_of(identity, None)?));
         let session = match session {
             Ok(session) => session,
-            Err(reason) => {
-                let message = Verdict::Deny(reason).message(&self.accepted);
+            Err(refusal) => {
+                let reason = Some(refusal.reason);
+                let message = Verdict::Deny(refusal).message(&self.accepted);
                 let facts = Vec::new();
                 let (caps, nearest) = (Vec::new(), Vec::new());
-                return Explanation { refusal: Some(reason), message, facts, caps, nearest };
+                return Explanation { refusal: reason, message, facts, caps, nearest };
             }
         };
         let within = (now.mono, Patience::Left);
         self.judge(request, Some(&session), now, within, |verdict, facts| {
-            let refusal = verdict.refusal();
-            let nearest = match verdict {
-                Verdict::Deny(Reason::RoleNone) | Verdict::DenyBody(_) => {
+            let reason = verdict.reason();
+            let nearest = match reason {
+                Some(Reason::RoleNone | Reason::BodyNotAllowed) => {
                     self.nearest(claims, request, now).unwrap_or_default()
                 }
                 _ => Vec::new(),
             };
             let message = verdict.message(&self.accepted);
             let caps = facts.role.map_or_else(Vec::new, |role| role.may.caps());
-            Explanation { refusal, message, facts: told(facts), caps, nearest }
+            Explanation { refusal: reason, message, facts: told(facts), caps, nearest }
         })
     }
 

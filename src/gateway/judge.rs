@@ -30,10 +30,10 @@ impl Gateway {
         take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
     ) -> T {
         let Ok((head, body)) = request::split(request) else {
-            return take(Verdict::Deny(Reason::Internal), &Facts::default());
+            return take(Verdict::Deny(Reason::Internal.into()), &Facts::default());
         };
         let Ok(request) = Request::parse(&head, body) else {
-            return take(Verdict::Deny(Reason::Internal), &Facts::default());
+            return take(Verdict::Deny(Reason::Internal.into()), &Facts::default());
         };
         let mut facts = Facts { request: Some(&request), ..Facts::default() };
         let session = match known {
@@ -47,15 +47,15 @@ impl Gateway {
         facts.session = Some(&session);
         let url = match request.origin_url() {
             Ok(url) => url,
-            Err(reason) => return take(Verdict::Deny(reason), &facts),
+            Err(reason) => return take(Verdict::Deny(reason.into()), &facts),
         };
         let target = match Target::parse(request.method, &url) {
             Ok(target) => target,
-            Err(reason) => return take(Verdict::Deny(reason), &facts),
+            Err(reason) => return take(Verdict::Deny(reason.into()), &facts),
         };
         facts.target = Some(&target);
         if let Some(reason) = request.forbidden_header() {
-            return take(Verdict::Deny(reason), &facts);
+            return take(Verdict::Deny(reason.into()), &facts);
         }
         // The body says which model is asked, or that there is none: no role can be asked before.
         let must_read = target.names_model_in_body() || !target.route.takes_body();
@@ -67,17 +67,17 @@ impl Gateway {
             }
         }
         let body = match (Known::of(&request, &target), must_read) {
-            (Err(reason), _) => return take(Verdict::Deny(reason), &facts),
+            (Err(reason), _) => return take(Verdict::Deny(reason.into()), &facts),
             (Ok(Known::Later), false) => Known::Later,
             (Ok(Known::Later), true) => return take(Verdict::NeedsBody, &facts),
-            (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason), &facts),
+            (Ok(Known::Never(reason)), true) => return take(Verdict::Deny(reason.into()), &facts),
             (Ok(known), _) => known,
         };
         // A body of another model is none that a role can judge; where it goes unread, nobody does.
         let (target, body) = match body.complete(&target) {
             Ok(target) => (target, &body),
             Err(reason) if target.names_model_in_body() => {
-                return take(Verdict::Deny(reason), &facts);
+                return take(Verdict::Deny(reason.into()), &facts);
             }
             Err(reason) => (target.clone(), &Known::Never(reason)),
         };
@@ -99,15 +99,15 @@ impl Gateway {
         let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
         let contents = body.contents(target.route);
         let Some(request) = request else {
-            return Verdict::Deny(Reason::Internal);
+            return Verdict::Deny(Reason::Internal.into());
         };
         let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
         let role = match (self.policy.decide(&session.grants, &ask), body) {
             (Decision::Allow(role), _) => role,
-            (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone),
+            (Decision::RoleNone, _) => return Verdict::Deny(Reason::RoleNone.into()),
             (Decision::TermMissing(term), _) => return Verdict::DenyBody(term),
-            (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny(*reason),
-            (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal),
+            (Decision::Unreadable, Known::Never(reason)) => return Verdict::Deny((*reason).into()),
+            (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal.into()),
             (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
             (Decision::NeedContents, _) => return Verdict::NeedsBody,
         };
@@ -117,7 +117,7 @@ impl Gateway {
         facts.is_streamed = target.route.is_streamed() || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);
         match self.bearers.slot(role.credential, target.location) {
-            None => Verdict::Deny(Reason::LocationWithoutBackend),
+            None => Verdict::Deny(Reason::LocationWithoutBackend.into()),
             Some(slot) if slot.is_ready(now) => Verdict::Allow {
                 target,
                 host: slot.host(),
@@ -136,19 +136,20 @@ impl Gateway {
         now: Now,
         since: Monotonic,
     ) -> Result<Arc<Session>, Verdict<'static>> {
-        let token = request.token().map_err(Verdict::Deny)?;
+        let deny = |reason: Reason| Verdict::Deny(reason.into());
+        let token = request.token().map_err(deny)?;
         let digest = jose::digest(token.as_bytes());
         if let Some(session) = self.sessions.get(&digest)
             && session.is_current()
         {
-            session.validity.check(now.wall).map_err(Verdict::Deny)?;
+            session.validity.check(now.wall).map_err(deny)?;
             return Ok(session);
         }
         match self.verifier.verify(token, now, since) {
-            Outcome::Refuse(reason) => Err(Verdict::Deny(reason)),
+            Outcome::Refuse(refusal) => Err(Verdict::Deny(refusal)),
             Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
             Outcome::Valid(Verified { key, identity }) => {
-                let session = self.session_of(identity, Some(key)).map_err(Verdict::Deny)?;
+                let session = self.session_of(identity, Some(key)).map_err(deny)?;
                 self.sessions.insert(digest, Arc::clone(&session));
                 Ok(session)
             }

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
 
 use crate::config::Config;
-use crate::error::ConfigError;
+use crate::error::{All as _, ConfigError, ConfigErrors};
 use crate::gateway::Gateway;
 use crate::gateway::calls::Calls;
 use crate::gateway::conditions::Conditions;
 use crate::gateway::metrics::Metrics;
 use crate::gateway::readiness::Readiness;
+use crate::gateway::request_id::RequestIds;
 use crate::gateway::session::Sessions;
+use crate::gateway::unlogged::Doubts;
 use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
 use crate::haproxy::Haproxy;
@@ -42,31 +44,30 @@ impl Gateway {
     /// Sets a checked configuration to work: tokens for Google are signed before this returns.
     ///
     /// # Errors
-    /// A backend that is missing, buffers that are too small.
-    pub fn open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
+    /// All that HAProxy lacks for it: backends, rules, room in its buffers.
+    pub fn open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigErrors> {
         let file = config.file.clone();
-        Self::try_open(config, haproxy, now).map_err(|error| ConfigError { file, ..error })
+        Self::try_open(config, haproxy, now).map_err(|errors| errors.in_file(&file))
     }
 
-    fn try_open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigError> {
-        let locations = match haproxy.is_bare {
-            true => config.named_locations()?,
-            false => locations_of(&haproxy.backends),
-        };
+    fn try_open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigErrors> {
         let location_backend = (!haproxy.is_bare).then_some(LOCATION_BACKEND);
-        config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND)?;
-        // Without the packaged rules there are no defaults of ours, and no gate but the operator's.
-        if !haproxy.is_bare {
-            check_origins(haproxy)?;
-        }
-        if let Some(pointer) = config.limits.parallel().filter(|_| !haproxy.accounts) {
-            let problem = "nobody tells when a request has ended, so none can be counted as in \
-                           flight: call lua.vertex_account in the log-format, or leave \
-                           `parallel_requests` out";
-            return Err(ConfigError::at(pointer, problem));
-        }
-        let gateway = Self::build(config, locations, now)?;
-        gateway.check_buffers(haproxy)?;
+        let checked = (
+            config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND),
+            check_accounts(&config, haproxy),
+            check_rules(haproxy),
+        )
+            .all();
+        let locations = match haproxy.is_bare {
+            true => config.named_locations(),
+            false => Ok(locations_of(&haproxy.backends)),
+        };
+        let gateway = locations.and_then(|locations| {
+            let gateway = Self::build(config, locations, now)?;
+            gateway.check_buffers(haproxy)?;
+            Ok(gateway)
+        });
+        let (_, gateway) = (checked, gateway).all()?;
         Ok(Self { accounts: haproxy.accounts, ..gateway })
     }
 
@@ -104,9 +105,11 @@ impl Gateway {
             watch: Watch::new(),
             accounts: false,
             calls: Calls::default(),
+            doubts: Doubts::default(),
             conditions,
             readiness: Readiness::new(now),
             metrics,
+            ids: RequestIds::default(),
             learnt: AtomicU64::new(0),
             accepted,
         })
@@ -154,8 +157,33 @@ fn locations_of(backends: &[String]) -> Vec<String> {
         .collect()
 }
 
+fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError> {
+    match config.limits.parallel().filter(|_| !haproxy.accounts) {
+        None => Ok(()),
+        Some(pointer) => {
+            let problem = "nobody tells when a request has ended, so none can be counted as in \
+                           flight: call lua.vertex_account in the log-format, or leave \
+                           `parallel_requests` out";
+            Err(ConfigError::at(pointer, problem))
+        }
+    }
+}
+
+/// What is wrong with HAProxy's own files, whatever the configuration says. Without the packaged
+/// rules there are no defaults of ours, and no gate but the operator's.
+///
+/// # Errors
+/// Every fault.
+pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
+    match haproxy.is_bare {
+        true => Ok(()),
+        false => ConfigErrors::unless_empty(faults_of_rules(haproxy)),
+    }
+}
+
 /// A backend that is not `from` its defaults has no gate, and sends the caller's token on.
-fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
+fn faults_of_rules(haproxy: &Haproxy) -> Vec<ConfigError> {
+    let mut faults = Vec::new();
     for backend in &haproxy.backends {
         let wanted = match backend.as_str() {
             UNROUTED_BACKEND => continue,
@@ -165,7 +193,7 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
         };
         let is_read = haproxy.metered.contains(backend);
         if wanted == "vertex-upstream" && haproxy.from.contains_key(backend) && !is_read {
-            return Err(ConfigError::at(
+            faults.push(ConfigError::at(
                 "",
                 format!(
                     "HAProxy's backend {backend} does not read answers: write \
@@ -175,7 +203,7 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
         }
         // Only the files tell; HAProxy's own list of backends does not.
         if haproxy.from.get(backend).is_some_and(|defaults| defaults != wanted) {
-            return Err(ConfigError::at(
+            faults.push(ConfigError::at(
                 "",
                 format!(
                     "HAProxy's backend {backend} lacks our rules: write `backend {backend} from {wanted}`"
@@ -183,8 +211,8 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             ));
         }
     }
-    if let Some((backend, line)) = haproxy.repeating.first() {
-        return Err(ConfigError::at(
+    for (backend, line) in &haproxy.repeating {
+        faults.push(ConfigError::at(
             "",
             format!(
                 "HAProxy's backend {backend} has `{line}`: a call that a model has begun to answer \
@@ -193,8 +221,8 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             ),
         ));
     }
-    if let Some((section, line)) = haproxy.silent.first() {
-        return Err(ConfigError::at(
+    for (section, line) in &haproxy.silent {
+        faults.push(ConfigError::at(
             "",
             format!(
                 "HAProxy's section {section} has `{line}`: each request must have its log line once, \
@@ -203,7 +231,7 @@ fn check_origins(haproxy: &Haproxy) -> Result<(), ConfigError> {
             ),
         ));
     }
-    Ok(())
+    faults
 }
 
 /// Which tokens are taken here, for callers who bring another.

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_refusal_has_the_shape_that_each_library_reads() {
         let said = |dialect: Dialect, exhausted: &Exhausted| -> Value {
-            serde_json::from_str(&dialect.exhausted(exhausted)).unwrap()
+            serde_json::from_str(&dialect.exhausted(exhausted, None)).unwrap()
         };
         let tokens = exhausted(What::Tokens, 12);
         let message = tokens.message();

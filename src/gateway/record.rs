@@ -1,11 +1,15 @@
-//! The last fields of the audit line: what became of a call. As text behind the tail that was
-//! written with the verdict, or the whole as JSON, by the names of OpenTelemetry's conventions for
+//! The audit line's own fields: the tail that was written with the verdict, corrected by what the
+//! caller was told in the end, then what became of the call. As text, or as members of JSON, by the names of OpenTelemetry's conventions for
 //! generative AI where there is one (opentelemetry.io/docs/specs/semconv/gen-ai).
 
-use std::fmt::{Display, Write as _};
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write as _};
 
 use serde_json::{Map, Value};
 
+use crate::error::Reason;
+use crate::gateway::audit;
+use crate::gateway::ended::Ended;
 use crate::meter::{LogText, Usage};
 
 /// How the line is written.
@@ -26,11 +30,56 @@ const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens
                         tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
                         block=- response_id=- model_version=- error=- parts=-";
 
+/// How Google answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Upstream {
+    Status(u16),
+    /// It closed the connection instead.
+    Closed,
+}
+
+impl Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
+}
+
+/// Who asked for what, and what the caller was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Line<'t> {
+    /// The tail of the verdict, with what became of it.
+    tail: Cow<'t, str>,
+    id: Option<&'t str>,
+    /// Why the caller did not get what was asked for.
+    pub(super) refusal: Option<Reason>,
+}
+
+impl<'t> Line<'t> {
+    /// What is known of a request that has ended.
+    pub(super) fn of(ended: &Ended<'t>) -> Self {
+        let refusal = ended.refusal();
+        let tail = ended.verdict.rsplit('|').next().unwrap_or_default();
+        let tail = audit::with_outcome(tail, refusal).map_or(Cow::Borrowed(tail), Cow::Owned);
+        Self { tail, id: ended.id(), refusal }
+    }
+
+    /// Why Google refused the gateway.
+    fn google(&self) -> Option<&'static str> {
+        let is_googles = |reason: &Reason| {
+            matches!(reason, Reason::GoogleCredentialRefused | Reason::GoogleDenied)
+        };
+        self.refusal.filter(is_googles).map(Reason::code)
+    }
+}
+
 /// What became of a call; nothing of it for a request that was none.
 #[derive(Debug, Default)]
 pub(super) struct Record {
     pub(super) is_streamed: Option<bool>,
-    pub(super) upstream: Option<u16>,
+    pub(super) upstream: Option<Upstream>,
     pub(super) is_aborted: Option<bool>,
     pub(super) first_byte_millis: Option<i64>,
     pub(super) prompt_bytes: Option<u64>,
@@ -42,13 +91,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The fields, to stand behind those of `verdict`.
-    pub(super) fn render(&self, verdict: &str, style: Style) -> String {
-        let mut out = String::with_capacity(512);
+    /// All fields of ours, but for the brace at their end.
+    pub(super) fn render(&self, line: &Line<'_>, style: Style) -> String {
+        let mut out = String::with_capacity(1024);
         match style {
-            Style::Text => self.write_text(&mut out),
+            Style::Text => self.write_text(&mut out, line),
             Style::Json => {
-                let mut members = self.members(verdict);
+                let mut members = self.members(line);
                 let first = FIRST.iter().filter_map(|name| members.remove_entry(*name)).collect();
                 for members in [first, members] {
                     let members = Value::Object(members).to_string();
@@ -62,7 +111,10 @@ impl Record {
         out
     }
 
-    fn write_text(&self, out: &mut String) {
+    fn write_text(&self, out: &mut String, line: &Line<'_>) {
+        out.push_str(&line.tail);
+        field(out, "google", line.google());
+        field(out, "id", line.id);
         field(out, "streamed", self.is_streamed.map(u8::from));
         field(out, "upstream", self.upstream);
         field(out, "aborted", self.is_aborted.map(u8::from));
@@ -79,10 +131,9 @@ impl Record {
         field(out, "signals", Some(signals).filter(|signals| !signals.is_empty()));
     }
 
-    fn members(&self, verdict: &str) -> Map<String, Value> {
+    fn members(&self, line: &Line<'_>) -> Map<String, Value> {
         let mut members = Map::new();
-        let tail = verdict.rsplit('|').next().unwrap_or_default();
-        let (request, named) = tail.split_once(" vertex{").unwrap_or((tail, ""));
+        let (request, named) = line.tail.split_once(" vertex{").unwrap_or((&line.tail, ""));
         let mut words = request.trim_matches('"').split(' ');
         for (name, word) in [("http.request.method", words.next()), ("url.path", words.next())] {
             set(&mut members, name, word.filter(|word| *word != "-").map(decoded));
@@ -95,8 +146,16 @@ impl Record {
             set(&mut members, "gen_ai.operation.name", Some(operation_of(method)));
         }
         set(&mut members, "gen_ai.provider.name", Some("gcp.vertex_ai"));
+        set(&mut members, "vertex.google", line.google());
+        set(&mut members, "vertex.id", line.id);
         set(&mut members, "vertex.streamed", self.is_streamed);
-        set(&mut members, "vertex.upstream.status_code", self.upstream);
+        match self.upstream {
+            Some(Upstream::Status(status)) => {
+                set(&mut members, "vertex.upstream.status_code", Some(status));
+            }
+            Some(Upstream::Closed) => set(&mut members, "vertex.upstream.closed", Some(true)),
+            None => {}
+        }
         set(&mut members, "vertex.aborted", self.is_aborted);
         set(&mut members, "vertex.first_byte_ms", self.first_byte_millis);
         set(&mut members, "vertex.prompt_bytes", self.prompt_bytes);
@@ -196,17 +255,23 @@ mod tests {
     #[test]
     fn the_rule_set_says_of_a_request_without_verdict_what_is_said_of_one_without_call() {
         let rules = include_str!("../../haproxy-conf/vertex.cfg");
-        let fields = Record::default().render("", Style::Text);
-        let said = format!("setenv VERTEX_NO_CALL \"{fields}\"");
-        assert!(rules.contains(&said), "{said}");
+        let setting = |name: &str| {
+            let line = rules.lines().find(|line| line.contains(&format!("setenv {name} ")));
+            let value = line.and_then(|line| line.split_once(name)).unwrap().1.trim();
+            value.get(1..value.len() - 1).unwrap().to_owned()
+        };
+        let undecided = Line { refusal: Some(Reason::Undecided), ..Line::default() };
+        let nothing_known = setting("VERTEX_NOTHING_KNOWN");
+        let tail = format!("\"-\" vertex{{decision=deny reason=undecided {nothing_known}");
+        let line = Line { tail: tail.into(), ..undecided };
+        let said = setting("VERTEX_UNDECIDED").replace("${VERTEX_NOTHING_KNOWN}", &nothing_known);
+        assert_eq!(said.replace("\\\"", "\""), Record::default().render(&line, Style::Text));
         // In JSON as well, where each member stands behind a comma.
-        let undecided = "\"-\" vertex{decision=deny reason=undecided";
-        let fields = Record::default().render(undecided, Style::Json);
-        let line = rules.lines().find(|line| line.contains("setenv VERTEX_UNDECIDED_JSON"));
-        let said = line.and_then(|line| line.split('\'').nth(1)).unwrap();
+        let line = Line { tail: "\"-\" vertex{decision=deny reason=undecided".into(), ..line };
+        let fields = Record::default().render(&line, Style::Json);
         let object = |text: &str| -> Value {
             serde_json::from_str(&format!("{{{}}}", text.strip_prefix(',').unwrap())).unwrap()
         };
-        assert_eq!(object(said), object(&fields));
+        assert_eq!(object(&setting("VERTEX_UNDECIDED_JSON")), object(&fields));
     }
 }

@@ -51,6 +51,8 @@ pub struct SignedTarget {
 pub struct Signed {
     /// The value of the `Authorization` header.
     pub authorization: Arc<str>,
+    /// The call that leaves with it.
+    pub call: Option<u64>,
     /// Nothing for a credential that is used without a role: then the request leaves as it is.
     pub target: Option<SignedTarget>,
 }
@@ -121,8 +123,8 @@ impl Gateway {
                 let Verdict::Allow { target, host, handle, call, .. } = verdict else {
                     return self.undone(verdict, facts);
                 };
-                self.count(verdict);
-                let told = granted(verdict, facts);
+                self.count(&verdict);
+                let told = granted(&verdict, facts);
                 let audit = told.iter().find(|(name, _)| *name == "audit");
                 let grant = Grant {
                     handle: handle.to_owned(),
@@ -134,7 +136,8 @@ impl Gateway {
                     },
                     location: target.location.to_owned(),
                     audit: audit.map(|(_, tail)| tail.clone()).unwrap_or_default(),
-                    unavailable: self.refusal(Verdict::Deny(Reason::CredentialUnavailable), facts),
+                    unavailable: self
+                        .refusal(&Verdict::Deny(Reason::CredentialUnavailable.into()), facts),
                 };
                 let session = Arc::clone(&passage.session);
                 Step::Done(Passage { session, grant: Some(grant) }, told)
@@ -156,12 +159,13 @@ impl Gateway {
             None => Step::Refused(Vec::new()),
         };
         let target = grant.map(|grant| grant.target.clone());
-        if let Some(call) = grant.and_then(|grant| grant.call) {
+        let call = grant.and_then(|grant| grant.call);
+        if let Some(call) = call {
             self.calls.send(call, now.mono);
         }
         if let ("role", Some(grant)) = (name, grant) {
             return match self.bearers.header(&grant.handle, now) {
-                Some(authorization) => Step::Done(Signed { authorization, target }, Vec::new()),
+                Some(authorization) => Step::Done(Signed { authorization, call, target }, Vec::new()),
                 None => unavailable(),
             };
         }
@@ -180,7 +184,7 @@ impl Gateway {
         if let Some(grant) = grant {
             told.push(("audit", audit::with_credential(&grant.audit, credential)));
         }
-        Step::Done(Signed { authorization, target }, told)
+        Step::Done(Signed { authorization, call, target }, told)
     }
 
     /// Runs a step for the request with this ticket, and takes the ticket back at its end.
@@ -211,35 +215,39 @@ impl Gateway {
             | Verdict::DenyBody(_)
             | Verdict::Exhausted(_)
             | Verdict::Allow { .. } => {
-                self.count(verdict);
-                Step::Refused(self.refusal(verdict, facts))
+                self.count(&verdict);
+                Step::Refused(self.refusal(&verdict, facts))
             }
         }
     }
 
-    fn refusal(&self, verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
-        let text = verdict.render(facts, &self.accepted);
+    fn refusal(&self, verdict: &Verdict<'_>, facts: &Facts<'_>) -> Variables {
+        let id = self.ids.next();
+        let text = verdict.render(&Facts { id: facts.id.or(Some(&id)), ..*facts }, &self.accepted);
         let field = |n: usize| text.split('|').nth(n).unwrap_or_default().to_owned();
         vec![
             ("decision", field(0)),
             ("status", field(1)),
             ("reason", field(2)),
             ("message", verdict.message(&self.accepted)),
-            ("error", field(5)),
+            ("error", field(6)),
+            ("id", field(4)),
             ("audit", text.rsplit('|').next().unwrap_or_default().to_owned()),
+            ("verdict", text),
         ]
     }
 
     fn refused<T>(&self, reason: Reason, facts: &Facts<'_>) -> Step<T> {
-        self.undone(Verdict::Deny(reason), facts)
+        self.undone(Verdict::Deny(reason.into()), facts)
     }
 }
 
-fn granted(verdict: Verdict<'_>, facts: &Facts<'_>) -> Variables {
+fn granted(verdict: &Verdict<'_>, facts: &Facts<'_>) -> Variables {
     let text = verdict.render(facts, "");
     let told = [
         ("decision", Some("allow")),
         ("reason", Some("ok")),
+        ("id", facts.known_id()),
         ("audit", text.split('|').next_back()),
         ("verdict", Some(text.as_str())),
     ];

@@ -9,17 +9,19 @@
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
 //! | 4 | the call (see `calls`) | `WWW-Authenticate`; for a 429 what is left of the limit (see `quota`); or `-` |
-//! | 5 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
-//! | 6 | Google's host | error JSON |
-//! | 7 | path and query | |
+//! | 5 | the request's id | the request's id |
+//! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
+//! | 7 | Google's host | error JSON |
+//! | 8 | path and query | |
 //! | last but one | signals, or `-` | signals, or `-` |
 //! | last | audit tail | audit tail |
 
 use std::fmt::Write as _;
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal, Status};
 use crate::gateway::audit::{self, Decision, Facts};
 use crate::gateway::calls::CallMark;
+use crate::gateway::dialect::Dialect;
 use crate::gateway::quota;
 use crate::gateway::request::Request;
 use crate::gateway::waiting::Patience;
@@ -28,10 +30,10 @@ use crate::policy::Term;
 use crate::vertex::Target;
 
 /// When a caller may try again: the longest that keys or a credential are away as a rule.
-const RETRY_AFTER_SECS: u8 = 5;
+const RETRY_AFTER_SECS: &str = "5";
 
 /// The outcome of a decision.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Verdict<'v> {
     Allow {
         target: &'v Target<'v>,
@@ -41,7 +43,7 @@ pub(super) enum Verdict<'v> {
         call: Option<CallMark>,
         labels: Option<&'v str>,
     },
-    Deny(Reason),
+    Deny(Refusal),
     /// Refused for what the body asks for: the member of `may` that no role has for it.
     DenyBody(Term),
     /// Refused for a limit.
@@ -58,17 +60,18 @@ impl Verdict<'_> {
     /// A verdict for a request with this patience.
     pub(super) fn within(self, patience: Patience) -> Self {
         match (self, patience) {
-            (Self::Wait(reason), Patience::Spent) => Self::Deny(reason),
-            (Self::Wait(_), Patience::NoRoom) => Self::Deny(Reason::Busy),
-            _ => self,
+            (Self::Wait(reason), Patience::Spent) => Self::Deny(reason.into()),
+            (Self::Wait(_), Patience::NoRoom) => Self::Deny(Reason::Busy.into()),
+            (verdict, _) => verdict,
         }
     }
 
     /// Why it is no allow.
-    pub(super) const fn refusal(self) -> Option<Reason> {
+    pub(super) const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Allow { .. } => None,
-            Self::Deny(reason) | Self::Wait(reason) => Some(reason),
+            Self::Deny(refusal) => Some(refusal.reason),
+            Self::Wait(reason) => Some(*reason),
             Self::DenyBody(_) => Some(Reason::BodyNotAllowed),
             Self::Exhausted(exhausted) => Some(exhausted.reason()),
             Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
@@ -76,7 +79,7 @@ impl Verdict<'_> {
     }
 
     /// The line of text. `accepted` says which tokens are taken here.
-    pub(super) fn render(self, facts: &Facts<'_>, accepted: &str) -> String {
+    pub(super) fn render(&self, facts: &Facts<'_>, accepted: &str) -> String {
         let mut out = String::with_capacity(1024);
         let (decision, reason) = match self {
             Self::Allow { target, host, handle, call, labels } => {
@@ -87,7 +90,7 @@ impl Verdict<'_> {
                     Some(call) => call.write_to(&mut out),
                     None => out.push('-'),
                 }
-                for part in ["|", labels.unwrap_or("-"), "|", host, "|"] {
+                for part in ["|", facts.id(), "|", labels.unwrap_or("-"), "|", host, "|"] {
                     out.push_str(part);
                 }
                 target.write_to(&mut out);
@@ -96,15 +99,15 @@ impl Verdict<'_> {
                 audit::write_tail(&mut out, Decision::Allow, None, facts);
                 return out;
             }
-            Self::Deny(reason) => (Decision::Deny, reason),
+            Self::Deny(refusal) => (Decision::Deny, refusal.reason),
             Self::DenyBody(_) => (Decision::Deny, Reason::BodyNotAllowed),
             Self::Exhausted(exhausted) => (Decision::Deny, exhausted.reason()),
-            Self::Wait(reason) => (Decision::Wait, reason),
+            Self::Wait(reason) => (Decision::Wait, *reason),
             Self::NeedsPeer => return undecided(out, Decision::Peer, facts),
             Self::NeedsBody => return undecided(out, Decision::Body, facts),
         };
         if let Self::Exhausted(exhausted) = self {
-            write_exhausted(&mut out, &exhausted, facts);
+            write_exhausted(&mut out, exhausted, facts);
             return out;
         }
         write_refusal(&mut out, decision, reason, &self.message(accepted), facts);
@@ -112,14 +115,15 @@ impl Verdict<'_> {
     }
 
     /// What the caller is told.
-    pub(super) fn message(self, accepted: &str) -> String {
+    pub(super) fn message(&self, accepted: &str) -> String {
         match self {
-            Self::Deny(
-                reason @ (Reason::GoogleTokenNotAccepted
-                | Reason::IssuerUnknown
-                | Reason::AudienceWrong),
-            ) => format!("{}; this gateway wants a token of {accepted}", reason.text()),
-            Self::Deny(reason) | Self::Wait(reason) => reason.text().to_owned(),
+            Self::Deny(refusal) => match refusal.reason {
+                Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
+                    format!("{}; this gateway wants a token of {accepted}", refusal.message())
+                }
+                _ => refusal.message(),
+            },
+            Self::Wait(reason) => reason.text().to_owned(),
             Self::DenyBody(term) => {
                 format!("{}: {}", Reason::BodyNotAllowed.text(), term.name())
             }
@@ -133,7 +137,9 @@ impl Verdict<'_> {
 /// Often not the last word, so it must be cheap.
 fn undecided(mut out: String, decision: Decision, facts: &Facts<'_>) -> String {
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
-    for part in [decision.name(), "|503|internal|-|5|", dialect.undecided(), "|-|"] {
+    for part in
+        [decision.name(), "|503|internal|-|", facts.id(), "|5|", dialect.undecided(), "|-|"]
+    {
         out.push_str(part);
     }
     audit::write_tail(&mut out, decision, Some(Reason::Internal), facts);
@@ -149,12 +155,13 @@ fn write_exhausted(out: &mut String, exhausted: &Exhausted, facts: &Facts<'_>) {
     };
     let _ = write!(
         out,
-        "deny|{}|{}|{}|{}|{}|",
+        "deny|{}|{}|{}|{}|{}|{}|",
         reason.status().code,
         reason.code(),
         quota::told(dialect, exhausted),
+        facts.id(),
         retry_after,
-        dialect.exhausted(exhausted).replace('|', "\\u007c"),
+        dialect.exhausted(exhausted, facts.known_id()).replace('|', "\\u007c"),
     );
     write_signals(out, facts);
     audit::write_tail(out, Decision::Deny, Some(reason), facts);
@@ -191,13 +198,36 @@ fn write_refusal(
         (401, None) => out.push_str(r#"Bearer realm="vertex""#),
         _ => out.push('-'),
     }
-    let _ = match status.code {
-        503 => write!(out, "|{RETRY_AFTER_SECS}|"),
-        _ => write!(out, "|-|"),
-    };
     let dialect = facts.request.map(Request::dialect).unwrap_or_default();
-    let json = dialect.refusal(reason, message);
-    let _ = write!(out, "{}|", json.replace('|', "\\u007c"));
+    let json = dialect.refusal(reason, message, facts.known_id());
+    write_told(out, status, facts.id(), &json);
     write_signals(out, facts);
     audit::write_tail(out, decision, Some(reason), facts);
+}
+
+/// The fields of a refusal from its id on: what its caller is told.
+fn write_told(out: &mut String, status: Status, id: &str, json: &str) {
+    let retry_after = if status.code == 503 { RETRY_AFTER_SECS } else { "-" };
+    let json = json.replace('|', "\\u007c");
+    for part in ["|", id, "|", retry_after, "|", &json, "|"] {
+        out.push_str(part);
+    }
+}
+
+/// The refusal of a request that had this verdict, for what came up afterwards. The caller, the role
+/// and the target stay as they were; nothing for a text that is no verdict.
+pub(super) fn refused(verdict: &str, reason: Reason) -> Option<String> {
+    let id = verdict.split('|').nth(4)?;
+    let tail = audit::with_outcome(verdict.rsplit('|').next()?, Some(reason))?;
+    let json = Dialect::of(&tail).refusal(reason, reason.text(), Some(id));
+    let mut out = format!("deny|{}|{}|-", reason.status().code, reason.code());
+    write_told(&mut out, reason.status(), id, &json);
+    out.push_str("-|");
+    out.push_str(&tail);
+    Some(out)
+}
+
+/// The id in a verdict; nothing where there is none.
+pub(super) fn id_in(verdict: &str) -> Option<&str> {
+    verdict.split('|').nth(4).filter(|id| !matches!(*id, "" | "-"))
 }

@@ -99,6 +99,22 @@ impl Counters {
         }
     }
 
+    /// A request that was counted in the windows `opened` is none, as far as they last.
+    pub(super) fn forget_request(
+        &mut self,
+        amounts: &Amounts,
+        opened: Each<u32>,
+        current: &Current,
+    ) {
+        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
+            let window = self.window(span, current);
+            if window.index == *opened.of(span) {
+                let requests = window.requests.saturating_sub(1);
+                self.store(span, Window { requests, ..window });
+            }
+        }
+    }
+
     /// Whether forgetting it would allow more than the limit does.
     pub(super) fn is_in_use(&self, current: &Current) -> bool {
         let counts = |span: &Span| {

@@ -173,6 +173,6 @@ impl Said {
     }
 
     pub fn json(&self) -> Value {
-        serde_json::from_str(self.field(6)).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+        serde_json::from_str(self.field(7)).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 }

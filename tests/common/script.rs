@@ -133,7 +133,7 @@ impl Script {
     pub fn verdict_since(&self, token: &str, since: Now) -> &'static str {
         match self.verifier.verify(token, self.now(), since.mono) {
             Outcome::Valid(_) => "ok",
-            Outcome::Refuse(reason) => reason.code(),
+            Outcome::Refuse(refusal) => refusal.reason.code(),
             Outcome::Wait(_) => "wait",
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use haproxy_vertex::config::Config;
-use haproxy_vertex::error::ConfigError;
+use haproxy_vertex::error::{ConfigError, ConfigErrors};
 use haproxy_vertex::haproxy::Haproxy;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ impl Files {
     }
 
     /// Loads this text as the configuration.
-    pub fn load(&self, text: &str) -> Result<Config, ConfigError> {
+    pub fn load(&self, text: &str) -> Result<Config, ConfigErrors> {
         let mut files = self.clone();
         files.put("vertex.json", text);
         Config::load("conf/vertex.json", &|path: &Path| {
@@ -70,4 +70,13 @@ pub fn haproxy(backends: &[&str]) -> Haproxy {
         fetch_max: 22_000,
         ..Haproxy::default()
     }
+}
+
+/// The one error that there is.
+pub fn only(errors: ConfigErrors) -> ConfigError {
+    let mut errors = errors.into_iter();
+    let (Some(error), None) = (errors.next(), errors.next()) else {
+        panic!("more than one error");
+    };
+    error
 }

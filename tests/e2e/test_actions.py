@@ -27,7 +27,9 @@ from support.configuration import vertex_json
 from support.haproxy import Haproxy
 from support.standin import Standin
 
-TOLD = {"verified", "allowed", "signed", *CALLER, *GRANT, *TARGET, "decision", "reason", "audit"}
+TOLD = {
+    "verified", "allowed", "signed", *CALLER, *GRANT, *TARGET, "decision", "reason", "id", "audit",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("rules", [(), (ALL, unless("signed"))], ids=["steps", "all in one"])
@@ -171,3 +173,62 @@ def test_a_body_that_has_to_be_read_is_awaited_and_refused_at_once_if_it_does_no
     assert response.status == 413
     assert shown(response)["reason"] == "body_too_large_to_check"
     assert len(arrived(standin)) == 4
+
+
+# Two decisions on one request: the former one's call is taken back.
+
+COUNTING = (
+    '[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.undone),concat(^,txn.vertex.upstream),'
+    'concat(^,txn.vertex.left),concat(^,txn.vertex.usage),lua.vertex_account]'
+)
+LOGGED = f"""log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B %{COUNTING}}}"
+http-after-response set-var(txn.vertex.left) status
+http-after-response set-var(txn.vertex.left) status,neg unless {{ srv_id gt 0 }}
+"""
+READ = "filter lua.vertex-meter\nhttp-response set-var(txn.vertex.upstream) status\nhttp-response lua.vertex-meter"
+GIVEN = "http-request return status 200"
+SIGNED = [SIGN, ANSWERS, unless("signed")]
+# The frontend's rules, the backend's, and what the caller gets.
+TWICE = {
+    "authorize twice": ([VERIFY, AUTHORIZE, AUTHORIZE, *SIGNED], [], 200),
+    "verify twice": ([VERIFY, AUTHORIZE, VERIFY, AUTHORIZE, *SIGNED], [], 200),
+    "in the frontend and in the backend": ([VERIFY, AUTHORIZE], [ALL, unless("signed")], 200),
+    "signed already": ([ALL, ALL, ANSWERS], [], 401),
+    "signed already in the frontend": ([ALL, unless("signed")], [ALL, ANSWERS], 401),
+    "another target the second time": (
+        [VERIFY, AUTHORIZE, f"http-request set-path {OTHER_MODEL}", AUTHORIZE, ANSWERS],
+        [],
+        403,
+    ),
+    "verified, and no more": ([VERIFY, AUTHORIZE, VERIFY, GIVEN], [], 200),
+}
+
+
+@pytest.mark.parametrize("twice", TWICE)
+def test_a_second_decision_gives_back_what_the_first_one_took(
+    actions: Callable[..., Haproxy], standin: Standin, token: str, twice: str
+) -> None:
+    """Else the second request would be one too many for an hour."""
+    rules, again, status = TWICE[twice]
+    vertex = vertex_json(standin.service_account)
+    vertex["roles"][0]["limits"] = {"parallel_requests": 1, "requests_per_hour": 3}
+    haproxy = actions(
+        *rules,
+        vertex=vertex,
+        before_backend="\n".join([*again, READ]),
+        frontend_lines=LOGGED,
+        defaults_lines="log global",
+    )
+
+    def answers(count: int) -> list[int]:
+        statuses = []
+        for _ in range(count):
+            statuses.append(ask(haproxy, token).status)
+            time.sleep(0.2)  # a place is free once the log line is written
+        return statuses
+
+    assert answers(3) == [status] * 3
+    counts = SIGN in rules or ALL in again and status == 200
+    assert len(arrived(standin)) == (3 if counts else 0)
+    # The twin: what was decided last counts.
+    assert answers(1) == ([GATE] if counts else [status])

@@ -46,7 +46,8 @@ def one_each(style: str, logs: CountedLogServer, sent: Sent, google: set[str]) -
     counts = Counter(line.mark for line in lines)
     undecided = counts.pop(None, 0)
     must = sent.must | (google & sent.may)
-    assert {mark: counts[mark] for mark in must if counts[mark] != 1} == {}
+    wrong = {mark: counts[mark] for mark in must if counts[mark] != 1}
+    assert wrong == {}, wrong
     assert {mark for mark, count in counts.items() if count > 1} == set()
     assert set(counts) <= sent.must | sent.may
     assert google <= set(counts)

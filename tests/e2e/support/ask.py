@@ -27,7 +27,7 @@ def outcome(response: Response) -> tuple[int, str]:
     """The status, and the reason in Google's error JSON; "-" for what is no refusal."""
     if response.status == 200:
         return 200, "-"
-    [detail] = json.loads(response.text)["error"]["details"]
+    detail, *_ = json.loads(response.text)["error"]["details"]
     return response.status, detail["reason"]
 
 

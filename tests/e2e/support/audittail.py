@@ -29,7 +29,7 @@ _OTHER = {
     **dict.fromkeys(("images", "parts", "prompt_bytes", "reserved", "charged"), _NUMBER),
     **dict.fromkeys(("streamed", "aborted"), "[01-]"),
     "first_byte_ms": r"-|-?[0-9]+",
-    "upstream": r"-|[1-5][0-9]{2}",
+    "upstream": r"-|closed|[1-5][0-9]{2}",
     "tokens": r"-|exact|at_least|unknown|none",
     "signals": r"-|[a-z_]+(?:,[a-z_]+)*",
 }

@@ -17,7 +17,7 @@ CALLER = ("issuer", "subject", "principal")
 GRANT = ("role", "credential", "google_identity")
 TARGET = ("project", "location", "publisher", "model", "method")
 REFUSAL = ("status", "message", "error")
-NAMES = (*BOOLEANS, *CALLER, *GRANT, *TARGET, *REFUSAL, "decision", "reason", "audit")
+NAMES = (*BOOLEANS, *CALLER, *GRANT, *TARGET, *REFUSAL, "decision", "reason", "id", "audit")
 
 # What the packaged rule set says, said by rules of one's own.
 _STATUSES = (400, 401, 403, 404, 413, 503)

@@ -14,7 +14,7 @@ ALWAYS = (
     "haproxy.server", "haproxy.time.request_ms", "haproxy.time.queue_ms",
     "haproxy.time.connect_ms", "haproxy.time.response_ms", "haproxy.time.total_ms",
     "http.response.status_code", "http.response.size", "haproxy.termination_state",
-    "vertex.google", "vertex.id", "gen_ai.provider.name", "vertex.decision", "vertex.reason",
+    "gen_ai.provider.name", "vertex.decision", "vertex.reason",
 )  # fmt: skip
 
 _NAMES = {
@@ -88,9 +88,10 @@ def _no_number(text: str) -> float:
 
 def said(line: dict[str, Any]) -> dict[str, str]:
     """By the names of the text, decoded; without what only the text says."""
-    return {name: _word(line.get(member)) for name, member in _NAMES.items()} | {
-        "answered": _word(line.get("gen_ai.usage.output_tokens"))
-    }
+    words = {name: _word(line.get(member)) for name, member in _NAMES.items()}
+    if line.get("vertex.upstream.closed"):
+        words["upstream"] = "closed"
+    return words | {"answered": _word(line.get("gen_ai.usage.output_tokens"))}
 
 
 def _word(value: Any) -> str:

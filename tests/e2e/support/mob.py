@@ -18,7 +18,10 @@ from support.client import Closed, Connection
 MARK = re.compile(r"gemini-2\.5-[a-z]+-\d+-\d+")
 
 # Answers of `RawGoogle`, at the location that it serves.
-ENDINGS = ("good", "slow", "big", "cut", "fin", "short", "none", "reset", "garbage")
+ENDINGS = (
+    "good", "slow", "big", "cut", "fin", "short", "none", "reset", "garbage", "half", "line", "head",
+    "empty", "piece", "last", "early", "now",
+)  # fmt: skip
 
 
 @dataclass
@@ -99,6 +102,7 @@ class _Client:
         self._pairs = headers(mob._tokens[number % len(mob._tokens)])
         self.ways: list[Callable[[], None]] = [
             self._plainly, self._plainly, self._many_on_one_connection, self._to_the_end,
+            self._badly_answered_behind_others, self._badly_answered_behind_others,
             self._leave_before_the_answer, self._reset_before_the_answer, self._half_close,
             self._leave_amid_the_stream, self._reset_amid_the_stream, self._read_slowly,
             self._refused, self._unreadable, self._cut_off_in_the_headers,
@@ -250,6 +254,19 @@ class _Client:
         with self._open() as connection:
             self._send(connection, asked)
             self._read(connection, asked)
+
+    def _badly_answered_behind_others(self) -> None:
+        """HAProxy says nothing then, as the caller is to repeat the last one."""
+        with self._open() as connection:
+            for kind in ("good", "good", self._chance.choice(ENDINGS)):
+                asked = self._asked(kind, "ill", streamed=self._chance.random() < 0.5)
+                try:
+                    self._send(connection, asked)
+                except ConnectionError:
+                    self._note(asked, False)
+                    return
+                if not self._read(connection, asked):
+                    return
 
     def _nobody_there(self) -> None:
         asked = self._asked(place="down")

@@ -55,6 +55,16 @@ def _big(client: socket.socket) -> None:
     client.sendall(whole(text))
 
 
+def _half(client: socket.socket) -> None:
+    client.shutdown(socket.SHUT_WR)
+    time.sleep(0.2)
+
+
+def _after(data: bytes) -> Answer:
+    """Closes once this much has been sent."""
+    return lambda client: client.sendall(data)
+
+
 ANSWERS: dict[str, Answer] = {
     "good": lambda client: client.sendall(whole(b"{" + _USAGE + b"}")),
     "slow": _slow,
@@ -66,7 +76,15 @@ ANSWERS: dict[str, Answer] = {
     "none": lambda client: None,
     "reset": _reset,
     "garbage": lambda client: client.sendall(b"not HTTP\r\n\r\n"),
+    "half": _half,
+    "line": _after(b"HTTP/1.1 2"),
+    "head": _after(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"),
+    "empty": _after(_HEAD % (b"application/json", b"Content-Length: 9")),
+    "piece": _after(events(_EVENT)[:-9]),
+    "last": _after(whole(b"{" + _USAGE + b"}")),
 }
+# Those that end before the request has been read: `early` its body, `now` its head.
+EARLY: dict[str, Answer] = {"early": lambda client: None, "now": _reset}
 # After these the connection goes on.
 _KEEPS = ("good", "slow", "big", "flash")
 
@@ -76,6 +94,8 @@ class RawGoogle:
 
     def __init__(self, **answers: Answer) -> None:
         self.answers = ANSWERS | answers
+        # What every request gets, whatever model it names.
+        self.always: str | None = None
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         self._clients: set[socket.socket] = set()
@@ -120,16 +140,18 @@ class RawGoogle:
                             return
                         unread += more
                     head, _, unread = unread.partition(b"\r\n\r\n")
+                    named = _MODEL.search(head)
+                    kind = self.always or (named[1].decode() if named else "good")
+                    if kind in EARLY:
+                        self._note(head)
+                        EARLY[kind](client)
+                        return
                     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
                     wanted = int(length[1]) if length else 0
                     while len(unread) < wanted:
                         unread += client.recv(65536) or self._gone()
                     unread = unread[wanted:]
-                    target = head.split(b" ")[1]
-                    with self._lock:
-                        self._targets.append(target)
-                    named = _MODEL.search(target)
-                    kind = named[1].decode() if named else "good"
+                    self._note(head)
                     self.answers[kind](client)
                     if kind not in _KEEPS:
                         return
@@ -138,6 +160,10 @@ class RawGoogle:
         finally:
             with self._lock:
                 self._clients.discard(client)
+
+    def _note(self, head: bytes) -> None:
+        with self._lock:
+            self._targets.append(head.split(b" ")[1])
 
     @staticmethod
     def _gone() -> bytes:

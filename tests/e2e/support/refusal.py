@@ -37,6 +37,12 @@ STATUS = {
         ("limit_requests", "limit_tokens", "limit_parallel"), (429, "RESOURCE_EXHAUSTED")
     ),
     "google_denied": (502, "PERMISSION_DENIED"),
+    "request_incomplete": (408, "DEADLINE_EXCEEDED"),
+    "unrouted": (503, "UNAVAILABLE"),
+    "upstream_unavailable": (503, "UNAVAILABLE"),
+    "upstream_closed": (502, "UNAVAILABLE"),
+    "upstream_timeout": (504, "DEADLINE_EXCEEDED"),
+    "answered_by_rule": (403, "PERMISSION_DENIED"),
     "body_too_large_to_check": (413, "INVALID_ARGUMENT"),
 }  # fmt: skip
 
@@ -81,6 +87,7 @@ def assert_refused(answer: Answered, reason: str, what: str = "") -> None:
     assert answer.header("content-length") == str(len(answer.body)), what
     said = json.loads(answer.body)
     text = said["error"].pop("message")
+    assert_has_id(answer, said["error"]["details"].pop(1), what)
     assert said == {
         "error": {
             "code": status,
@@ -98,6 +105,13 @@ def assert_refused(answer: Answered, reason: str, what: str = "") -> None:
     _assert_headers(answer, reason, status)
 
 
+def assert_has_id(answer: Answered, info: dict[str, str], what: str = "") -> None:
+    """The request's id, in the body (google.rpc.RequestInfo) and in the headers."""
+    assert info["@type"] == "type.googleapis.com/google.rpc.RequestInfo", what
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", info["requestId"]), what
+    assert answer.header("x-request-id") == info["requestId"] == answer.header("request-id"), what
+
+
 def _assert_headers(answer: Answered, reason: str, status: int) -> None:
     challenge = answer.header("www-authenticate")
     assert (challenge is not None) == (status == 401)
@@ -107,6 +121,7 @@ def _assert_headers(answer: Answered, reason: str, status: int) -> None:
         assert (told and told[1]) == BEARER_ERROR.get(reason, "invalid_token")
     retry = answer.header("retry-after")
     useless = answer.header("x-should-retry") == "false"
-    assert useless == (status != 503 or reason == "google_credential_refused")
+    may_pass = status in (408, 500, 502, 503) and not reason.startswith("google_")
+    assert useless == (not may_pass)
     assert (retry is not None) == (status == 503 and not useless)
     assert retry is None or 1 <= int(retry) <= 60

@@ -1,0 +1,72 @@
+-- Calls that Google closes the connection on before it answers. HAProxy then closes the client's without
+-- a word, as that is to try again, and writes no log line: the line is written from here.
+local native = require("haproxy_vertex")
+
+local style = os.getenv("VERTEX_LOG_STYLE")
+
+local M = {}
+
+-- HAProxy's own answers and Google's have left their mark. Without one it was Google who closed, or the
+-- client, of which HAProxy writes a line: whether it was Google; nothing where HAProxy does not tell (2.8).
+---@param txn TXN
+---@return boolean?
+local function is_google(txn)
+  if txn:get_var("txn.vertex.left") or txn:get_var("txn.vertex.upstream") then
+    return false
+  end
+  local state = txn.f.txn_sess_term_state
+  if state then
+    return state(txn.f):match("^S") ~= nil
+  end
+  if not core.queue then
+    return not txn.res:may_recv()
+  end
+end
+
+---@param call integer
+---@param txn TXN
+local function tell(call, txn)
+  local closed = is_google(txn)
+  if closed == false then
+    return
+  end
+  local fetch = txn.f
+  local line = native.unlogged(call, txn:get_var("txn.vertex.verdict"), {
+    in_doubt = closed == nil,
+    client = fetch:src(),
+    client_port = fetch:src_port(),
+    frontend = fetch:fe_name(),
+    backend = fetch:be_name(),
+    server = fetch:srv_name(),
+    style = style,
+  }, os.date)
+  if line then
+    txn:log(core.info, line)
+  end
+end
+
+-- The filter's `end_analyze` while no answer has come.
+---@param txn TXN
+local function end_analyze(meter, txn)
+  meter.end_analyze = nil
+  pcall(tell, meter.call, txn)
+end
+
+-- HAProxy looks for the function in the filter's object before it builds anything for its call.
+---@param meter table?
+---@param call integer?
+function M.watch(meter, call)
+  if meter and call then
+    meter.call, meter.end_analyze = call, end_analyze
+  end
+end
+
+-- An answer has come.
+---@param meter table?
+function M.unwatch(meter)
+  if meter then
+    meter.end_analyze = nil
+  end
+end
+
+return M
