@@ -2,7 +2,6 @@
 exception of the status, with the gateway's words."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from support.callers import OTHER_SETTINGS, Wallet, every_dialect
 from support.haproxy import Haproxy
 from support.node import ApiError, Node
 from support.place import free_port
-from support.rawgoogle import RawGoogle
+from support.rawgoogle import Answer, RawGoogle
 from support.refusal import STATUS, text
 from support.snippets import run
 from support.standin import Standin
@@ -28,24 +27,21 @@ MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 PATIENCE = "timeout server 700ms"
 
 
-def says(data: bytes) -> Callable[[socket.socket], None]:
-    def answer(client: socket.socket) -> None:
-        client.sendall(data)
-        client.shutdown(socket.SHUT_RDWR)
-
-    return answer
-
-
-def is_slow(client: socket.socket) -> None:
-    time.sleep(1.5)
-
-
-# What Google does, and the reason that callers are told.
-OUTAGES: dict[str, tuple[Callable[[socket.socket], None] | None, str]] = {
+# What Google does, how support/rawgoogle.py names that, and the reason that callers are told.
+OUTAGES = {
     "is down": (None, "upstream_unavailable"),
-    "is slow": (is_slow, "upstream_timeout"),
-    "leaves before its answer": (says(b""), "upstream_closed"),
-    "leaves amid the answer's head": (says(b"HTTP/1.1 200 OK\r\nContent-Ty"), "upstream_closed"),
+    "is slow": ("late", "upstream_timeout"),
+    "leaves before its answer": ("none", "upstream_closed"),
+    "leaves amid the status line": ("line", "upstream_closed"),
+    "leaves amid the head": ("head", "upstream_closed"),
+    "speaks no HTTP": ("garbage", "upstream_closed"),
+}
+
+OF_GOOGLE_S_OWN = b'{"error":{"message":"of Google\'s own (late)","code":"late"},"type":"error"}'
+_504 = b"HTTP/1.1 504 Late\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+ANSWERS: dict[str, Answer] = {
+    "late": lambda client: time.sleep(1.5),
+    "own": lambda client: client.sendall(_504 % len(OF_GOOGLE_S_OWN) + OF_GOOGLE_S_OWN),
 }
 
 
@@ -136,17 +132,10 @@ def behind(
 
 
 @pytest.fixture
-def google() -> Iterator[Callable[..., RawGoogle]]:
-    """`google(answer)`: one that answers every request so."""
-    running: list[RawGoogle] = []
-
-    def one(answer: Callable[[socket.socket], None]) -> RawGoogle:
-        running.append(RawGoogle(good=answer, flash=answer))
-        return running[-1]
-
-    yield one
-    for raw in running:
-        raw.stop()
+def google() -> Iterator[RawGoogle]:
+    raw = RawGoogle(**ANSWERS)
+    yield raw
+    raw.stop()
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["unary", "streamed"])
@@ -154,14 +143,14 @@ def google() -> Iterator[Callable[..., RawGoogle]]:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_an_outage_is_the_library_s_own_exception_with_our_words(
     behind: Callable[[int], str],
-    google: Callable[..., RawGoogle],
+    google: RawGoogle,
     token: str,
     library: str,
     outage: str,
     streamed: bool,
 ) -> None:
-    answer, reason = OUTAGES[outage]
-    url = behind(free_port() if answer is None else google(answer).port)
+    google.always, reason = OUTAGES[outage]
+    url = behind(google.port if google.always else free_port())
 
     told = LIBRARIES[library](url, token, streamed)
 
@@ -171,26 +160,24 @@ def test_an_outage_is_the_library_s_own_exception_with_our_words(
 
 @pytest.mark.parametrize("library", THAT_RETRY)
 def test_what_google_may_be_at_work_on_is_not_asked_for_again(
-    behind: Callable[[int], str], google: Callable[..., RawGoogle], token: str, library: str
+    behind: Callable[[int], str], google: RawGoogle, token: str, library: str
 ) -> None:
-    raw = google(is_slow)
+    google.always = "late"
 
-    told = THAT_RETRY[library](behind(raw.port), token, False)
+    told = THAT_RETRY[library](behind(google.port), token, False)
 
     assert (told.status, told.reason) == (504, "upstream_timeout")
-    assert len(raw.targets) == 1
+    assert len(google.targets) == 1
 
 
 @pytest.mark.parametrize("library", THAT_RETRY)
 def test_the_twin_a_504_of_google_s_own_is_asked_for_again(
-    behind: Callable[[int], str], google: Callable[..., RawGoogle], token: str, library: str
+    behind: Callable[[int], str], google: RawGoogle, token: str, library: str
 ) -> None:
-    body = b'{"error":{"message":"of Google\'s own (late)","code":"late"},"type":"error"}'
-    head = b"HTTP/1.1 504 Late\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    raw = google(says(head % len(body) + body))
+    google.always = "own"
 
-    told = THAT_RETRY[library](behind(raw.port), token, False)
+    told = THAT_RETRY[library](behind(google.port), token, False)
 
     assert told.status == 504
     assert "of Google's own" in told.message
-    assert len(raw.targets) == 3
+    assert len(google.targets) == 3
