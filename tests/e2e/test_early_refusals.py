@@ -14,6 +14,7 @@ import pytest
 
 from support.bare import ANSWERS, STEPS, VERIFY
 from support.calls import BODY, GENERATE, headers
+from support.client import Connection
 from support.configuration import Configuration
 from support.h2client import H2
 from support.haproxy import Haproxy
@@ -58,6 +59,53 @@ def test_every_client_reads_every_refusal(
     assert [status for status, _ in passed] == [200] * 3, passed
     lines = logs.wait_for(TRIES + 3)
     assert Counter(line["reason"] for line in lines) == {"token_missing": TRIES, "ok": 3}
+
+
+# docs/operations.md says who else loses how many of them.
+READ_LARGE_ONES = {f"{name}, HTTP/1.1": client for name, client in OVER_HTTP_1.items()}
+READ_LARGE_ONES["Node, HTTP/2"] = OVER_HTTP_2["Node"]
+if haproxy_version() >= (3, 0):
+    READ_LARGE_ONES["curl, HTTP/2"] = OVER_HTTP_2["curl"]
+
+
+@pytest.mark.parametrize("status", [401, 413])
+@pytest.mark.parametrize("client", READ_LARGE_ONES)
+def test_nearly_every_refusal_of_a_large_upload_is_read(
+    gateway: Callable[..., Haproxy],
+    standin: Standin,
+    certificate: Path,
+    token: str,
+    client: str,
+    status: int,
+) -> None:
+    haproxy = gateway(tls_certificate=certificate)
+    url = f"https://localhost:{haproxy.tls_port}{GENERATE}"
+    bearer = token if status == 413 else None
+    send = READ_LARGE_ONES[client]
+
+    refused = send(Post(url, certificate, headers(bearer), of_size(200_000)), TRIES)
+
+    assert [said for said, _ in refused].count(status) >= TRIES * 0.9, refused
+    assert standin.requests(of="google") == []
+
+
+def test_a_body_that_cannot_fit_is_refused_before_it_is_sent(
+    gateway: Callable[..., Haproxy], token: str
+) -> None:
+    def announced(size: int) -> dict[str, str]:
+        return headers(token) | {"Content-Length": str(size), "Expect": "100-continue"}
+
+    haproxy = gateway()
+    with Connection(haproxy.port) as connection:
+        began = time.monotonic()
+        connection.send_request("POST", GENERATE, announced(25_000))
+        assert_refused(connection.read(), "body_too_large_to_check")
+        assert time.monotonic() - began < 1
+    with Connection(haproxy.port) as connection:
+        connection.send_request("POST", GENERATE, announced(20_000))
+        time.sleep(0.2)
+        connection.send(of_size(20_000))
+        assert connection.read().status == 200
 
 
 # As docs/reference.md says it.
