@@ -15,7 +15,7 @@ import pytest
 from support.bare import ANSWERS, STEPS, VERIFY
 from support.calls import BODY, GENERATE, headers
 from support.client import Connection
-from support.configuration import Configuration
+from support.configuration import Configuration, unread, vertex_json
 from support.h2client import H2
 from support.haproxy import Haproxy
 from support.logserver import LogServer
@@ -127,6 +127,29 @@ def test_rules_of_one_s_own_can_wait_alike(
     passed = curl(Post(url, certificate, headers(token), of_size(20_000)), 1)
 
     assert [status for status, _ in refused + passed] == [401] * TRIES + [200]
+
+
+@pytest.mark.parametrize(
+    "use_backend", ["use_backend vertex_us-central1 if { path /x }", "use_backend vertex_global"]
+)
+def test_what_backends_refuse_is_read_as_well(
+    gateway: Callable[..., Haproxy],
+    standin: Standin,
+    certificate: Path,
+    token: str,
+    use_backend: str,
+) -> None:
+    """Led astray: to no backend of ours, and to one of another location."""
+    vertex = unread(vertex_json(standin.service_account))
+    led = {"vertex": vertex, "tls_certificate": certificate, "use_backend": use_backend}
+    haproxy = gateway(**led)
+    url = f"https://localhost:{haproxy.tls_port}{GENERATE}"
+    curl = OVER_HTTP_2["curl"]
+
+    refused = curl(Post(url, certificate, headers(token), of_size(20_000)), TRIES)
+
+    assert [status for status, _ in refused] == [503] * TRIES, refused
+    assert standin.requests(of="google") == []
 
 
 @pytest.mark.parametrize("what", ["no token", "another model", "another path"])
