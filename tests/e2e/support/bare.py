@@ -81,7 +81,7 @@ class Bare(Configuration):
             f'{self.load} "${{VERTEX_SHARE}}/vertex.lua"',
         ]
         defaults = ["mode http", "timeout client 30s", "timeout connect 5s", "timeout server 30s"]
-        bind = f"bind 127.0.0.1:{self.port}"
+        binds = self._binds()
         google = f"server google 127.0.0.1:{self.google_http}"
         fetch = [
             'bind "unix@${VERTEX_FETCH_BIND}" mode 600 user "${VERTEX_USER}"',
@@ -111,7 +111,7 @@ class Bare(Configuration):
                 section("defaults", defaults, self.defaults_lines),
                 section(
                     "frontend ai",
-                    [bind, "default_backend google"],
+                    [*binds, "default_backend google"],
                     self.rules,
                     self.frontend_lines,
                     SHOW,

@@ -107,13 +107,17 @@ class Configuration:
         return section("global", lines, self.global_lines)
 
     def _frontend(self) -> str:
+        head = "frontend ai from vertex"
+        return section(head, self._binds(), self.frontend_lines, self.use_backend)
+
+    def _binds(self) -> list[str]:
         lines = [f"bind 127.0.0.1:{self.port}"]
         if self.tls_certificate is not None:
             lines.append(
                 f"bind 127.0.0.1:{self.tls_port} ssl crt {self.tls_certificate}"
                 " alpn h2,http/1.1"
             )
-        return section("frontend ai from vertex", lines, self.frontend_lines, self.use_backend)
+        return lines
 
     def _backends(self) -> str:
         sections = []

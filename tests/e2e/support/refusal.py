@@ -63,6 +63,12 @@ def reasons_of_the_product() -> set[str]:
     return set(re.findall(r'^    [A-Z]\w+ "([a-z_]+)" \d+ ', ERRORS.read_text(), re.M))
 
 
+def text(reason: str) -> str:
+    """What callers are told where nothing more is known."""
+    [text] = re.findall(rf'^    [A-Z]\w+ "{reason}" \d+ .*\n +"(.*)";$', ERRORS.read_text(), re.M)
+    return text
+
+
 ERRORS = ROOT / "src" / "error.rs"
 
 
