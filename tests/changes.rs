@@ -11,6 +11,7 @@ use common::keys::{SigningKey, jwks};
 use common::script::{discovery_document, ok};
 use haproxy_vertex::gateway::Gateway;
 use haproxy_vertex::oidc::Reply;
+use serde_json::json;
 
 struct Lines(Mutex<Vec<(log::Level, String)>>);
 
@@ -72,4 +73,31 @@ fn an_outage_is_a_few_lines_and_not_one_a_try() {
     assert_eq!(back.len(), 1, "{back:?}");
     assert!(back[0].starts_with("INFO issuer corp: recovered after 86"), "{back:?}");
     assert!(back[0].ends_with(" s, keys ready (1)"), "{back:?}");
+
+    // Keys that are not used are told when that changes, once a minute.
+    let weak = SigningKey::rsa().jwk("w");
+    let set = |e: &str| {
+        let mut weak = weak.clone();
+        weak["e"] = json!(e);
+        jwks(&[key.jwk("k"), weak])
+    };
+    let told = |set: &[u8], secs: std::ops::Range<i64>| {
+        for secs in secs {
+            while let Some(fetch) = gateway.step(at(secs)) {
+                let reply = match fetch.path.contains("well-known") {
+                    true => discovery_document(),
+                    false => ok(set),
+                };
+                gateway.answer(fetch.id, &reply, at(secs));
+            }
+        }
+        lines()
+    };
+    let begin = 100_000;
+    assert_eq!(
+        told(&set("AQ"), begin..begin + 2_000),
+        ["INFO issuer corp: 1 keys not used: keys[1]: weak: its exponent is even or 1"]
+    );
+    assert_eq!(told(&set("AQAB"), begin + 2_000..begin + 4_000), [""; 0]);
+    assert_eq!(told(&set("AQ"), begin + 4_000..begin + 6_000).len(), 1);
 }

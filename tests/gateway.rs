@@ -263,6 +263,48 @@ fn who_brings_the_wrong_token_is_told_which_one_is_wanted() {
 }
 
 #[test]
+fn a_caller_whose_groups_were_left_out_is_told_so() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let told = |change: &dyn Fn(&mut Value)| {
+        let mut claims = member();
+        change(&mut claims);
+        let said = decide(&gateway, &Ask::with(&key.token("k1", &claims)));
+        let message = match said.decision() {
+            "allow" => String::new(),
+            _ => said.json()["error"]["message"].as_str().unwrap().to_owned(),
+        };
+        (said.reason().to_owned(), message)
+    };
+    let without_groups = |claims: &mut Value| {
+        claims.as_object_mut().unwrap().remove("groups");
+    };
+    let (reason, message) = told(&|claims| {
+        without_groups(claims);
+        claims["_claim_names"] = json!({ "groups": "src1" });
+    });
+    assert_eq!(reason, "role_none");
+    assert!(message.ends_with("left your groups out of the token, as they are too many for it"));
+    // The twins: no groups at all, and groups that are there.
+    let (reason, message) = told(&without_groups);
+    assert_eq!((reason.as_str(), message.as_str()), ("role_none", Reason::RoleNone.text()));
+    let referred = |claims: &mut Value| claims["_claim_names"] = json!({ "groups": "src1" });
+    assert_eq!(told(&referred).0, "ok");
+}
+
+#[test]
+fn a_claim_that_is_missing_is_named_to_the_caller() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let mut claims = member();
+    claims.as_object_mut().unwrap().remove("sub");
+    let said = decide(&gateway, &Ask::with(&key.token("k1", &claims)));
+    assert_eq!(said.reason(), "claim_missing");
+    let message = said.json()["error"]["message"].clone();
+    assert_eq!(message, "the token lacks a required claim: sub");
+}
+
+#[test]
 fn the_token_is_taken_from_exactly_one_of_three_headers() {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);
