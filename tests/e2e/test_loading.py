@@ -2,6 +2,7 @@
 not load, and is told with its place; what resembles it does."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -230,12 +231,22 @@ def test_a_server_without_a_word_on_verify_follows_the_global_one(
 # Where the worker runs.
 
 
+# RFC 7517 appendix A.1.
+KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    "kid": "1",
+}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_chroot_without_the_socket_is_refused(
     refused: Callable[..., str], taken: Callable[..., None], standin: Standin, tmp_path: Path
 ) -> None:
     jwks = tmp_path / "keys.json"
-    jwks.write_text('{"keys": []}')
+    jwks.write_text(json.dumps({"keys": [KEY]}))
     output = refused(environment={"VERTEX_FETCH_DST": "/elsewhere.sock"})
     assert "set VERTEX_FETCH_BIND=" in output and "/chroot/elsewhere.sock" in output
     taken()

@@ -125,7 +125,9 @@ def test_haproxy_decides_conditions_so(tmp_path: Path) -> None:
     for place, vector in enumerate(CONDITIONS["conditions"]):
         lines += [f".if {vector['text']}", f"    .notice <{place}>", ".endif"]
     file = tmp_path / "conditions.cfg"
-    file.write_text("\n".join([*lines, "defaults", ""]))
+    # Without a listener HAProxy's check has no status of its own.
+    listener = f"frontend f\n    bind 127.0.0.1:{free_port()}\n    timeout client 5s\n"
+    file.write_text("\n".join([*lines, listener]))
     done = subprocess.run(
         [haproxy_binary(), "-c", "-f", str(file)],
         env={**os.environ, **CONDITIONS["environment"]},
