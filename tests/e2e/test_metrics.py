@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.ask import generate, outcome
+from support.ask import generate, outcome, outcomes
 from support.calls import BODY, GENERATE, headers
 from support.client import Connection, once
 from support.configuration import vertex_json
@@ -159,7 +159,9 @@ def test_labels_are_names_of_the_configuration_whatever_callers_send(
         generate(warm, token)
         target = f"/v1/projects/p{number}/locations/l{number}/publishers/google/models/m{number}:x"
         once(warm.port, "POST", target, headers(token), BODY)
-        generate(warm, standin.token(header={"kid": f"hostile-{number}"}))
+    # Each waits for keys: together they wait no longer than one.
+    hostile = [standin.token(header={"kid": f"hostile-{number}"}) for number in range(50)]
+    assert set(outcomes((warm, token) for token in hostile)) == {(401, "key_unknown")}
 
     page = pages.get("/metrics").text
     assert len(pages.metrics()) == size
