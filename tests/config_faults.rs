@@ -154,8 +154,10 @@ fn what_haproxy_lacks_is_told_at_once() {
             "conf/vertex.json: /issuers/0: HAProxy has no backend vertex_fetch_idp.example",
             "conf/vertex.json: /roles/0/may/locations/1: HAProxy has no backend vertex_global",
             "conf/vertex.json: /limits: nobody tells when a request has ended",
-            "conf/vertex.json: HAProxy's backend vertex_us-central1 does not read answers",
-            "conf/vertex.json: HAProxy's backend vertex_us-central1 lacks our rules",
+            "conf/vertex.json: keys cannot be fetched: HAProxy's worker looks for the socket",
+            "haproxy.cfg:3: HAProxy's backend vertex_us-central1 lacks our rules",
+            "haproxy.cfg:3: HAProxy's backend vertex_us-central1 does not read answers",
+            "haproxy.cfg:3: HAProxy's backend vertex_us-central1 has no server",
             "conf/vertex.json: /credentials: tune.bufsize 65536 with tune.maxrewrite 1024",
         ],
     );

@@ -4,17 +4,25 @@ local native = require("haproxy_vertex")
 
 local M = {}
 
--- The tail of the verdict, which stands before what HAProxy knew last.
-local TAIL = "([^|^]*)%^[^^]*%^[^^]*%^[^^]*%^[^^]*$"
+-- Of the verdict, which stands before what HAProxy knew last: the id, and the tail.
+local ID = "^[^|]*|[^|]*|[^|]*|[^|]*|([^|]*)|"
+local TAIL = "|([^|^]*)%^[^^]*%^[^^]*%^[^^]*%^[^^]*$"
+
+-- What was decided, where nobody can say what became of it.
+---@param ended string
+local function decided(ended)
+  local tail, id = ended:match(TAIL), ended:match(ID)
+  return tail and id and ("%s google=- id=%s"):format(tail, id) or ""
+end
 
 ---@param ended string
 ---@param style string?
 function M.run(ended, style)
-  local whole, fields = pcall(native.account, ended, style)
-  if whole and type(fields) == "string" then
-    return fields
+  local whole, said = pcall(native.account, ended, style)
+  if whole and type(said) == "string" and said ~= "" then
+    return said
   end
-  return not style and ended:match(TAIL) or ""
+  return style and "" or decided(ended)
 end
 
 return M

@@ -1,8 +1,6 @@
--- Google's credential for the call that leaves now. From then on the call is watched: should Google close
--- its connection before it answers, HAProxy writes no log line.
-local closed = require("vertex.closed")
-local meter = require("vertex.meter")
+-- Google's credential for the call that leaves now.
 local native = require("haproxy_vertex")
+local stream = require("vertex.stream")
 
 local M = {}
 
@@ -11,7 +9,7 @@ local M = {}
 function M.run(handle)
   local header, call = native.bearer(handle)
   if header then
-    closed.watch(meter.of_stream(), call)
+    stream.watch(call)
   end
   return header
 end

@@ -46,27 +46,11 @@ local function tell(call, txn)
 end
 
 -- The filter's `end_analyze` while no answer has come.
+---@param filter table
 ---@param txn TXN
-local function end_analyze(meter, txn)
-  meter.end_analyze = nil
-  pcall(tell, meter.call, txn)
-end
-
--- HAProxy looks for the function in the filter's object before it builds anything for its call.
----@param meter table?
----@param call integer?
-function M.watch(meter, call)
-  if meter and call then
-    meter.call, meter.end_analyze = call, end_analyze
-  end
-end
-
--- An answer has come.
----@param meter table?
-function M.unwatch(meter)
-  if meter then
-    meter.end_analyze = nil
-  end
+function M.on_end(filter, txn)
+  filter.end_analyze = nil
+  pcall(tell, filter.call, txn)
 end
 
 return M

@@ -2,18 +2,16 @@
 -- and the action that sets it to work on the answers that no rule could read as a whole.
 local closed = require("vertex.closed")
 local native = require("haproxy_vertex")
+local stream = require("vertex.stream")
 
 -- HAProxy asks a filter for what its class has: `end_analyze` is an object's own, where it has one.
 local Meter = { id = "vertex-meter", flags = filter.FLT_CFG_FL_HTX }
-local Reader = {}
+local Reader = { on_end = closed.on_end }
 Reader.__index = Reader
-
--- A stream's filters, actions and converters run in one coroutine, which is how they find the filter.
-local meters = setmetatable({}, { __mode = "k" })
 
 function Meter.new()
   local self = setmetatable({}, Reader)
-  meters[coroutine.running()] = self
+  stream.keep(self)
   return self
 end
 
@@ -41,17 +39,11 @@ function M.attach(class)
   return class
 end
 
--- The filter of the stream that this runs for.
----@return table?
-function M.of_stream()
-  return meters[coroutine.running()]
-end
-
 -- HAProxy asks such a filter for nothing until it is registered for the data of an answer.
 ---@param txn TXN
 function M.run(txn)
-  local meter = M.of_stream()
-  closed.unwatch(meter)
+  local meter = stream.filter()
+  stream.unwatch()
   local call = native.meter(txn:get_var("txn.vertex.verdict"), txn.f:res_fhdr("content-type"))
   if meter and call then
     meter.call = call

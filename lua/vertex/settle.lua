@@ -12,27 +12,10 @@ local BODY_POLLS = 500
 
 local M = {}
 
-local VERDICT = "txn.vertex.verdict"
-
--- HAProxy ends a request whose caller leaves in here, and Lua hears no more of it: for so long that is
--- its verdict.
----@param txn TXN
----@param milliseconds integer
-local function pause(txn, milliseconds)
-  local verdict = txn:get_var(VERDICT)
-  local left = verdict and native.refused(verdict, "request_incomplete")
-  if left then
-    txn:set_var(VERDICT, left)
-  end
-  core.msleep(milliseconds)
-  if left then
-    txn:set_var(VERDICT, verdict)
-  end
-end
-
 -- Over HTTP/2 HAProxy's own count of a body is what has come of it: only Content-Length says more.
 ---@param txn TXN
-local function await_body(txn)
+---@param pause fun(milliseconds: integer)
+local function await_body(txn, pause)
   local length = tonumber(txn.sf:req_fhdr("content-length")) or 0
   for _ = 1, BODY_POLLS do
     local is_whole = txn.f:req_body_len() >= length
@@ -40,7 +23,7 @@ local function await_body(txn)
     if is_whole or not txn.req:may_recv() then
       return
     end
-    pause(txn, QUICK_MILLISECONDS)
+    pause(QUICK_MILLISECONDS)
   end
 end
 
@@ -48,21 +31,23 @@ end
 -- its answer, nothing if it never does.
 ---@param txn TXN
 ---@param ask fun(text: string, ticket: integer): string?, any, any
-function M.settle(txn, ask)
+---@param pause? fun(milliseconds: integer)
+function M.settle(txn, ask, pause)
+  pause = pause or core.msleep
   local ticket = native.start_waiting()
   local stage = "head"
   for poll = 1, POLLS do
     local answer, given, told = ask(request.text(txn, stage), ticket)
     local need = answer and answer:match("^[^|]*")
     if need == "body" then
-      await_body(txn)
+      await_body(txn, pause)
       stage = need
     elseif need == "peer" then
       stage = need
     elseif need then
       return answer, given, told
     else
-      pause(txn, poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
+      pause(poll <= QUICK_POLLS and QUICK_MILLISECONDS or SLOW_MILLISECONDS)
     end
   end
 end

@@ -1,8 +1,7 @@
 -- `http-request lua.vertex-sign <credential>`: Google's credential in place of the caller's, and the
 -- target as it was decided on in place of the one that came.
-local closed = require("vertex.closed")
-local meter = require("vertex.meter")
 local native = require("haproxy_vertex")
+local stream = require("vertex.stream")
 local variables = require("vertex.variables")
 
 local M = {}
@@ -33,7 +32,7 @@ function M.run(txn, credential)
   local answer, signed, told = native.sign(txn:get_priv(), credential)
   variables.tell(txn, told)
   if answer == "done" and write(txn, signed) then
-    closed.watch(meter.of_stream(), signed.call)
+    stream.watch(signed.call)
     variables.affirm(txn, "signed")
   end
 end

@@ -1,14 +1,13 @@
 -- What an answer that is here as a whole says of its tokens.
-local closed = require("vertex.closed")
-local meter = require("vertex.meter")
 local native = require("haproxy_vertex")
+local stream = require("vertex.stream")
 
 local M = {}
 
 ---@param body string
 ---@return string?
 function M.run(body)
-  closed.unwatch(meter.of_stream())
+  stream.unwatch()
   return native.usage(body)
 end
 

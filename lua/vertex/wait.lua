@@ -2,13 +2,23 @@
 local native = require("haproxy_vertex")
 local settle = require("vertex.settle")
 
+local VERDICT = "txn.vertex.verdict"
+
 local M = {}
 
 ---@param txn TXN
 function M.run(txn)
-  local verdict = settle.settle(txn, native.resume)
+  local undecided = txn:get_var(VERDICT)
+  -- HAProxy ends a request whose caller leaves while this sleeps, and Lua hears no more of it: for so
+  -- long that is its verdict.
+  local function pause(milliseconds)
+    txn:set_var(VERDICT, native.refused(undecided, "request_incomplete") or undecided)
+    core.msleep(milliseconds)
+    txn:set_var(VERDICT, undecided)
+  end
+  local verdict = settle.settle(txn, native.resume, pause)
   if verdict then
-    txn:set_var("txn.vertex.verdict", verdict)
+    txn:set_var(VERDICT, verdict)
   end
 end
 

@@ -155,6 +155,14 @@ pub(super) fn with_outcome(tail: &str, refusal: Option<Reason>) -> Option<String
     Some([request, DECISION, decision, " reason=", reason, PRINCIPAL, who].concat())
 }
 
+/// The tail of a request of which nothing is known but its outcome.
+pub(super) fn unknown(refusal: Option<Reason>) -> String {
+    let decision = if refusal.is_none() { Decision::Allow } else { Decision::Deny };
+    let mut out = String::new();
+    write_tail(&mut out, decision, refusal, &Facts::default());
+    out
+}
+
 /// A tail that was written for another credential.
 pub(super) fn with_credential(tail: &str, credential: &Credential) -> String {
     let (Some((before, _)), Some((_, after))) =

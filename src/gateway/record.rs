@@ -2,7 +2,6 @@
 //! caller was told in the end, then what became of the call. As text, or as members of JSON, by the names of OpenTelemetry's conventions for
 //! generative AI where there is one (opentelemetry.io/docs/specs/semconv/gen-ai).
 
-use std::borrow::Cow;
 use std::fmt::{self, Display, Write as _};
 
 use serde_json::{Map, Value};
@@ -51,7 +50,7 @@ impl Display for Upstream {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Line<'t> {
     /// The tail of the verdict, with what became of it.
-    tail: Cow<'t, str>,
+    tail: String,
     id: Option<&'t str>,
     /// Why the caller did not get what was asked for.
     pub(super) refusal: Option<Reason>,
@@ -62,7 +61,7 @@ impl<'t> Line<'t> {
     pub(super) fn of(ended: &Ended<'t>) -> Self {
         let refusal = ended.refusal();
         let tail = ended.verdict.rsplit('|').next().unwrap_or_default();
-        let tail = audit::with_outcome(tail, refusal).map_or(Cow::Borrowed(tail), Cow::Owned);
+        let tail = audit::with_outcome(tail, refusal).unwrap_or_else(|| audit::unknown(refusal));
         Self { tail, id: ended.id(), refusal }
     }
 
@@ -264,7 +263,7 @@ mod tests {
         let undecided = Line { refusal: Some(Reason::Undecided), ..Line::default() };
         let nothing_known = setting("VERTEX_NOTHING_KNOWN");
         let tail = format!("\"-\" vertex{{decision=deny reason=undecided {nothing_known}");
-        let line = Line { tail: tail.into(), ..undecided };
+        let line = Line { tail, ..undecided };
         let said = setting("VERTEX_UNDECIDED").replace("${VERTEX_NOTHING_KNOWN}", &nothing_known);
         assert_eq!(said.replace("\\\"", "\""), Record::default().render(&line, Style::Text));
         // In JSON as well, where each member stands behind a comma.

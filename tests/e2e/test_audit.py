@@ -72,7 +72,7 @@ def test_callers_who_leave_while_google_thinks_have_their_line(
     for connection in connections:
         getattr(connection, way)()
 
-    assert {tail["reason"] for tail in logs.exactly(40)} == {"ok"}
+    assert {tail["reason"] for tail in logs.exactly(40)} == {"request_incomplete"}
 
 
 def test_a_stream_taken_back_at_once_has_its_line_if_it_came_to_google(
@@ -90,7 +90,7 @@ def test_a_stream_taken_back_at_once_has_its_line_if_it_came_to_google(
 
     lines = len(logs.wait_for(2))
     assert 2 + 200 >= lines >= len(standin.requests(of="google"))
-    assert {tail["reason"] for tail in logs.exactly(lines)} == {"ok"}
+    assert {tail["reason"] for tail in logs.exactly(lines)} <= {"ok", "request_incomplete"}
 
 
 @pytest.mark.parametrize("what", hostile.UNREADABLE)

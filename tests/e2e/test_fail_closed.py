@@ -20,7 +20,7 @@ from support.logserver import LogServer
 from support.place import SHARE, haproxy_version
 from support.ruleset import elsewhere
 from support.standin import Standin
-from test_fail_closed_actions import ACTIONS, SAYS
+from test_fail_closed_actions import ACTIONS, REFUSED, SAYS
 from test_fail_closed_metering import METERING
 from test_fail_closed_pages import PAGES
 
@@ -67,9 +67,15 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
             **each(INTERNAL, "allows", "allows_later", "denies_with_200"),
             **each(NO_CREDENTIAL, "allows_a_location", "allows_with_a_forged_handle"),
         },
+        "refused": {
+            **each(NO_KEYS, *DIES, *NOTHING, "never_ends", "returns_a_text", "allows"),
+            **each(NO_KEYS, "allows_with_a_forged_handle"),
+        },
     },
     TASK: {
         "next_log": each(NO_KEYS, *DIES, "returns_a_text"),
+        "next_unlogged": each(NO_KEYS, *DIES, "returns_a_text"),
+        "unanswered": each(NO_KEYS, *DIES, "returns_nothing"),
         "step": each(NO_KEYS, *DIES, "returns_nothing", "returns_a_table"),
         "answer": each(NO_KEYS, *DIES, "returns_nothing"),
         "fail": each(NO_KEYS, *DIES),
@@ -88,7 +94,8 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
 
 
 # With what is broken in a file of its own.
-EVERYWHERE = EXPECTED | METERING | {action: broken.of for action, broken in ACTIONS.items()} | SAYS | PAGES
+EVERYWHERE = EXPECTED | METERING | {action: broken.of for action, broken in ACTIONS.items()}
+EVERYWHERE |= REFUSED | SAYS | PAGES
 
 
 def cases(*of: str) -> list[tuple[str, ...]]:
@@ -130,7 +137,7 @@ def token(standin: Standin) -> str:
 def reason(response: Response) -> str:
     """The reason of a 503 in Google's error JSON."""
     assert response.status == 503, response
-    [detail] = json.loads(response.text)["error"]["details"]
+    detail, *_ = json.loads(response.text)["error"]["details"]
     return detail["reason"]
 
 
@@ -152,9 +159,12 @@ def test_the_same_request_passes_when_nothing_is_broken(
     broken: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str
 ) -> None:
     standin.idp("refuse")
-    functions = {function for used in EXPECTED.values() for function in used}
+    # Those that only a fault of another one's brings up.
+    functions = {function for used in EXPECTED.values() for function in used} - {"fail"}
     haproxy = broken(" ".join(sorted(functions)), "none")
-    eventually(lambda: reached("fail", "none") in haproxy.stderr, "the first attempt has failed")
+    eventually(
+        lambda: reached("unanswered", "none") in haproxy.stderr, "the first attempt has failed"
+    )
     standin.idp()
 
     assert generate(haproxy, token).status == 200
@@ -213,10 +223,12 @@ def test_the_log_line_of_a_late_refusal_says_what_the_caller_was_told(
 def test_without_its_task_no_request_gets_further_than_a_wait(
     broken: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str, function: str
 ) -> None:
-    if function == "fail":
+    if function in ("fail", "unanswered"):
         standin.idp("refuse")
     faults = EXPECTED[TASK][function]
-    haproxies = {fault: broken(function, fault) for fault in faults}
+    # `fail` is for what the others raise.
+    functions = "fail unanswered" if function == "fail" else function
+    haproxies = {fault: broken(functions, fault) for fault in faults}
     for fault, haproxy in haproxies.items():
         eventually(lambda: reached(function, fault) in haproxy.stderr, f"{function} {fault}")
     standin.idp()
@@ -266,7 +278,7 @@ def test_without_the_module_haproxy_says_what_is_missing(
     nowhere = dict.fromkeys(("LUA_CPATH", "LUA_CPATH_5_3", "LUA_CPATH_5_4"), "/nowhere/?.so")
     haproxy = launch(configuration(environment=nowhere), start=False)
 
-    with pytest.raises(NotStarted, match="module 'haproxy_vertex' not found"):
+    with pytest.raises(NotStarted, match="no module; this HAProxy has Lua"):
         haproxy.start()
     assert haproxy.check().status == 1
 

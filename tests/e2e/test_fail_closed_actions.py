@@ -12,6 +12,7 @@ from support.bare import ALL, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
 from support.configuration import Configuration
 from support.faults import broken_share, reached
 from support.haproxy import Haproxy
+from support.logserver import LogServer
 from support.place import haproxy_version
 from support.standin import Standin
 
@@ -34,15 +35,27 @@ class Broken:
 ACTIONS = {
     "action vertex": Broken(
         (ALL,),
-        {"verify": ANSWERS, "permit": ANSWERS, "sign": ANSWERS, "start_waiting": TICKETS},
+        {
+            "verify": ANSWERS, "permit": ANSWERS, "sign": ANSWERS, "start_waiting": TICKETS,
+            "withdraw": DIES,
+        },  # fmt: skip
     ),
     "action vertex-verify": Broken(
-        (VERIFY, unless("verified"), AUTHORIZE, SIGN), {"verify": ANSWERS, "start_waiting": TICKETS}
+        (VERIFY, unless("verified"), AUTHORIZE, SIGN),
+        {"verify": ANSWERS, "start_waiting": TICKETS, "withdraw": DIES},
     ),
     "action vertex-authorize": Broken(
-        (VERIFY, AUTHORIZE, unless("allowed"), SIGN), {"permit": ANSWERS, "start_waiting": TICKETS}
+        (VERIFY, AUTHORIZE, unless("allowed"), SIGN),
+        {"permit": ANSWERS, "start_waiting": TICKETS, "withdraw": DIES},
     ),
-    "action vertex-sign": Broken((VERIFY, AUTHORIZE, SIGN), {"sign": ANSWERS}),
+    "action vertex-sign": Broken(
+        (VERIFY, AUTHORIZE, SIGN), {"sign": ANSWERS, "withdraw": DIES}
+    ),
+}
+
+# Used where an allow cannot be carried out, which is the fault here.
+REFUSED = {
+    "converters vertex_refused": {"refused": ("raises", "panics", "returns_nothing", "returns_true")}
 }
 
 # Used where a bearer is not to be had, which is the fault here.
@@ -118,3 +131,22 @@ def test_a_refusal_whose_text_is_broken_is_still_one(
 
     assert reached("says", fault) in haproxy.stderr
     assert standin.requests(of="google") == []
+
+
+@pytest.mark.parametrize("fault", REFUSED["converters vertex_refused"]["refused"])
+def test_an_allow_that_cannot_be_carried_out_is_a_refusal_whatever_its_line_says(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    tmp_path: Path,
+    fault: str,
+) -> None:
+    tmp_path.chmod(0o755)
+    haproxy = launch(configuration(share=broken_share(tmp_path, "bearer refused", fault), nbthread=1))
+
+    assert generate(haproxy, standin.token()).status == 503
+
+    assert reached("refused", fault) in haproxy.stderr
+    assert standin.requests(of="google") == []
+    assert logs.wait_for(1)[0]["decision"] == "deny"

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from support.calls import BODY, CLAIMS, GENERATE, STREAM, headers
-from support.client import Response, once
+from support.client import Connection, Response, once
 from support.configuration import Configuration, vertex_json
 from support.faults import broken_share, reached
 from support.haproxy import Haproxy
 from support.logserver import LogServer
 from support.place import haproxy_version
+from support.rawgoogle import RawGoogle
 from support.standin import Standin
 
 DIES = ("raises", "raises_a_table", "panics")
@@ -26,15 +27,17 @@ METERING: dict[str, dict[str, tuple[str, ...]]] = {
     "action vertex-meter": {
         "meter": (*DIES, *NOTHING, "returns_a_number", "returns_a_text", "never_ends"),
         "feed": (*DIES, *NOTHING, "never_ends"),
+        "unlogged": (*DIES, *NOTHING, "returns_a_text", "never_ends"),
     },
     "filter vertex-meter": {
         "meter": (*DIES, *NOTHING, "returns_a_number", "returns_a_text", "never_ends"),
         "feed": (*DIES, *NOTHING, "never_ends"),
+        "unlogged": (*DIES, *NOTHING, "returns_a_text", "never_ends"),
     },
 }
 
 
-def cases() -> list[tuple[str, str]]:
+def cases(unlogged: bool = False) -> list[tuple[str, str]]:
     """Only from 2.8 on does HAProxy end a loop that never yields."""
     ends_loops = haproxy_version() >= (2, 8)
     found = {
@@ -42,6 +45,7 @@ def cases() -> list[tuple[str, str]]:
         for functions in METERING.values()
         for function, faults in functions.items()
         for fault in faults
+        if (function == "unlogged") == unlogged
     }
     return sorted(case for case in found if case[1] != "never_ends" or ends_loops)
 
@@ -120,3 +124,31 @@ def test_a_broken_meter_makes_nothing_free(
             assert line["charged"] == line["reserved"]
     assert post(haproxy, target, standin.token(sign_with="other")).status == 401
     assert haproxy.worker == worker
+
+
+@pytest.mark.parametrize(("function", "fault"), cases(unlogged=True))
+def test_a_line_of_a_closed_connection_that_cannot_be_written_harms_no_request(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+    tmp_path: Path,
+    function: str,
+    fault: str,
+) -> None:
+    tmp_path.chmod(0o755)
+    raw = RawGoogle()
+    share = broken_share(tmp_path, function, fault)
+    haproxy = launch(configuration(share=share, nbthread=1, google_http=raw.port))
+    worker = haproxy.worker
+    token = standin.token(dict(CLAIMS))
+
+    with Connection(haproxy.port) as connection:
+        assert connection.request("POST", GENERATE, headers(token), BODY).status == 200
+        connection.send_request("POST", GENERATE.replace("flash", "none"), headers(token), BODY)
+        with pytest.raises(ConnectionError):
+            connection.read()
+
+    assert reached(function, fault) in haproxy.stderr
+    assert once(haproxy.port, "POST", GENERATE, headers(token), BODY).status == 200
+    assert haproxy.worker == worker
+    raw.stop()
