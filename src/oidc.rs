@@ -40,7 +40,7 @@ pub struct Identity {
     pub issuer: usize,
     /// When it is valid.
     pub validity: Validity,
-    /// `sub`.
+    /// The issuer's subject claim.
     pub subject: String,
     /// The issuer's groups claim.
     pub groups: Vec<String>,
@@ -132,7 +132,8 @@ impl Verifier {
         claims.check_audience(&config.claims.audience, &config.audiences)?;
         let validity = claims.validity(now)?;
         validity.check(now)?;
-        let subject = claims.text("sub")?.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
+        let subject = claims.text(&config.claims.subject)?;
+        let subject = subject.filter(|s| !s.is_empty()).ok_or(Reason::ClaimMissing)?;
         let display = config.claims.display.as_ref();
         Ok(Identity {
             issuer: index,
