@@ -11,7 +11,7 @@ mod spelling;
 
 use std::fmt;
 
-pub use body::{Body, LimitPlace, fold_name};
+pub use body::{Body, LimitPlace, Media, fold_name};
 pub use host::host_of;
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 pub use model::Model;

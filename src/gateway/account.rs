@@ -26,11 +26,14 @@ pub(super) struct Ended<'t> {
     status: Option<u16>,
     /// What `usage` said of a whole answer.
     whole: Option<(Monotonic, Usage)>,
+    /// The bytes that came from the caller, headers included.
+    uploaded: Option<u64>,
 }
 
 impl<'t> Ended<'t> {
     fn parse(text: &'t str) -> Option<Self> {
-        let mut parts = text.strip_prefix(START)?.rsplitn(5, SEPARATOR);
+        let (text, uploaded) = uploaded(text.strip_prefix(START)?);
+        let mut parts = text.rsplitn(5, SEPARATOR);
         let mut part = || parts.next();
         let (whole, status, upstream, undone, verdict) =
             (part()?, part()?, part()?, part()?, part()?);
@@ -43,6 +46,7 @@ impl<'t> Ended<'t> {
             upstream: upstream.parse().ok(),
             status: status.parse().ok(),
             whole,
+            uploaded,
         })
     }
 
@@ -50,6 +54,20 @@ impl<'t> Ended<'t> {
     fn may_have_arrived(&self, call: &Call) -> bool {
         let is_unsent = matches!(self.status, Some(0 | 503));
         call.sent.is_some() && (self.upstream.is_some() || !is_unsent)
+    }
+}
+
+/// The text without its last part, and what that says; a log format of an earlier version lacks it,
+/// and ends in the usage.
+fn uploaded(text: &str) -> (&str, Option<u64>) {
+    let mut parts = text.rsplitn(6, SEPARATOR);
+    let (uploaded, usage) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_there = parts.count() == 4
+        && uploaded.bytes().all(|byte| byte.is_ascii_digit())
+        && (usage.is_empty() || usage.contains(' '));
+    match text.rsplit_once(SEPARATOR) {
+        Some((text, uploaded)) if is_there => (text, uploaded.parse().ok()),
+        _ => (text, None),
     }
 }
 
@@ -82,8 +100,7 @@ impl Gateway {
     /// they reserved stays used, or what was read if that is more.
     pub(super) fn end_lapsed(&self, now: Now) {
         for call in self.calls.lapsed(now.mono) {
-            let known = call.reader.as_ref().and_then(|reader| reader.usage().total);
-            let charged = at_the_least(&call, known);
+            let charged = at_the_least(&call, Outcome::default(), None);
             if let Some(reservation) = call.begun.reservation {
                 self.limits.settle(reservation, charged, now);
             }
@@ -95,7 +112,8 @@ impl Gateway {
         let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
         let is_read = whole.is_some() || call.reader.is_some();
         let may_have_arrived = ended.may_have_arrived(&call);
-        let outcome = Outcome { upstream: ended.upstream, may_have_arrived };
+        let Ended { upstream, uploaded, .. } = *ended;
+        let outcome = Outcome { upstream, may_have_arrived, uploaded };
         let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
         self.count_call(ended, &call.begun, &usage, is_read);
         let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
@@ -108,17 +126,22 @@ impl Gateway {
         let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         signals.iter().for_each(|signal| self.metrics.signal(signal));
-        let Begun { answer, prompt_bytes, estimate, reservation, .. } = call.begun;
-        if let Some(reservation) = reservation {
-            self.limits.settle(reservation, charged, now);
+        let reserved = call.begun.estimate();
+        let Begun { answer, prompt, reservation, .. } = call.begun;
+        match reservation {
+            Some(reservation) if outcome.names_nothing() => {
+                self.limits.settle_unknown(reservation, now);
+            }
+            Some(reservation) => self.limits.settle(reservation, charged, now),
+            None => {}
         }
         Record {
             is_streamed: Some(answer == Answer::Streamed),
             upstream: ended.upstream,
             is_aborted,
             first_byte_millis,
-            prompt_bytes,
-            reserved: Some(estimate),
+            prompt_bytes: prompt.bytes,
+            reserved: Some(reserved),
             charged: Some(charged),
             signals: signals.iter().map(|signal| signal.name().to_owned()).collect(),
             usage: Some(usage),

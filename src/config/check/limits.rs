@@ -3,9 +3,7 @@
 use crate::config::check::{Checked, non_empty};
 use crate::config::raw;
 use crate::error::ConfigError;
-use crate::limits::{
-    Amounts, DEFAULT_RESERVE_TOKENS, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules,
-};
+use crate::limits::{Amounts, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules};
 
 type Raw<K> = Option<raw::OneOrMore<raw::Limit<K>>>;
 
@@ -36,8 +34,7 @@ pub(in crate::config) fn limits(gateway: Raw<raw::Key>, roles: Vec<OfRole>) -> C
                 return Err(ConfigError::at(at, problem));
             }
         }
-        let reserve_tokens = raw.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS);
-        Ok(RoleLimits { limits, reserve_tokens })
+        Ok(RoleLimits { limits, reserve_tokens: raw.reserve_tokens })
     };
     let roles = roles.into_iter().enumerate().map(role).collect::<Checked<_>>()?;
     Ok(Rules { gateway, roles })

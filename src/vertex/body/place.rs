@@ -45,6 +45,10 @@ pub(super) enum Place {
     ReadUri,
     /// Data, or the address of it.
     DataOrUri,
+    /// The type of the data beside it: a media type.
+    MediaType,
+    /// `inputAudio`: data of a sound, whose type has a name of its own.
+    InputAudio,
     /// Something that is written to, and all below it.
     Output,
     /// What Google writes.
@@ -223,7 +227,9 @@ impl Place {
             (_, name) if is_uri(name) => Self::ReadUri,
             (_, name) if is_output(name) => Self::Output,
             (Self::Output, _) => Self::Output,
-            (_, "data" | "filedata") => Self::DataOrUri,
+            (_, "inputaudio") => Self::InputAudio,
+            (_, "mimetype" | "mediatype") => Self::MediaType,
+            (_, "data" | "filedata" | "bytesbase64encoded") => Self::DataOrUri,
             (_, name) if PROSE.contains(&name) => Self::Prose,
             _ => Self::Plain,
         }

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::switch::{Check, on};
-use crate::vertex::body::Body;
 use crate::vertex::body::place::{Place, TOOL_SETTINGS, fold_name};
+use crate::vertex::body::{Body, is_address, is_data_url, media};
 
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
@@ -26,6 +26,9 @@ struct Walk<'b> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Object,
+    /// So many bytes of data, whose type stands beside them.
+    Data(u64),
+    MediaType(media::Kind),
     Other,
 }
 
@@ -78,6 +81,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
             // A tool that the caller's own code carries out.
             Place::ToolType if matches!(text, "function" | "custom") => {}
             Place::ToolType => self.body.text(Place::Tool, text),
+            Place::MediaType => {
+                self.body.text(Place::Plain, text);
+                return Ok(Kind::MediaType(media::Kind::of_type(text)));
+            }
+            Place::DataOrUri if is_data(text) => return Ok(Kind::Data(media::length(text))),
             place => self.body.text(place, text),
         }
         Ok(Kind::Other)
@@ -102,6 +110,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
+        let (mut data, mut media) = (0, (place == Place::InputAudio).then_some(media::Kind::Audio));
         while let Some(name) = map.next_key::<String>()? {
             let member = match place {
                 Place::Free => Place::Free,
@@ -120,15 +129,23 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 member => member,
             };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
+            match kind {
+                Kind::Data(bytes) => data = bytes,
+                Kind::MediaType(kind) => media = Some(kind),
+                Kind::Object | Kind::Other => {}
+            }
             if member == Place::Tool {
                 tools.push((fold_name(&name), kind));
             }
             names.add(name).map_err(A::Error::custom)?;
         }
         // Beside a type, what is no object is one of its settings, and some objects are.
-        let is_setting = |name: &str, kind| kind == Kind::Other || TOOL_SETTINGS.contains(&name);
+        let is_setting = |name: &str, kind| kind != Kind::Object || TOOL_SETTINGS.contains(&name);
         let asked = tools.into_iter().filter(|(name, kind)| !typed || !is_setting(name, *kind));
         body.tools.extend(asked.map(|(name, _)| name));
+        if let Some(kind) = media {
+            body.media.add(kind, data);
+        }
         Ok(Kind::Object)
     }
 }
@@ -154,6 +171,11 @@ impl Walk<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a text is neither an address nor a data URL.
+fn is_data(text: &str) -> bool {
+    !is_address(text) && !is_data_url(text)
 }
 
 /// The name by which a member is known.
