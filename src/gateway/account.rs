@@ -60,11 +60,7 @@ impl<'t> Ended<'t> {
 /// The text without its last part, and what that says; a log format of an earlier version lacks it,
 /// and ends in the usage.
 fn uploaded(text: &str) -> (&str, Option<u64>) {
-    let mut parts = text.rsplitn(6, SEPARATOR);
-    let (uploaded, usage) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    let is_there = parts.count() == 4
-        && uploaded.bytes().all(|byte| byte.is_ascii_digit())
-        && (usage.is_empty() || usage.contains(' '));
+    let is_there = text.matches(SEPARATOR).count() >= 5;
     match text.rsplit_once(SEPARATOR) {
         Some((text, uploaded)) if is_there => (text, uploaded.parse().ok()),
         _ => (text, None),
