@@ -334,3 +334,33 @@ fn models_that_google_does_not_know_leave_their_callers_share_of_the_keys() {
     assert_eq!(["404", "403", "400"].map(overflowed), [0; 3]);
     assert_eq!(["200", "429", "500"].map(overflowed), [1500 - 1024; 3]);
 }
+
+#[test]
+fn a_budget_belongs_to_whom_the_issuers_claim_names() {
+    let asked = |subject: Option<&str>, repository: Option<&str>| -> Vec<String> {
+        let key = SigningKey::rsa();
+        let mut settings = minimal();
+        settings["issuers"][0]["claims"]["subject"] = json!(subject);
+        settings["roles"][0]["limits"] = json!({ "per": "principal", "requests_per_hour": 1 });
+        let config = Files::new(&key).load(&settings.to_string()).unwrap();
+        let gateway = Gateway::open(config, &haproxy(BACKENDS), at(0)).unwrap();
+        let tags = ["v1", "v2"].map(|tag| {
+            let mut claims = member();
+            claims["sub"] = json!(format!("repo:acme/ml:ref:refs/tags/{tag}"));
+            if let Some(repository) = repository {
+                claims["repository_id"] = json!(repository);
+            }
+            Said::new(&gateway.decide(&Ask::with(&key.token("k1", &claims)).bytes(), at(1)))
+        });
+        tags.iter().map(|said| format!("{} {}", said.reason(), said.logged("principal"))).collect()
+    };
+    let of_tag = |tag| format!("ok corp:repo:acme/ml:ref:refs/tags/{tag}");
+    assert_eq!(asked(None, Some("4711")), ["v1", "v2"].map(of_tag));
+    let of_repository = ["ok corp:4711", "limit_requests corp:4711"];
+    assert_eq!(asked(Some("repository_id"), Some("4711")), of_repository);
+    // There is nothing to fall back to.
+    for absent in [None, Some("")] {
+        let refused = ["claim_missing -"; 2];
+        assert_eq!(asked(Some("repository_id"), absent), refused, "{absent:?}");
+    }
+}
