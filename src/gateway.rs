@@ -167,6 +167,7 @@ impl Gateway {
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
         self.end_lapsed(now);
+        self.waiting.sweep(now.mono);
         let has_signed = self.bearers.step(now);
         if has_signed {
             self.learnt.fetch_add(1, Ordering::Release);

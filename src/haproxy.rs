@@ -119,8 +119,7 @@ impl Haproxy {
         let fetch_max = environment.get(FETCH_MAX);
         haproxy.bufsize = haproxy.size("tune.bufsize").unwrap_or(haproxy.bufsize);
         haproxy.maxrewrite = haproxy.size("tune.maxrewrite").unwrap_or(haproxy.maxrewrite);
-        haproxy.fetch_max =
-            fetch_max.and_then(|size| haproxy.bytes(FETCH_MAX, &size)).unwrap_or(0);
+        haproxy.fetch_max = fetch_max.and_then(|size| haproxy.bytes(FETCH_MAX, &size)).unwrap_or(0);
         haproxy
     }
 

@@ -16,9 +16,11 @@
 //!   windows, and a step back gives nobody a second budget, unless it is longer than two minutes
 //!   and the key has made room meanwhile.
 //! - Memory is bounded by [`MAX_KEYS`]. A key whose windows have passed, or hold nothing, and that
-//!   has no request in flight makes room for others. If there is none, newcomers share one budget
-//!   in each limit, as large as one caller's ([`Limits::overflowed`] counts them): refused too
-//!   early rather than not counted.
+//!   has no request in flight makes room for others, and so does one under which nothing but
+//!   models was asked that Google does not know. One caller brings up [`MAX_CALLER_KEYS`] at most,
+//!   and one of several limits four times what is free ([`shares`]). Where there is no room,
+//!   newcomers share one budget in each limit, as large as one caller's ([`Limits::overflowed`]
+//!   counts them): refused too early rather than not counted.
 //!
 //! Counts are of this process alone, and begin empty.
 
@@ -28,6 +30,8 @@ mod exhausted;
 mod figures;
 mod limit;
 mod reservation;
+mod rule;
+mod shares;
 mod span;
 mod subject;
 mod table;
@@ -36,30 +40,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::time::Now;
 use counters::Counters;
-use reservation::Hold;
+use reservation::{Hold, Want};
+use rule::Rule;
+use shares::Shares;
 use span::Current;
 use subject::{Digests, Parts};
 use table::Table;
 
-pub use estimate::{estimate, tokens_in};
+pub use estimate::{Prompt, tokens_in};
 pub use exhausted::{Exhausted, What};
 pub use figures::{Figures, Usage};
 pub use limit::{
     Amounts, DEFAULT_RESERVE_TOKENS, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules,
 };
 pub use reservation::Reservation;
+pub use shares::MAX_CALLER_KEYS;
 pub use span::Span;
 pub use subject::Subject;
 pub use table::MAX_KEYS;
-
-/// A limit at work.
-#[derive(Debug)]
-struct Rule {
-    limit: Limit,
-    /// What its keys are made from; the key of all that it counts together.
-    digest: u128,
-    overflowed: AtomicU64,
-}
 
 /// A role's part of the rules.
 #[derive(Debug)]
@@ -105,11 +103,13 @@ impl Limits {
             .map(|(index, role)| {
                 let end = add(&mut all, &role.limits);
                 let digest = digests.of(("role", index));
-                let reserve_tokens = role.reserve_tokens;
+                let reserve_tokens = role.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS);
                 Role { digest, first: std::mem::replace(&mut first, end), end, reserve_tokens }
             })
             .collect();
-        let table = Table::new(fixed(&all, &roles).into_iter());
+        let open = all.iter().filter(|rule| rule.limit.per.is_open()).count();
+        let shares = Shares::new(MAX_KEYS, all.len(), open > 1);
+        let table = Table::new(fixed(&all, &roles).into_iter(), shares);
         Self { rules: all.into(), gateway, roles, digests, table }
     }
 
@@ -141,19 +141,36 @@ impl Limits {
         tokens: u64,
         now: Now,
     ) -> Result<Reservation, Exhausted> {
+        self.take(who, Want { tokens, is_free: false }, now)
+    }
+
+    /// Counts one request that costs nothing: it takes no tokens and no place among those in flight.
+    ///
+    /// # Errors
+    /// The limit on requests that is exhausted.
+    pub fn count(&self, who: Subject<'_>, now: Now) -> Result<Reservation, Exhausted> {
+        self.take(who, Want { tokens: 0, is_free: true }, now)
+    }
+
+    fn take(&self, who: Subject<'_>, want: Want, now: Now) -> Result<Reservation, Exhausted> {
         let current = Current::at(now.wall);
-        let mut reservation = self.holds_of(who, tokens);
+        let mut reservation = self.holds_of(who, want);
+        let caller = reservation.caller;
+        // Whether there is such a model, Google's answer says.
+        let new =
+            |rule: &Rule, hold: &Hold| Counters::new(hold.rule, caller, !rule.limit.per.model);
         let mut locked = self.table.lock(reservation.holds());
         let mut refusal = None;
         for hold in reservation.holds_mut() {
             let Some(rule) = self.rule(hold.rule) else {
                 continue;
             };
-            let counters = locked.find(hold, (&current, now.mono)).unwrap_or_else(|| {
+            let (new, now) = (new(rule, hold), (&current, now.mono));
+            let counters = locked.find(hold, new, now).unwrap_or_else(|| {
                 rule.overflowed.fetch_add(1, Ordering::Relaxed);
-                locked.overflow(hold, rule.digest, (&current, now.mono))
+                locked.overflow(hold, rule.digest, new, now)
             });
-            if let Some(exhausted) = rule.check(&counters, tokens, hold.rule, &current) {
+            if let Some(exhausted) = rule.check(&counters, want, hold.rule, &current) {
                 refusal = Some(exhausted.or_longer(refusal));
             }
         }
@@ -161,8 +178,11 @@ impl Limits {
             return Err(exhausted);
         }
         for hold in reservation.holds_mut() {
-            if let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) {
-                hold.opened = counters.take(&rule.limit.amounts, tokens, &current);
+            let Some(rule) = self.rule(hold.rule) else {
+                continue;
+            };
+            if let Some(counters) = locked.entry_or(hold, new(rule, hold)) {
+                hold.opened = counters.take(&rule.limit.amounts, want, &current);
             }
         }
         drop(locked);
@@ -171,12 +191,29 @@ impl Limits {
 
     /// Ends a request that has used `tokens`.
     pub fn settle(&self, reservation: Reservation, tokens: u64, now: Now) {
+        self.end(&reservation, tokens, true, now);
+    }
+
+    /// Ends a request that Google refused as it knows nothing of the name: it has used no tokens, and
+    /// keys that it brought up make room before any other.
+    pub fn settle_unknown(&self, reservation: Reservation, now: Now) {
+        self.end(&reservation, 0, false, now);
+    }
+
+    fn end(&self, reservation: &Reservation, tokens: u64, is_known: bool, now: Now) {
         let current = Current::at(now.wall);
+        let Want { tokens: reserved, is_free } = reservation.want;
         let mut locked = self.table.lock(reservation.holds());
         for hold in reservation.holds() {
             // What has a request in flight is never dropped.
-            if let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) {
-                let reserved = (reservation.tokens, hold.opened);
+            let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) else {
+                continue;
+            };
+            if is_known {
+                counters.know();
+            }
+            if !is_free {
+                let reserved = (reserved, hold.opened);
                 counters.give_back(&rule.limit.amounts, reserved, tokens, &current);
             }
         }
@@ -184,12 +221,11 @@ impl Limits {
 
     /// Takes a reservation back as if it had never been made.
     pub fn withdraw(&self, reservation: Reservation, now: Now) {
+        self.end(&reservation, 0, false, now);
         let current = Current::at(now.wall);
         let mut locked = self.table.lock(reservation.holds());
         for hold in reservation.holds() {
             if let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) {
-                let reserved = (reservation.tokens, hold.opened);
-                counters.give_back(&rule.limit.amounts, reserved, 0, &current);
                 counters.forget_request(&rule.limit.amounts, hold.opened, &current);
             }
         }
@@ -200,8 +236,8 @@ impl Limits {
     }
 
     /// Where a request is counted: in the role's own limits first, then in the gateway's.
-    fn holds_of(&self, who: Subject<'_>, tokens: u64) -> Reservation {
-        let mut reservation = Reservation::new(tokens);
+    fn holds_of(&self, who: Subject<'_>, want: Want) -> Reservation {
+        let mut reservation = Reservation::new(want, shares::caller_of(who.principal));
         let role = self.roles.get(who.role);
         let (first, end) = role.map_or((0, 0), |role| (role.first, role.end));
         let role = role.map_or(0, |role| role.digest);
@@ -237,39 +273,6 @@ fn fixed(rules: &[Rule], roles: &[Role]) -> Vec<(u128, u32)> {
         }
     }
     entries
-}
-
-impl Rule {
-    /// What there is not enough of for one request more with these tokens.
-    fn check(
-        &self,
-        counters: &Counters,
-        tokens: u64,
-        number: u32,
-        current: &Current,
-    ) -> Option<Exhausted> {
-        let mut refusal = None;
-        self.each_usage(counters, current, |usage| {
-            let wanted = if usage.what == What::Tokens { tokens } else { 1 };
-            if usage.used.saturating_add(wanted) <= usage.limit {
-                return;
-            }
-            let wait = usage.reset.map_or(1, |reset| (reset - current.now).max(1));
-            let exhausted = Exhausted {
-                what: usage.what,
-                span: usage.span,
-                limit: usage.limit,
-                remaining: usage.limit.saturating_sub(usage.used),
-                wanted,
-                never: wanted > usage.limit,
-                retry_after_secs: u64::try_from(wait).unwrap_or(1),
-                reset: current.now + wait,
-                rule: number,
-            };
-            refusal = Some(exhausted.or_longer(refusal));
-        });
-        refusal
-    }
 }
 
 /// All threads of HAProxy share the limits.

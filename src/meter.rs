@@ -4,7 +4,7 @@
 //!
 //! A body is hostile: a model writes what a caller asks for. So members count at their own place
 //! alone (`place`), nothing is buffered but short texts, and what cannot be read lowers the
-//! [quality](Usage::quality) of the counts and nothing else.
+//! [quality](Usage::counted) of the counts and nothing else.
 
 mod answer;
 mod counts;

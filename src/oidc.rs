@@ -12,7 +12,9 @@ mod unanswered;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use endpoint::Endpoint;
-pub use issuer::{ClaimNames, Issuer, IssuerConfig, KeySource, STORED_FORMAT, Signature, StoredKeys};
+pub use issuer::{
+    ClaimNames, Issuer, IssuerConfig, KeySource, STORED_FORMAT, Signature, StoredKeys,
+};
 pub use record::Record;
 pub use refresh::{Answer, Reply};
 pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
@@ -42,7 +44,7 @@ pub struct Identity {
     pub issuer: usize,
     /// When it is valid.
     pub validity: Validity,
-    /// `sub`.
+    /// The issuer's subject claim.
     pub subject: String,
     /// The issuer's groups claim.
     pub groups: Vec<String>,
@@ -125,9 +127,9 @@ impl Verifier {
         claims.check_audience(&config.claims.audience, &config.audiences)?;
         let validity = claims.validity(now)?;
         validity.check(now)?;
-        let subject = claims.required_text("sub")?;
+        let subject = claims.required_text(&config.claims.subject)?;
         if subject.is_empty() {
-            return Err(claims::missing("sub"));
+            return Err(claims::missing(&config.claims.subject));
         }
         let display = config.claims.display.as_ref();
         Ok(Identity {

@@ -12,7 +12,7 @@ mod spelling;
 
 use std::fmt;
 
-pub use body::{Body, LimitPlace};
+pub use body::{Body, LimitPlace, Media};
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};

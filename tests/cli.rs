@@ -180,6 +180,39 @@ fn budgets_that_one_caller_can_empty_or_multiply_are_told() {
 }
 
 #[test]
+fn a_limit_on_tokens_whose_answers_nothing_caps_is_told() {
+    let folder = Folder::new("uncapped");
+    let told = |change: &dyn Fn(&mut Value)| {
+        let mut settings = minimal();
+        let role = &mut settings["roles"][0];
+        role["limits"] = json!({ "per": "principal", "tokens_per_hour": 50_000 });
+        change(&mut settings);
+        let said = folder.check(&settings);
+        assert_eq!(said.status, 0, "{said:?}");
+        said.out.contains("nothing caps the answers of role \"ml-team\"")
+    };
+    let cases: &[(bool, Change<'_>)] = &[
+        (true, &|_| {}),
+        (true, &|all| all["roles"][0]["body"] = json!("unread")),
+        (false, &|all| all["roles"][0]["may"]["max_output_tokens"] = json!(1000)),
+        (false, &|all| all["roles"][0]["reserve_tokens"] = json!(8000)),
+        (false, &|all| {
+            all["roles"][0]["body"] = json!("unread");
+            all["roles"][0]["reserve_tokens"] = json!(8000);
+        }),
+        (false, &|all| all["roles"][0]["may"]["methods"] = json!(["countTokens"])),
+        (false, &|all| all["roles"][0]["limits"] = json!({ "requests_per_hour": 10 })),
+        (true, &|all| {
+            all["limits"] = all["roles"][0]["limits"].clone();
+            all["roles"][0].as_object_mut().unwrap().remove("limits");
+        }),
+    ];
+    for (index, (uncapped, change)) in cases.iter().enumerate() {
+        assert_eq!(told(change), *uncapped, "{index}");
+    }
+}
+
+#[test]
 fn what_unread_bodies_lend_and_a_credential_past_its_age_are_told() {
     let folder = Folder::new("lent");
     let mut settings = minimal();

@@ -83,7 +83,12 @@ fn groups_and_display_come_from_the_claims_that_the_issuer_names() {
     let key = SigningKey::ed();
     let mut config = issuer_config(from_file(&[key.jwk("k")]));
     let audience = "aud".to_owned();
-    config.claims = ClaimNames { audience, groups: "roles".to_owned(), display: None };
+    config.claims = ClaimNames {
+        audience,
+        subject: "sub".to_owned(),
+        groups: "roles".to_owned(),
+        display: None,
+    };
     let verifier = Verifier::new(vec![Issuer::new(config, common::at(0))]);
     let mut claims = claims();
     claims["groups"] = json!(["not these"]);

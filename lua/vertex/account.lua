@@ -6,7 +6,7 @@ local M = {}
 
 -- Of the verdict, which stands before what HAProxy knew last: the id, and the tail.
 local ID = "^[^|]*|[^|]*|[^|]*|[^|]*|([^|]*)|"
-local TAIL = "|([^|^]*)%^[^^]*%^[^^]*%^[^^]*%^[^^]*$"
+local TAIL = "|([^|^]*)%^[^^]*%^[^^]*%^[^^]*%^[^^]*%^[^^]*$"
 
 -- What was decided, where nobody can say what became of it.
 ---@param ended string

@@ -115,6 +115,7 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
         algorithms,
         claims: ClaimNames {
             audience: audience.to_owned(),
+            subject: raw.claims.subject.unwrap_or_else(|| "sub".to_owned()),
             groups: raw.claims.groups.unwrap_or_else(|| "groups".to_owned()),
             display: raw.claims.display,
         },

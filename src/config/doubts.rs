@@ -1,7 +1,7 @@
 //! What a configuration may say, and hardly means.
 
 use crate::config::Config;
-use crate::limits::{RoleLimits, Span};
+use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Span};
 use crate::oidc::IssuerConfig;
 use crate::policy::{Pattern, Role};
 use crate::vertex::{
@@ -47,7 +47,7 @@ impl Config {
         }
         // A body that goes unread may set no limit of its own: the role's stands for it.
         let least = match role.may.body {
-            None => limits.reserve_tokens,
+            None => limits.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS),
             Some(_) => 1,
         };
         let all = limits.limits.as_slice().iter().chain(self.limits.gateway.as_slice());

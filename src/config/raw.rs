@@ -63,6 +63,8 @@ pub(super) struct Issuer {
 pub(super) struct Claims {
     /// The claim that names the audience: `aud` by default, without fallback.
     pub(super) audience: Option<AudienceClaim>,
+    /// The claim that says who calls: `sub` by default, without fallback.
+    pub(super) subject: Option<String>,
     /// The caller's groups, a text or an array of texts, by name or JSON pointer: `groups` by default.
     pub(super) groups: Option<String>,
     /// A name for people, shown in the log only; by name or JSON pointer.

@@ -104,8 +104,7 @@ impl Gateway {
     pub(super) fn end_lapsed(&self, now: Now) {
         for call in self.calls.lapsed(now.mono) {
             self.metrics.request(call.begun.role, call.begun.pattern);
-            let known = call.reader.as_ref().and_then(|reader| reader.usage().total);
-            let charged = at_the_least(&call, known);
+            let charged = at_the_least(&call, Outcome::default(), None);
             if let Some(reservation) = call.begun.reservation {
                 self.limits.settle(reservation, charged, now);
             }
@@ -130,7 +129,8 @@ impl Gateway {
         let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
         let is_read = whole.is_some() || call.reader.is_some();
         let may_have_arrived = ended.may_have_arrived(&call);
-        let outcome = Outcome { upstream: ended.upstream, may_have_arrived };
+        let Ended { upstream, uploaded, .. } = *ended;
+        let outcome = Outcome { upstream, may_have_arrived, uploaded };
         let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
         self.metrics.request(call.begun.role, call.begun.pattern);
         self.count_call(ended, &call.begun, &usage, is_read);
@@ -144,17 +144,22 @@ impl Gateway {
         let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         signals.iter().for_each(|signal| self.metrics.signal(signal));
-        let Begun { answer, prompt_bytes, estimate, reservation, .. } = call.begun;
-        if let Some(reservation) = reservation {
-            self.limits.settle(reservation, charged, now);
+        let reserved = call.begun.estimate();
+        let Begun { answer, prompt, reservation, .. } = call.begun;
+        match reservation {
+            Some(reservation) if outcome.names_nothing() => {
+                self.limits.settle_unknown(reservation, now);
+            }
+            Some(reservation) => self.limits.settle(reservation, charged, now),
+            None => {}
         }
         Record {
             is_streamed: Some(answer == Answer::Streamed),
             upstream: ended.answer(),
             is_aborted,
             first_byte_millis,
-            prompt_bytes,
-            reserved: Some(estimate),
+            prompt_bytes: prompt.bytes,
+            reserved: Some(reserved),
             charged: Some(charged),
             signals: signals.iter().map(|signal| signal.name().to_owned()).collect(),
             usage: Some(usage),

@@ -6,7 +6,7 @@ use crate::gateway::Gateway;
 use crate::gateway::audit::Facts;
 use crate::gateway::calls::{Answer, Begun, CallMark};
 use crate::gateway::verdict::Verdict;
-use crate::limits::{Subject, estimate};
+use crate::limits::{Prompt, Subject};
 use crate::time::Now;
 use crate::watch::{Seen, Signals};
 
@@ -44,30 +44,6 @@ impl Gateway {
         else {
             return Err(Verdict::Deny(Reason::Internal.into()));
         };
-        let prompt_bytes = facts.request.and_then(|request| request.body_bytes());
-        let estimate = match target.route.is_metered() && !target.route.is_free() {
-            true => {
-                estimate(prompt_bytes, facts.output_cap, self.limits.reserve_tokens(role.place))
-            }
-            false => 0,
-        };
-        let reservation = match self.limits.is_empty_for(role.place) {
-            true => None,
-            false => {
-                let model = facts.model();
-                let who = Subject { role: role.place, principal: session.digest, model: &model };
-                Some(self.limits.reserve(who, estimate, now).map_err(Verdict::Exhausted)?)
-            }
-        };
-        let model = target.model.map(|model| (model.publisher, model.name));
-        let pattern = role.may.pattern_of(model);
-        if !self.accounts {
-            self.metrics.request(role.place, pattern);
-            if let Some(reservation) = reservation {
-                self.limits.settle(reservation, estimate, now);
-            }
-            return Ok(None);
-        }
         let answer = if !target.route.is_metered() {
             Answer::Unmetered
         } else if facts.is_streamed {
@@ -75,20 +51,46 @@ impl Gateway {
         } else {
             Answer::Whole
         };
-        let number = self.calls.begin(Begun {
+        // The body's cap is one for all answers; the role's number is of one answer.
+        let reserve_tokens = self.limits.reserve_tokens(role.place);
+        let output =
+            facts.output_cap.unwrap_or_else(|| reserve_tokens.saturating_mul(facts.answers.max(1)));
+        let mut begun = Begun {
             role: role.place,
-            pattern,
+            pattern: role.may.pattern_of(target.model.map(|model| (model.publisher, model.name))),
             principal: session.digest,
             id: facts.id.copied(),
-            prompt_bytes,
+            prompt: Prompt {
+                bytes: facts.request.and_then(|request| request.body_bytes()),
+                media_bytes: facts.media.bytes,
+                media_tokens: facts.media.tokens,
+            },
+            output,
             answer,
             answers: facts.answers,
             is_free: target.route.is_free(),
             generates: target.route.generates(),
-            reservation,
-            estimate,
+            reservation: None,
             at: now.mono,
-        });
+        };
+        let estimate = begun.estimate();
+        if !self.limits.is_empty_for(role.place) {
+            let model = facts.model();
+            let who = Subject { role: role.place, principal: session.digest, model: &model };
+            let reserved = match begun.is_free {
+                true => self.limits.count(who, now),
+                false => self.limits.reserve(who, estimate, now),
+            };
+            begun.reservation = Some(reserved.map_err(Verdict::Exhausted)?);
+        }
+        if !self.accounts {
+            self.metrics.request(role.place, begun.pattern);
+            if let Some(reservation) = begun.reservation {
+                self.limits.settle(reservation, estimate, now);
+            }
+            return Ok(None);
+        }
+        let number = self.calls.begin(begun);
         Ok(Some(CallMark { number, answer }))
     }
 

@@ -11,7 +11,7 @@ use crate::gateway::session::Session;
 use crate::google::Credential;
 use crate::jose;
 use crate::policy::Role;
-use crate::vertex::Target;
+use crate::vertex::{Media, Target};
 use crate::watch::Signals;
 
 /// The most bytes of a path in the log.
@@ -57,6 +57,8 @@ pub(super) struct Facts<'f> {
     pub(super) output_cap: Option<u64>,
     /// How many answers the body asks for; 0 where nothing says.
     pub(super) answers: u64,
+    /// What the body holds that is no text, where it was read.
+    pub(super) media: Media,
     /// Whether the answer comes in pieces.
     pub(super) is_streamed: bool,
     /// What is unusual about the request.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::gateway::request_id::RequestId;
-use crate::limits::Reservation;
+use crate::limits::{Prompt, Reservation};
 use crate::meter::{Framing, Reader};
 use crate::time::Monotonic;
 
@@ -33,8 +33,9 @@ pub(super) struct Begun {
     pub(super) principal: u128,
     /// The request's.
     pub(super) id: Option<RequestId>,
-    /// The length of the request's body, in bytes, as far as it is declared.
-    pub(super) prompt_bytes: Option<u64>,
+    pub(super) prompt: Prompt,
+    /// The most tokens that its answers may take together, as far as anything says.
+    pub(super) output: u64,
     pub(super) answer: Answer,
     /// How many answers are asked for at once.
     pub(super) answers: u64,
@@ -44,9 +45,17 @@ pub(super) struct Begun {
     pub(super) generates: bool,
     /// What it holds of its limits, if there are any.
     pub(super) reservation: Option<Reservation>,
-    /// The tokens that it was expected to take.
-    pub(super) estimate: u64,
     pub(super) at: Monotonic,
+}
+
+impl Begun {
+    /// The tokens that it was expected to take: nothing where none are counted.
+    pub(super) fn estimate(&self) -> u64 {
+        match self.is_free || self.answer == Answer::Unmetered {
+            true => 0,
+            false => self.prompt.tokens(None).saturating_add(self.output),
+        }
+    }
 }
 
 /// A call on its way.

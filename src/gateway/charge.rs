@@ -1,35 +1,51 @@
 //! What a call that has ended costs its limits: what its answer says or, where it does not, no less
-//! than was expected.
+//! than it may have taken.
 
-use crate::gateway::calls::{Answer, Begun, Call};
+use crate::gateway::calls::{Answer, Call};
 use crate::limits;
 use crate::meter::{Counted, Usage};
 
 /// What came of a call, as far as its cost goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outcome {
     /// The status that Google answered with.
     pub(super) upstream: Option<u16>,
     /// Whether Google can have seen the call.
     pub(super) may_have_arrived: bool,
+    /// The bytes that came from the caller, headers included.
+    pub(super) uploaded: Option<u64>,
+}
+
+impl Outcome {
+    fn is_refused(self) -> bool {
+        self.upstream.is_some_and(|status| status >= 400)
+    }
+
+    /// Whether Google did not take the call for what it names: a model that is not there is answered
+    /// so.
+    pub(super) fn names_nothing(self) -> bool {
+        matches!(self.upstream, Some(400 | 403 | 404))
+    }
 }
 
 /// What is known of the answer: `whole`, if it was read in one piece, else what was read as it
 /// passed.
 pub(super) fn usage_of(call: &Call, outcome: Outcome, whole: Option<Usage>) -> Usage {
+    let has_tokens =
+        call.begun.answer != Answer::Unmetered && outcome.may_have_arrived && !outcome.is_refused();
+    let whole = whole.map(|usage| Usage { is_complete: true, ..usage });
     let read = || call.reader.as_ref().map(|reader| reader.usage());
-    let has_tokens = call.begun.answer != Answer::Unmetered
-        && outcome.may_have_arrived
-        && outcome.upstream.is_none_or(|status| status < 400);
-    let usage = whole.or_else(read);
-    let mut usage = usage.unwrap_or_else(|| Usage { is_complete: !has_tokens, ..Usage::default() });
+    let mut usage = whole.or_else(read).unwrap_or_else(|| match has_tokens {
+        true => Usage::default(),
+        false => Usage { is_complete: true, counted: Counted::Nothing, ..Usage::default() },
+    });
     // A model that answers says what that took, or why it did not answer. Anything else is none of
     // the shapes that are known.
     let is_explained = usage.block.is_some() || usage.error.is_some();
-    if usage.quality() == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
-        usage.is_complete = false;
+    if usage.counted == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
+        (usage.counted, usage.is_complete) = (Counted::Unknown, false);
     }
-    if usage.quality() == Counted::AtLeast {
+    if usage.counted == Counted::AtLeast {
         at_least(&mut usage);
     }
     usage
@@ -46,24 +62,25 @@ fn at_least(usage: &mut Usage) {
 
 /// The tokens that a call costs its limits.
 pub(super) fn charge(call: &Call, outcome: Outcome, usage: &Usage) -> u64 {
-    let Begun { answer, prompt_bytes, is_free, .. } = call.begun;
-    let is_refused = outcome.upstream.is_some_and(|status| status >= 400);
-    let is_unmetered = answer == Answer::Unmetered;
-    if is_free || is_refused || is_unmetered || !outcome.may_have_arrived {
+    let is_unmetered = call.begun.answer == Answer::Unmetered;
+    if call.begun.is_free || is_unmetered || outcome.is_refused() || !outcome.may_have_arrived {
         return 0;
     }
-    match usage.quality() {
+    match usage.counted {
         Counted::Exact => usage.total.unwrap_or(0),
-        Counted::AtLeast | Counted::Unknown => at_the_least(call, usage.total),
+        Counted::AtLeast | Counted::Unknown => at_the_least(call, outcome, usage.total),
         // A prompt that was blocked: Google says nothing of what reading it took.
-        Counted::Nothing => limits::estimate(prompt_bytes, Some(0), 0),
+        Counted::Nothing => call.begun.prompt.tokens(outcome.uploaded),
     }
 }
 
-/// What a call costs whose counts never came: no less than was expected, than is known, and than the
-/// text that came makes.
-pub(super) fn at_the_least(call: &Call, known: Option<u64>) -> u64 {
+/// What a call costs whose counts never came: all that it may have taken, as what a model thinks is
+/// not seen in its text; or more, if more is known or came.
+pub(super) fn at_the_least(call: &Call, outcome: Outcome, known: Option<u64>) -> u64 {
+    let said = call.reader.as_ref().and_then(|reader| reader.total());
     let bytes = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());
-    let written = limits::estimate(call.begun.prompt_bytes, Some(limits::tokens_in(bytes)), 0);
-    call.begun.estimate.max(known.unwrap_or(0)).max(written)
+    let output = call.begun.output.max(limits::tokens_in(bytes));
+    let may_have_taken = call.begun.prompt.tokens(outcome.uploaded).saturating_add(output);
+    let known = [known, said].into_iter().flatten();
+    known.fold(call.begun.estimate().max(may_have_taken), u64::max)
 }

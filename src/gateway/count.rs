@@ -38,7 +38,7 @@ impl Gateway {
         for (kind, tokens) in counts.into_iter().filter(|_| !begun.is_free) {
             self.metrics.tokens(begun.role, begun.pattern, kind, tokens.unwrap_or(0));
         }
-        let is_counted = matches!(usage.quality(), Counted::Exact | Counted::Nothing);
+        let is_counted = matches!(usage.counted, Counted::Exact | Counted::Nothing);
         if !is_counted && begun.answer != Answer::Unmetered {
             self.metrics.unmetered(match (ended.upstream, is_read) {
                 (None, _) => Unmetered::Unanswered,

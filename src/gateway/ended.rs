@@ -28,6 +28,8 @@ pub(super) struct Ended<'t> {
     is_closed: bool,
     /// What `usage` said of a whole answer.
     pub(super) whole: Option<(Monotonic, Usage)>,
+    /// The bytes that came from the caller, headers included.
+    pub(super) uploaded: Option<u64>,
 }
 
 /// An answer that left.
@@ -50,20 +52,29 @@ impl Left {
 impl<'t> Ended<'t> {
     /// Takes apart what the log format hands over.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
-        let mut parts = text.strip_prefix(START)?.rsplitn(5, SEPARATOR);
+        let mut parts = text.strip_prefix(START)?.rsplitn(6, SEPARATOR);
         let mut part = || parts.next();
-        let (whole, left, upstream, undone, verdict) =
-            (part()?, part()?, part()?, part()?, part()?);
+        let (uploaded, whole, left, upstream, undone, verdict) =
+            (part()?, part()?, part()?, part()?, part()?, part()?);
         let whole = whole.split_once(' ').and_then(|(millis, fields)| {
             Some((Monotonic(millis.parse().ok()?), Usage::parse_fields(fields)?))
         });
         let (upstream, left) = (upstream.parse().ok(), Left::parse(left));
-        Some(Self { verdict, undone, upstream, left, is_closed: false, whole })
+        let uploaded = uploaded.parse().ok();
+        Some(Self { verdict, undone, upstream, left, is_closed: false, whole, uploaded })
     }
 
     /// One whose connection Google closed before it answered, as far as HAProxy's log line is missing.
     pub(super) const fn closed(verdict: &'t str) -> Self {
-        Self { verdict, undone: "", upstream: None, left: None, is_closed: true, whole: None }
+        Self {
+            verdict,
+            undone: "",
+            upstream: None,
+            left: None,
+            is_closed: true,
+            whole: None,
+            uploaded: None,
+        }
     }
 
     /// How Google answered.
@@ -141,7 +152,7 @@ mod tests {
     #[test]
     fn the_reason_is_what_the_caller_was_told() {
         let allow = |upstream: &str, left: &str| {
-            refusal(&format!("-allow|us-central1|0.ab|s1|id|-|h|/|-|t^^{upstream}^{left}^"))
+            refusal(&format!("-allow|us-central1|0.ab|s1|id|-|h|/|-|t^^{upstream}^{left}^^"))
         };
         for (upstream, left, reason) in [
             ("200", "200", None),
@@ -170,13 +181,13 @@ mod tests {
 
     #[test]
     fn a_caller_who_left_or_was_slow_is_no_failure_of_the_gateway() {
-        let body = |left: &str| refusal(&format!("-body|503|internal|-|id|5|{{}}|-|t^^^{left}^"));
+        let body = |left: &str| refusal(&format!("-body|503|internal|-|id|5|{{}}|-|t^^^{left}^^"));
         for left in ["", "-400", "-408"] {
             assert_eq!(body(left), Some(Reason::RequestIncomplete), "{left}");
         }
         assert_eq!(body("-503"), Some(Reason::Internal));
-        assert_eq!(refusal("-deny|403|role_none|-|id|-|{}|-|t^^^-403^"), Some(Reason::RoleNone));
-        assert_eq!(refusal("-^^^-400^"), Some(Reason::Undecided));
-        assert_eq!(refusal("-junk^^^-400^"), Some(Reason::Internal));
+        assert_eq!(refusal("-deny|403|role_none|-|id|-|{}|-|t^^^-403^^"), Some(Reason::RoleNone));
+        assert_eq!(refusal("-^^^-400^^"), Some(Reason::Undecided));
+        assert_eq!(refusal("-junk^^^-400^^"), Some(Reason::Internal));
     }
 }

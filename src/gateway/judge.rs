@@ -16,7 +16,7 @@ use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading};
 use crate::switch::{Check, on};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Body, Route, Target};
+use crate::vertex::{Body, Media, Route, Target};
 
 impl Gateway {
     /// Comes to a verdict and hands it, with what it rests on, to `take`. A caller who is `known`
@@ -121,6 +121,7 @@ impl Gateway {
         facts.role = Some(role);
         facts.output_cap = contents.max_output_tokens.filter(|_| target.route.generates());
         facts.answers = body.answers();
+        facts.media = body.media();
         facts.is_streamed = target.route.is_streamed() || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);
         match self.bearers.slot(role.credential, target.location) {
@@ -295,6 +296,13 @@ impl Known {
         match self {
             Self::Read(body) => body.answers.unwrap_or(0),
             Self::Later | Self::Never(_) => 0,
+        }
+    }
+
+    fn media(&self) -> Media {
+        match self {
+            Self::Read(body) => body.media,
+            Self::Later | Self::Never(_) => Media::default(),
         }
     }
 

@@ -174,7 +174,7 @@ impl Record {
 fn add_usage(members: &mut Map<String, Value>, usage: &Usage) {
     let Usage { input, output, thought, cached, cache_write, tool_use, images, .. } = *usage;
     let answered = output.map(|output| output.saturating_add(thought.unwrap_or(0)));
-    set(members, "vertex.tokens.counted", Some(usage.quality().name()));
+    set(members, "vertex.tokens.counted", Some(usage.counted.name()));
     set(members, "gen_ai.usage.input_tokens", input);
     set(members, "gen_ai.usage.output_tokens", answered.or(thought));
     set(members, "gen_ai.usage.reasoning.output_tokens", thought);

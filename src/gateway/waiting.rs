@@ -37,6 +37,13 @@ struct Room {
     tickets: HashMap<u64, Place>,
 }
 
+impl Room {
+    fn sweep(&mut self, now: Monotonic) {
+        let counts = |place: &Place| now.millis_since(place.since) < MAX_WAIT_MILLIS + GRACE_MILLIS;
+        self.tickets.retain(|_, place| counts(place));
+    }
+}
+
 /// The waiting room. A ticket is a number; 0 is none.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(Mutex<Room>);
@@ -45,9 +52,7 @@ impl Waiting {
     pub(super) fn start(&self, now: Monotonic) -> u64 {
         let mut room = self.room();
         if room.tickets.len() >= MAX_WAITING {
-            let counts =
-                |place: &Place| now.millis_since(place.since) < MAX_WAIT_MILLIS + GRACE_MILLIS;
-            room.tickets.retain(|_, place| counts(place));
+            room.sweep(now);
         }
         if room.tickets.len() >= MAX_WAITING {
             return 0;
@@ -56,6 +61,11 @@ impl Waiting {
         let ticket = room.latest;
         room.tickets.insert(ticket, Place { since: now, decided_at: None });
         ticket
+    }
+
+    /// Takes back the tickets of those who left without a word.
+    pub(super) fn sweep(&self, now: Monotonic) {
+        self.room().sweep(now);
     }
 
     /// When the request with this ticket came and what patience it has left; nothing while there
@@ -112,6 +122,17 @@ mod tests {
         assert_eq!(room.start(Monotonic(5_999)), 0);
         assert_eq!(room.news(0, 0, Monotonic(5_999)), Some((Monotonic(5_999), Patience::NoRoom)));
         assert_ne!(room.start(Monotonic(6_000)), 0);
+    }
+
+    #[test]
+    fn those_who_left_without_a_word_are_not_counted_for_ever() {
+        let room = Waiting::default();
+        let (left, stays) = (room.start(Monotonic(0)), room.start(Monotonic(1)));
+        room.sweep(Monotonic(5_999));
+        assert_eq!(room.places().0, 2);
+        room.sweep(Monotonic(6_000));
+        assert_eq!(room.places().0, 1);
+        assert_eq!((room.end(left), room.end(stays)), (None, Some(Monotonic(1))));
     }
 
     #[test]

@@ -1,32 +1,42 @@
 //! What one key has used: a minute's window, an hour's window, the requests in flight.
 
 use crate::limits::limit::Amounts;
+use crate::limits::reservation::Want;
+use crate::limits::shares::Caller;
 use crate::limits::span::{Current, Each, Span};
 
 /// 48 bytes, 64 with the key: there may be a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counters {
-    requests: Each<u64>,
+    requests: Each<u32>,
     tokens: Each<u64>,
     /// The window that is counted.
     index: Each<u32>,
     in_flight: u32,
     /// The number of the limit.
     pub(super) rule: u32,
+    /// Who brought the key up.
+    pub(super) caller: Caller,
+    /// What the key stands for is there: no model, or one that Google has answered for.
+    is_known: bool,
 }
+
+/// The keys of a million callers have to fit.
+const _: () = assert!(size_of::<Counters>() == 48);
 
 /// One window at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) index: u32,
-    pub(super) requests: u64,
+    pub(super) requests: u32,
     pub(super) tokens: u64,
 }
 
 impl Counters {
-    pub(super) fn new(rule: u32) -> Self {
+    /// `is_known`: what the key stands for is there for certain.
+    pub(super) fn new(rule: u32, caller: Caller, is_known: bool) -> Self {
         let (requests, tokens, index) = (Each::default(), Each::default(), Each::default());
-        Self { requests, tokens, index, in_flight: 0, rule }
+        Self { requests, tokens, index, in_flight: 0, rule, caller, is_known }
     }
 
     /// The requests that are not settled yet.
@@ -66,9 +76,11 @@ impl Counters {
     }
 
     /// Counts one request more, with these tokens reserved, in the windows that `amounts` limit.
-    /// Returns which windows they were.
-    pub(super) fn take(&mut self, amounts: &Amounts, tokens: u64, current: &Current) -> Each<u32> {
-        self.in_flight = self.in_flight.saturating_add(1);
+    /// Returns which windows they were. A request is in flight until it is given back, unless it is
+    /// free.
+    pub(super) fn take(&mut self, amounts: &Amounts, want: Want, current: &Current) -> Each<u32> {
+        let Want { tokens, is_free } = want;
+        self.in_flight = self.in_flight.saturating_add(u32::from(!is_free));
         let mut opened = Each::default();
         for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
             let window = self.window(span, current);
@@ -113,6 +125,17 @@ impl Counters {
                 self.store(span, Window { requests, ..window });
             }
         }
+    }
+
+    /// What the key stands for is there.
+    pub(super) const fn know(&mut self) {
+        self.is_known = true;
+    }
+
+    /// Whether nobody but its caller would miss it: all that was asked under this key is nothing that
+    /// Google knows.
+    pub(super) const fn is_spare(&self) -> bool {
+        !self.is_known && self.in_flight == 0
     }
 
     /// Whether forgetting it would allow more than the limit does.

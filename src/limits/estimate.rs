@@ -1,20 +1,32 @@
 //! What a request will use, before its answer says so.
 
-/// English text has about four bytes a token, most other languages less. JSON around it and images
-/// in base64 have far more, so the estimate is rather too high than too low.
+/// English text has about four bytes a token, most other languages less. JSON around it has far
+/// more, so the estimate is rather too high than too low.
 const BYTES_A_TOKEN: u64 = 4;
 
 /// What a body counts that does not declare its length, in bytes: the packaged buffer. A caller
 /// who hides the length shall not be cheaper than one who gives it.
 const UNDECLARED_BYTES: u64 = 32_768;
 
-/// The tokens to reserve for a request: its body as input, and as output what it allows itself, or
-/// else what the role says. `content_length` in bytes, 0 where there is no body; `output_cap` in
-/// tokens, over all answers that are asked for.
-#[must_use]
-pub fn estimate(content_length: Option<u64>, output_cap: Option<u64>, reserve_tokens: u64) -> u64 {
-    let input = tokens_in(content_length.unwrap_or(UNDECLARED_BYTES));
-    input.saturating_add(output_cap.unwrap_or(reserve_tokens))
+/// What a request gives a model to read, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The length of the body; nothing where it is not declared.
+    pub bytes: Option<u64>,
+    /// How much of that is no text, but images, sounds and the like in base64.
+    pub media_bytes: u64,
+    /// The tokens that those make.
+    pub media_tokens: u64,
+}
+
+impl Prompt {
+    /// The tokens that it makes. A body of undeclared length has as many bytes as were `uploaded`,
+    /// once that is known.
+    #[must_use]
+    pub fn tokens(&self, uploaded: Option<u64>) -> u64 {
+        let bytes = self.bytes.or(uploaded).unwrap_or(UNDECLARED_BYTES);
+        tokens_in(bytes.saturating_sub(self.media_bytes)).saturating_add(self.media_tokens)
+    }
 }
 
 /// The tokens that so many bytes of text make.
@@ -27,19 +39,30 @@ pub const fn tokens_in(bytes: u64) -> u64 {
 mod tests {
     use super::*;
 
+    fn prompt(bytes: Option<u64>) -> Prompt {
+        Prompt { bytes, ..Prompt::default() }
+    }
+
     #[test]
-    fn input_is_a_token_in_four_bytes_and_output_what_the_request_or_the_role_says() {
-        assert_eq!(estimate(Some(0), None, 1024), 1024);
-        assert_eq!(estimate(Some(1), None, 1024), 1025);
-        assert_eq!(estimate(Some(4), Some(10), 1024), 11);
-        assert_eq!(estimate(Some(5), Some(10), 1024), 12);
-        assert_eq!(estimate(Some(4), Some(0), 1024), 1);
-        assert_eq!(estimate(None, None, 1024), 8192 + 1024);
+    fn four_bytes_of_text_are_a_token_and_media_are_what_they_are() {
+        for (bytes, tokens) in [(0, 0), (1, 1), (4, 1), (5, 2)] {
+            assert_eq!(prompt(Some(bytes)).tokens(None), tokens);
+        }
+        let image = Prompt { media_bytes: 4000, media_tokens: 258, ..prompt(Some(4040)) };
+        assert_eq!(image.tokens(None), 10 + 258);
+    }
+
+    #[test]
+    fn a_body_of_undeclared_length_is_what_came_up_and_a_buffer_until_then() {
+        assert_eq!(prompt(None).tokens(None), 8192);
+        assert_eq!(prompt(None).tokens(Some(80_000_000)), 20_000_000);
+        assert_eq!(prompt(Some(4)).tokens(Some(80_000_000)), 1);
     }
 
     #[test]
     fn no_number_of_a_caller_wraps_around() {
-        assert_eq!(estimate(Some(u64::MAX), Some(u64::MAX), 1), u64::MAX);
-        assert_eq!(estimate(Some(8), Some(u64::MAX), 1), u64::MAX);
+        let all = Prompt { bytes: Some(u64::MAX), media_bytes: 0, media_tokens: u64::MAX };
+        assert_eq!(all.tokens(None), u64::MAX);
+        assert_eq!(Prompt { bytes: Some(1), media_bytes: 2, media_tokens: 3 }.tokens(None), 3);
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use crate::limits::counters::Counters;
+use crate::limits::reservation::Want;
+use crate::limits::rule::Rule;
 use crate::limits::span::Current;
-use crate::limits::{Limits, Rule, Span, Subject, What};
+use crate::limits::{Limits, Span, Subject, What};
 use crate::time::{Now, UnixTime};
 
 /// One amount of one limit.
@@ -74,13 +76,15 @@ impl Limits {
     #[must_use]
     pub fn lookup(&self, who: Subject<'_>, now: Now) -> Vec<(&str, Vec<Usage>)> {
         let current = Current::at(now.wall);
-        let reservation = self.holds_of(who, 0);
+        let want = Want { tokens: 0, is_free: false };
+        let reservation = self.holds_of(who, want);
         let mut locked = self.table.lock(reservation.holds());
         reservation
             .holds()
             .filter_map(|hold| {
                 let rule = self.rule(hold.rule)?;
-                let counters = locked.peek(hold).unwrap_or_else(|| Counters::new(hold.rule));
+                let new = || Counters::new(hold.rule, reservation.caller, true);
+                let counters = locked.peek(hold).unwrap_or_else(new);
                 let mut usage = Vec::new();
                 rule.each_usage(&counters, &current, |amount| usage.push(amount));
                 Some((rule.limit.pointer.as_str(), usage))
@@ -119,7 +123,13 @@ impl Rule {
             let reset = Some(span.end(window.index));
             let span = Some(span);
             if let Some(limit) = span.and_then(|span| amounts.requests(span)) {
-                show(Usage { what: What::Requests, span, used: window.requests, limit, reset });
+                show(Usage {
+                    what: What::Requests,
+                    span,
+                    used: window.requests.into(),
+                    limit,
+                    reset,
+                });
             }
             if let Some(limit) = span.and_then(|span| amounts.tokens(span)) {
                 show(Usage { what: What::Tokens, span, used: window.tokens, limit, reset });

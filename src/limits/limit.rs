@@ -118,18 +118,13 @@ impl LimitSet {
 }
 
 /// The limits of one role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleLimits {
     /// They count this role's requests alone.
     pub limits: LimitSet,
-    /// The output tokens that are reserved where a request's own limit on them was not read.
-    pub reserve_tokens: u64,
-}
-
-impl Default for RoleLimits {
-    fn default() -> Self {
-        Self { limits: LimitSet::default(), reserve_tokens: DEFAULT_RESERVE_TOKENS }
-    }
+    /// The output tokens that are reserved where a request's own limit on them was not read, as far
+    /// as the role says.
+    pub reserve_tokens: Option<u64>,
 }
 
 /// All limits of a configuration.

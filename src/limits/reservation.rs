@@ -1,5 +1,6 @@
 //! What a request holds of its limits until it ends.
 
+use crate::limits::shares::Caller;
 use crate::limits::span::Each;
 
 /// As many limits apply to a request without an allocation.
@@ -16,6 +17,15 @@ pub(super) struct Hold {
     pub(super) shard: u8,
 }
 
+/// What a request wants of its limits, beside being counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    /// The tokens that it is estimated to need.
+    pub(super) tokens: u64,
+    /// It needs none, and no place among those in flight.
+    pub(super) is_free: bool,
+}
+
 /// What [`Limits::reserve`](crate::limits::Limits::reserve) took, to be given back once to
 /// [`Limits::settle`](crate::limits::Limits::settle): one that is lost counts as in flight for ever.
 #[must_use = "it counts as in flight until it is settled"]
@@ -24,18 +34,19 @@ pub struct Reservation {
     first: [Hold; INLINE],
     count: usize,
     more: Vec<Hold>,
-    pub(super) tokens: u64,
+    pub(super) want: Want,
+    pub(super) caller: Caller,
 }
 
 impl Reservation {
-    pub(super) fn new(tokens: u64) -> Self {
-        Self { first: [Hold::default(); INLINE], count: 0, more: Vec::new(), tokens }
+    pub(super) fn new(want: Want, caller: Caller) -> Self {
+        Self { first: [Hold::default(); INLINE], count: 0, more: Vec::new(), want, caller }
     }
 
     /// The tokens that were reserved.
     #[must_use]
     pub const fn tokens(&self) -> u64 {
-        self.tokens
+        self.want.tokens
     }
 
     /// Whether no limit applied: there is nothing to settle.

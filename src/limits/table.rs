@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Hold;
+use crate::limits::shares::{Caller, Shares};
 use crate::limits::span::Current;
 use crate::time::Monotonic;
 
@@ -60,10 +61,17 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// Whether a new entry has room. A table that would have to grow is searched first.
-    fn has_room(&mut self, (current, mono): (&Current, Monotonic)) -> bool {
+    /// Whether a new entry of this limit and caller has room. A table that would have to grow is
+    /// searched first.
+    fn has_room(
+        &mut self,
+        (rule, caller): (u32, Caller),
+        shares: &Shares,
+        (current, mono): (&Current, Monotonic),
+    ) -> bool {
         let is_full = |shard: &Self| shard.entries.len() >= MAX_SHARD_KEYS;
-        if self.entries.len() < self.entries.capacity() && !is_full(self) {
+        let may_grow = !is_full(self) && self.entries.len() < self.entries.capacity();
+        if may_grow && shares.allow(rule, caller) {
             return true;
         }
         if self.swept.is_none_or(|swept| mono.millis_since(swept) >= SWEEP_MILLIS) {
@@ -71,10 +79,14 @@ impl Shard {
             let former = Current::at(current.now + -STEP_BACK_SECS);
             self.entries.retain(|_, counters| {
                 counters.follow(current);
-                counters.is_in_use(&former)
+                let is_kept = counters.is_in_use(&former) && !counters.is_spare();
+                if !is_kept {
+                    shares.remove(counters.rule, counters.caller);
+                }
+                is_kept
             });
         }
-        !is_full(self)
+        !is_full(self) && shares.allow(rule, caller)
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &Counters> {
@@ -90,15 +102,16 @@ pub(super) fn shard_of(key: u128) -> u8 {
 #[derive(Debug)]
 pub(super) struct Table {
     shards: Box<[Mutex<Shard>]>,
+    shares: Shares,
 }
 
 impl Table {
     /// A table whose last shard has these entries: key and number of the limit.
-    pub(super) fn new(fixed: impl Iterator<Item = (u128, u32)>) -> Self {
-        let entries = fixed.map(|(key, rule)| (key, Counters::new(rule))).collect();
+    pub(super) fn new(fixed: impl Iterator<Item = (u128, u32)>, shares: Shares) -> Self {
+        let entries = fixed.map(|(key, rule)| (key, Counters::new(rule, 0, true))).collect();
         let open = (0..SHARDS).map(|_| Mutex::default());
         let fixed = Mutex::new(Shard { entries, swept: None });
-        Self { shards: open.chain([fixed]).collect() }
+        Self { shards: open.chain([fixed]).collect(), shares }
     }
 
     /// Locks the shards of these holds, in ascending order, which is every thread's.
@@ -156,14 +169,20 @@ impl Locked<'_> {
     }
 
     /// The counters of a hold; new ones where it has none yet and there is room for them.
-    pub(super) fn find(&mut self, hold: &Hold, now: (&Current, Monotonic)) -> Option<Counters> {
+    pub(super) fn find(
+        &mut self,
+        hold: &Hold,
+        new: Counters,
+        now: (&Current, Monotonic),
+    ) -> Option<Counters> {
+        let shares = &self.table.shares;
         let shard = self.shard(hold.shard)?;
         match shard.entries.get_mut(&hold.key) {
             Some(counters) => {
                 counters.follow(now.0);
                 Some(*counters)
             }
-            None => shard.has_room(now).then(|| Counters::new(hold.rule)),
+            None => shard.has_room((new.rule, new.caller), shares, now).then_some(new),
         }
     }
 
@@ -177,19 +196,29 @@ impl Locked<'_> {
         &mut self,
         hold: &mut Hold,
         key: u128,
+        new: Counters,
         now: (&Current, Monotonic),
     ) -> Counters {
         (hold.shard, hold.key) = (FIXED, key);
         if self.set & (1 << FIXED) == 0 {
             self.add(FIXED.into());
         }
-        self.find(hold, now).unwrap_or_else(|| Counters::new(hold.rule))
+        self.find(hold, new, now).unwrap_or(new)
     }
 
-    /// The counters of a hold to be changed.
-    pub(super) fn entry(&mut self, hold: &Hold) -> Option<&mut Counters> {
+    /// The counters of a hold to be changed; these, where it has none yet.
+    pub(super) fn entry_or(&mut self, hold: &Hold, new: Counters) -> Option<&mut Counters> {
+        let shares = &self.table.shares;
         let shard = self.shard(hold.shard)?;
-        Some(shard.entries.entry(hold.key).or_insert_with(|| Counters::new(hold.rule)))
+        Some(shard.entries.entry(hold.key).or_insert_with(|| {
+            shares.add(new.rule, new.caller);
+            new
+        }))
+    }
+
+    /// The counters of a hold to be changed, if it has some.
+    pub(super) fn entry(&mut self, hold: &Hold) -> Option<&mut Counters> {
+        self.shard(hold.shard)?.entries.get_mut(&hold.key)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::meter::event::{ErrorName, Event, EventType};
 use crate::meter::log_text::LogText;
 use crate::meter::names;
 use crate::meter::place::Place;
-use crate::meter::usage::Usage;
+use crate::meter::usage::{Counted, Usage};
 
 /// The kind of a JSON value, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,23 +33,58 @@ pub(super) struct Answer {
     /// How many candidates there must be; 0 and 1 are the same, as there is one in any case.
     wanted: u64,
     has_ended: bool,
+    /// It comes in events, each of which may say counts.
+    is_stream: bool,
+    /// Its events are apart: one that breaks leaves the others as they are.
+    has_lines: bool,
+    /// The counts were said while it was still written.
+    is_interim: bool,
+    /// Something was generated after the counts were said.
+    has_uncounted: bool,
     event: Event,
 }
 
 impl Answer {
     /// What is known by now, the open event's share included where it cannot change any more.
     pub(super) fn usage(&self, is_complete: bool) -> Usage {
-        let (mut known, event) = (self.clone(), &self.event);
-        if !event.has_counts {
-            known.event.counts = Counts::default();
-        }
-        known.take_event();
-        let mut usage = Usage { is_complete, ..known.usage };
-        known.counts.write_to(&mut usage);
-        usage.input = usage.input.or(known.embedded).or(known.counted);
-        usage.total = usage.total.or(known.embedded);
-        usage.images = (known.images > 0).then_some(known.images);
+        let known = self.with_open_event();
+        let usage = Usage { is_complete, ..known.usage };
+        let counted = known.counted_in(&known.counts, usage);
+        let counted = counted.judged(!known.has_uncounted);
+        // What an API says on its way is not yet a bound.
+        let counts = match counted {
+            Counted::AtLeast if known.is_interim => known.counts.without_output(),
+            _ => known.counts,
+        };
+        Usage { counted, ..known.counted_in(&counts, usage) }
+    }
+
+    /// All tokens, by the last that the API said of them, however it may go on.
+    pub(super) fn total(&self) -> Option<u64> {
+        let known = self.with_open_event();
+        known.counted_in(&known.counts, Usage::default()).total
+    }
+
+    fn counted_in(&self, counts: &Counts, mut usage: Usage) -> Usage {
+        counts.write_to(&mut usage);
+        usage.input = usage.input.or(self.embedded).or(self.counted);
+        usage.total = usage.total.or(self.embedded);
+        usage.images = (self.images > 0).then_some(self.images);
         usage
+    }
+
+    fn with_open_event(&self) -> Self {
+        let mut known = self.clone();
+        match self.has_lines {
+            true => known.drop_event(),
+            false => {
+                if !self.event.has_counts {
+                    known.event.counts = Counts::default();
+                }
+                known.take_event();
+            }
+        }
+        known
     }
 
     /// Bytes of text that was generated, as far as it came.
@@ -57,9 +92,10 @@ impl Answer {
         self.generated
     }
 
-    /// An answer of so many candidates.
-    pub(super) fn of(candidates: u64) -> Self {
-        Self { wanted: candidates.min(u64::BITS.into()), ..Self::default() }
+    /// An answer of so many candidates, in lines or not.
+    pub(super) fn of(candidates: u64, has_lines: bool) -> Self {
+        let wanted = candidates.min(u64::BITS.into());
+        Self { wanted, has_lines, is_stream: has_lines, ..Self::default() }
     }
 
     /// Whether a stream's last event came. Google's own streams have none: there the last one is
@@ -79,15 +115,22 @@ impl Answer {
         self.event.event_type = if is_error { EventType::Error } else { EventType::Any };
     }
 
-    /// The event ended, but its JSON did not.
+    /// The event ended, but its JSON did not: it says nothing, but what was generated stays so.
     pub(super) fn drop_event(&mut self) {
+        self.take_generated();
         self.event = Event::default();
+    }
+
+    fn take_generated(&mut self) {
+        self.usage.parts += u64::from(self.event.has_generated);
+        self.has_uncounted |= self.event.has_generated;
     }
 
     /// A value begins at a place that is read.
     pub(super) fn begin(&mut self, place: Place, kind: Kind) {
         self.event.begin(place);
         match (place, kind) {
+            (Place::Top, Kind::Array) => self.is_stream = true,
             (Place::Generated, Kind::Object) | (Place::GeneratedItem | Place::InlineData, _) => {
                 self.event.has_generated = true;
             }
@@ -177,14 +220,17 @@ impl Answer {
         if self.event.event_type == EventType::Error && self.event.error.is_none() {
             self.name_error(ErrorName::Unnamed, b"UNKNOWN", false);
         }
+        self.take_generated();
         let event = &self.event;
-        if event.event_type != EventType::VertexEvent {
+        if event.event_type != EventType::VertexEvent && event.counts.is_any() {
             self.counts.update(&event.counts);
+            self.has_uncounted = false;
+            let is_last = self.usage.finish.is_some() || event.event_type == EventType::End;
+            self.is_interim = self.is_stream && !is_last;
         }
         self.counted = event.counted.or(self.counted);
         self.embedded = event.embedded.or(self.embedded);
         self.images = self.images.saturating_add(event.images);
-        self.usage.parts += u64::from(event.has_generated);
         self.candidates |= event.candidates;
         self.finished |= event.finished;
         let is_last = event.event_type == EventType::End || event.is_blocked;

@@ -145,9 +145,22 @@ impl Counts {
         sum.cache_creation = sum.cache_creation.saturating_add(one.cache_creation);
     }
 
-    /// Takes what a later event says; what it does not say stays. Counts of a stream are
-    /// cumulative, so nothing is added up.
+    /// Whether it holds any.
+    pub(super) fn is_any(&self) -> bool {
+        let Self { input, output, cached, cache_written, cache_read, cache_creation, .. } = self;
+        let Self { thought, reasoning, tool_use, total, iterations, .. } = self;
+        let beside = [cached, cache_written, cache_read, cache_creation, reasoning, tool_use];
+        [input, output, thought, total].into_iter().chain(beside).any(Option::is_some)
+            || iterations.is_some()
+    }
+
+    /// Takes what a later event says. Counts of a stream are cumulative, so nothing is added up.
+    /// One that says a total says all there is; of any other, what it does not say stays.
     pub(super) fn update(&mut self, later: &Self) {
+        if later.total.is_some() {
+            *self = *later;
+            return;
+        }
         let take = |place: &mut Option<u64>, value: Option<u64>| *place = value.or(*place);
         take(&mut self.input, later.input);
         take(&mut self.output, later.output);
@@ -160,6 +173,13 @@ impl Counts {
         take(&mut self.tool_use, later.tool_use);
         take(&mut self.total, later.total);
         self.iterations = later.iterations.or(self.iterations);
+    }
+
+    /// The counts without those of the answer, which are no lower bound while it is written: an
+    /// API may have taken for an answer what turns out to be a thought.
+    pub(super) fn without_output(&self) -> Self {
+        let iterations = self.iterations.map(|all| Iteration { output: 0, ..all });
+        Self { output: None, iterations, ..*self }
     }
 
     /// Writes the counts in their one shape.

@@ -185,7 +185,7 @@ fn answer(name: &[u8]) -> Place {
         b"totalTokens" | b"input_tokens" => Place::CountTokens,
         b"candidates" => Place::Candidates,
         b"choices" => Place::Choices,
-        b"predictions" => Place::Predictions,
+        b"predictions" | b"embeddings" | b"responses" => Place::Predictions,
         b"delta" => Place::Delta,
         b"message" | b"response" | b"interaction" => Place::Resource,
         b"content" | b"output" | b"steps" => Place::Generated,
@@ -253,10 +253,14 @@ fn generated(place: Place, name: &[u8]) -> Place {
 fn prediction(place: Place, name: &[u8]) -> Place {
     match (place, name) {
         (Place::Prediction, b"embeddings") => Place::Embeddings,
+        // Of `batchEmbedContents`, if not of the whole answer.
+        (Place::Prediction, b"statistics" | b"usageMetadata") => Place::Statistics,
         (Place::Prediction, b"bytesBase64Encoded" | b"gcsUri") => Place::Media,
         (Place::Prediction, b"mimeType") => Place::MediaType,
         (Place::Embeddings, b"statistics") => Place::Statistics,
-        (Place::Statistics, b"token_count" | b"tokenCount") => Place::TokenCount,
+        (Place::Statistics, b"token_count" | b"tokenCount" | b"promptTokenCount") => {
+            Place::TokenCount
+        }
         _ => Place::Skipped,
     }
 }

@@ -55,7 +55,8 @@ impl Reader {
     #[must_use]
     pub fn of(framing: Framing, candidates: u64) -> Self {
         let lines = (framing == Framing::EventStream).then(Lines::new);
-        Self { lines, json: Json::new(), answer: Answer::of(candidates), mark: 0 }
+        let answer = Answer::of(candidates, lines.is_some());
+        Self { lines, json: Json::new(), answer, mark: 0 }
     }
 
     /// Reads the next bytes of the body, cut anywhere.
@@ -75,6 +76,13 @@ impl Reader {
             None => self.json.is_closed(),
         };
         self.answer.usage(is_complete)
+    }
+
+    /// All tokens, by the last that the API said of them. While the answer is written that is not a
+    /// lower bound of what it will say in the end, but it is what it took by then.
+    #[must_use]
+    pub fn total(&self) -> Option<u64> {
+        self.answer.total()
     }
 
     /// Bytes of text that the model has written, as far as they came.

@@ -10,7 +10,7 @@ impl Usage {
     /// space between them, at most 700 bytes. What is absent is `-`.
     pub fn write_fields(&self, out: &mut String) {
         out.push_str("tokens=");
-        out.push_str(self.quality().name());
+        out.push_str(self.counted.name());
         let counts = [
             (" tokens_in=", self.input),
             (" tokens_out=", self.output),
@@ -49,7 +49,7 @@ impl Usage {
         let mut fields = text.split(' ');
         let mut field = |name: &str| fields.next()?.strip_prefix(name)?.strip_prefix('=');
         let quality = field("tokens")?;
-        let quality = Counted::ALL.into_iter().find(|counted| counted.name() == quality)?;
+        let counted = Counted::ALL.into_iter().find(|counted| counted.name() == quality)?;
         let mut count = |name: &str| match field(name)? {
             "-" => Some(None),
             digits => number(digits).map(Some),
@@ -75,8 +75,20 @@ impl Usage {
         usage.model_version = text("model_version")?;
         usage.error = text("error")?;
         usage.parts = number(field("parts")?)?;
-        usage.is_complete = matches!(quality, Counted::Exact | Counted::Nothing);
-        (fields.next().is_none() && usage.quality() == quality).then_some(usage)
+        usage.counted = counted;
+        usage.is_complete = matches!(counted, Counted::Exact | Counted::Nothing);
+        (fields.next().is_none() && usage.is_possible()).then_some(usage)
+    }
+}
+
+impl Usage {
+    /// Whether counts and quality can go together.
+    fn is_possible(&self) -> bool {
+        match self.counted {
+            Counted::Exact => self.judged(true) == Counted::Exact,
+            Counted::AtLeast => self.judged(false) == Counted::AtLeast,
+            Counted::Unknown | Counted::Nothing => self.judged(true) == self.counted,
+        }
     }
 }
 

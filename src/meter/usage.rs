@@ -52,17 +52,20 @@ pub struct Usage {
     /// The end was seen, and everything before it could be read: a JSON value that closed, a
     /// stream's last event. An error ends a stream too.
     pub is_complete: bool,
+    /// How far the counts go, by what the API said: whoever adds counts of their own leaves it.
+    pub counted: Counted,
 }
 
 /// How far the counts of a [`Usage`] go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Counted {
     /// The counts are the API's last word.
     Exact,
     /// The counts, and `parts` as output, are lower bounds: the stream broke off, ended in an
-    /// error, held something unreadable or said no counts.
+    /// error, held something unreadable, or said no counts of all that it held.
     AtLeast,
     /// Nothing is known: the answer broke off before it said or held anything.
+    #[default]
     Unknown,
     /// There is nothing to count: a complete answer without content and counts, such as an error
     /// or a blocked prompt.
@@ -86,18 +89,27 @@ impl Counted {
 }
 
 impl Usage {
-    /// How far the counts go.
-    #[must_use]
-    pub const fn quality(&self) -> Counted {
+    /// How far the counts go, as long as they are the API's own. `is_last_word` says that nothing
+    /// was generated after they were said.
+    pub(super) fn judged(&self, is_last_word: bool) -> Counted {
         // Images among text are parts of an answer whose tokens count; Imagen says no tokens.
         let says_tokens = self.input.is_some() || self.output.is_some() || self.total.is_some();
         let is_counted = says_tokens || (self.images.is_some() && self.parts == 0);
+        let is_exact = self.is_complete && self.error.is_none() && is_last_word;
         match (is_counted, self.is_complete) {
-            (true, true) if self.error.is_none() => Counted::Exact,
+            (true, _) if is_exact && self.says_what_was_generated() => Counted::Exact,
             (true, _) => Counted::AtLeast,
             _ if self.parts > 0 => Counted::AtLeast,
             (false, true) => Counted::Nothing,
             (false, false) => Counted::Unknown,
         }
+    }
+
+    /// Whether the counts cover an answer that holds something, and not its prompt alone.
+    fn says_what_was_generated(&self) -> bool {
+        let all = [self.input, self.tool_use].into_iter().flatten().fold(0, u64::saturating_add);
+        let generated =
+            [self.output, self.thought, self.total.map(|total| total.saturating_sub(all))];
+        self.parts == 0 || generated.into_iter().flatten().any(|tokens| tokens > 0)
     }
 }

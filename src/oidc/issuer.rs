@@ -35,6 +35,8 @@ pub struct IssuerConfig {
 pub struct ClaimNames {
     /// The audience: `aud`, `azp` or `client_id`.
     pub audience: String,
+    /// Who calls: `sub`, or what tells this issuer's callers apart better.
+    pub subject: String,
     /// The caller's groups.
     pub groups: String,
     /// A name for people to read, in the log.

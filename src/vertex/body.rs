@@ -5,6 +5,7 @@
 //! (ProtoJSON, protobuf.dev/programming-guides/json); any other can only forbid.
 
 mod limit;
+mod media;
 mod name;
 mod place;
 mod scan;
@@ -14,6 +15,8 @@ use crate::switch::{Check, on};
 use crate::vertex::Route;
 pub use limit::LimitPlace;
 pub(super) use limit::heeded;
+pub use media::Media;
+
 use place::Place;
 
 /// What a body asks for.
@@ -46,6 +49,8 @@ pub struct Body {
     pub answers: Option<u64>,
     /// Whether the answer is to come in pieces, where the body says so.
     pub is_streamed: bool,
+    /// What it holds in base64 that is no text.
+    pub media: Media,
 }
 
 impl Body {
@@ -69,7 +74,7 @@ impl Body {
             Place::OtherModel => self.other_models.push(owned()),
             Place::BaseModel => self.base_model = Some(owned()),
             Place::OperationName => self.operation_name = Some(owned()),
-            Place::ReadUri | Place::DataOrUri if is_data_url(text) => {}
+            Place::ReadUri | Place::DataOrUri if is_data_url(text) => self.media.add_url(text),
             Place::DataOrUri | Place::Plain if !is_address(text) => {}
             Place::ReadUri | Place::DataOrUri | Place::Plain => self.file_uris.push(owned()),
             Place::WriteUri => self.output_uris.push(owned()),

@@ -124,10 +124,10 @@ impl Route {
         self.class == Class::Inference || self.generates()
     }
 
-    /// Whether Google asks nothing for the tokens that are told: they are counted, not used.
+    /// Whether Google asks nothing for it: tokens are only counted, or something is only looked at.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        matches!(self.method.as_str(), "countTokens" | "computeTokens")
+        self.http_method == "GET" || matches!(self.method.as_str(), "countTokens" | "computeTokens")
     }
 
     /// Whether answers of this method are streamed, as events if the caller asks so.

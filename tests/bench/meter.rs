@@ -31,7 +31,7 @@ fn gigabytes(name: &str, body: &[u8], bar: f64) -> bool {
     let nanos = measure(1, || {
         let mut reader = Reader::new(Framing::Json);
         body.chunks(PIECE).for_each(|piece| reader.feed(piece));
-        assert_eq!(black_box(reader.usage()).quality(), Counted::Exact);
+        assert_eq!(black_box(reader.usage()).counted, Counted::Exact);
     });
     let rate = f64::from(u32::try_from(body.len()).unwrap()) / nanos;
     println!("{}", json!({ "name": name, "bytes": body.len(), "gb_per_s": rate, "bar": bar }));
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
         for piece in stream.as_bytes().chunks(event.len()) {
             reader.feed(piece);
         }
-        assert_eq!(black_box(reader.usage()).quality(), Counted::Exact);
+        assert_eq!(black_box(reader.usage()).counted, Counted::Exact);
     });
     let delta = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Hello\"}}\n\n";
     let stream = delta.repeat(100);

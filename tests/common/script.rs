@@ -25,6 +25,7 @@ pub fn issuer_config(source: KeySource) -> IssuerConfig {
         audiences: vec!["vertex-gateway".to_owned(), "second".to_owned()],
         algorithms: Algorithms::default(),
         claims: ClaimNames {
+            subject: "sub".to_owned(),
             audience: "aud".to_owned(),
             groups: "groups".to_owned(),
             display: Some("email".to_owned()),

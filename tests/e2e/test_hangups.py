@@ -13,6 +13,7 @@ from support.configuration import Configuration
 from support.eventually import eventually
 from support.haproxy import Haproxy
 from support.logserver import LogServer
+from support.metrics import Pages, key
 from support.ruleset import Extended
 from support.standin import Standin
 from support.waiters import Waiter, has_no_keys, requests_so_far
@@ -29,17 +30,23 @@ both_ways = pytest.mark.parametrize("option", ABORTS)
 
 
 @pytest.fixture
+def pages() -> Pages:
+    return Pages()
+
+
+@pytest.fixture
 def start(
     configuration: Callable[..., Configuration],
     launch: Callable[..., Haproxy],
     standin: Standin,
+    pages: Pages,
     option: str,
 ) -> Callable[[], Haproxy]:
     """A gateway that cannot get its issuer's keys yet."""
     standin.idp("status")
 
     def one() -> Haproxy:
-        made = configuration()
+        made = configuration(sections=pages.section)
         return launch(Extended(**vars(made), added=ABORTS[option]))
 
     return one
@@ -127,6 +134,7 @@ def test_a_full_waiting_room_says_so_at_once_and_has_room_again_when_all_have_le
     start: Callable[[], Haproxy],
     arrive: Callable[[Haproxy, str, int], list[Waiter]],
     standin: Standin,
+    pages: Pages,
     many_files: None,
     way: str,
 ) -> None:
@@ -143,6 +151,10 @@ def test_a_full_waiting_room_says_so_at_once_and_has_room_again_when_all_have_le
 
     for waiter in waiters:
         waiter.leave(way)
+
+    # Nobody comes, and yet those who left are soon counted no more.
+    assert pages.metrics()[key("waiting")] > 0
+    eventually(lambda: pages.metrics()[key("waiting")] == 0, "nobody waits", within=20, every=0.5)
 
     def next_one() -> str:
         status, reason = outcome(generate(haproxy, token))

@@ -201,7 +201,7 @@ fn errors_of_each_vendor() {
     ] {
         let usage = json(body);
         assert_eq!(texts(&usage), format!("error {error}"), "{body}");
-        assert_eq!(usage.quality(), Counted::Nothing, "{body}");
+        assert_eq!(usage.counted, Counted::Nothing, "{body}");
     }
     assert_eq!(texts(&json(r#"{"error":null}"#)), "");
     assert_eq!(id(&json(r#"{"type":"error","request_id":"req_1"}"#)), "req_1");
@@ -232,5 +232,33 @@ fn a_whole_answer_is_one_closed_value() {
         ["", " ", "{", "{}x", "{}{}", "1", "\"a\"", "null", "[{}", "[{},]", "<html>", "\u{feff}"]
     {
         assert_eq!(whole(body.as_bytes()), None, "{body}");
+    }
+}
+
+#[test]
+fn batches_of_embeddings_say_their_tokens_for_all_or_for_each() {
+    let values = r#""values":[-0.006,0.02]"#;
+    for (body, want) in [
+        (
+            format!(
+                r#"{{"embeddings":[{{{values}}},{{{values}}}],"usageMetadata":{{"promptTokenCount":11,"totalTokenCount":11}}}}"#
+            ),
+            "exact in 11 total 11",
+        ),
+        (
+            format!(
+                r#"{{"embeddings":[{{{values},"statistics":{{"tokenCount":4,"truncated":false}}}},{{"statistics":{{"token_count":5}},{values}}}]}}"#
+            ),
+            "exact in 9 total 9",
+        ),
+        (
+            format!(
+                r#"{{"responses":[{{"embedding":{{{values}}},"usageMetadata":{{"promptTokenCount":4,"totalTokenCount":4}}}},{{"usageMetadata":{{"promptTokenCount":7}}}}]}}"#
+            ),
+            "exact in 11 total 11",
+        ),
+        (format!(r#"{{"embeddings":[{{{values}}}]}}"#), "none"),
+    ] {
+        assert_eq!(counts(&json(&body)), want, "{body}");
     }
 }

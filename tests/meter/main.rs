@@ -39,7 +39,7 @@ fn counts(usage: &Usage) -> String {
     ];
     let known = all.iter().filter_map(|(name, count)| count.map(|count| format!("{name} {count}")));
     let line = known.collect::<Vec<_>>().join(" ");
-    format!("{} {line}", usage.quality().name()).trim_end().to_owned()
+    format!("{} {line}", usage.counted.name()).trim_end().to_owned()
 }
 
 /// The texts in one line: finish, block, error.

@@ -40,7 +40,7 @@ pub(crate) fn hold_in_pieces(framing: Framing, body: &[u8]) {
 }
 
 fn holds_before(before: &Usage, all: &Usage) {
-    if before.quality() == Counted::Exact {
+    if before.counted == Counted::Exact {
         assert_eq!(counts(before), counts(all));
     }
     let numbers = |usage: &Usage| [usage.input, usage.output, usage.thought, usage.total];
@@ -156,9 +156,9 @@ proptest! {
         let mut fields = String::new();
         usage.write_fields(&mut fields);
         let back = Usage::parse_fields(&fields).unwrap();
-        let complete = matches!(usage.quality(), Counted::Exact | Counted::Nothing);
+        let complete = matches!(usage.counted, Counted::Exact | Counted::Nothing);
         prop_assert_eq!(back, Usage { is_complete: complete, ..usage });
-        prop_assert_eq!(back.quality(), usage.quality());
+        prop_assert_eq!(back.counted, usage.counted);
         let is_crooked = fields.contains(['"', '{', '}', '|']);
         prop_assert!(fields.len() <= 700 && !is_crooked);
     }

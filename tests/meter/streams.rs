@@ -21,8 +21,8 @@ fn geminis_counts_come_with_the_last_event() {
 fn a_stream_that_breaks_off_is_not_exact() {
     let usage = events(&format!("data: {TEXT}\n\ndata: {TEXT}\n\n"));
     assert_eq!((counts(&usage), usage.parts), ("at_least".to_owned(), 2));
-    assert_eq!(events("").quality(), Counted::Unknown);
-    assert_eq!(json("[").quality(), Counted::Unknown);
+    assert_eq!(events("").counted, Counted::Unknown);
+    assert_eq!(json("[").counted, Counted::Unknown);
     assert_eq!(counts(&json(&format!("[{TEXT},{LAST}"))), "at_least in 8 out 11 total 19");
     // A body that is cut after its counts still says them.
     let usage =
@@ -102,7 +102,7 @@ data: {"type":"message_stop"}
         ("finish end_turn".to_owned(), "msg_1", 2)
     );
     let (cut, _) = stream.split_once("event: message_delta").unwrap();
-    assert_eq!(counts(&events(cut)), "at_least in 125 out 1 total 126 cached 100 write 0");
+    assert_eq!(counts(&events(cut)), "at_least in 125 total 125 cached 100 write 0");
     let broken = format!(
         "{cut}event: error\ndata: {{\"type\":\"error\",\"error\":{{\"type\":\"overloaded_error\",\"message\":\"m\"}}}}\n\n"
     );
@@ -272,4 +272,162 @@ fn text_that_came_is_measured_whether_its_counts_came_or_not() {
     let claude = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\
                   \"delta\":{\"type\":\"text_delta\",\"text\":\"hello\"}}\n\n";
     assert_eq!(written(claude), 5);
+}
+
+/// The same few words, as each API streams them: what is said of tokens, and the rest.
+fn said_and_silent() -> Vec<(&'static str, String, String)> {
+    let gemini = |usage: &str| {
+        format!(
+            "data: {TEXT}\n\ndata: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"b\"}}]}},\
+             \"finishReason\":\"STOP\"}}],\"usageMetadata\":{usage}}}\n\n"
+        )
+    };
+    let claude = |start: &str, end: &str| {
+        format!(
+            "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"id\":\"m\"{start}}}}}\n\n\
+             event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"delta\":{{\"type\":\"text_delta\",\"text\":\"a\"}}}}\n\n\
+             event: message_delta\ndata: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"end_turn\"}}{end}}}\n\n\
+             event: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
+        )
+    };
+    let chat = |usage: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"delta\":{{\"content\":\"a\"}}}}]}}\n\n\
+             data: {{\"choices\":[{{\"delta\":{{}},\"finish_reason\":\"stop\"}}]{usage}}}\n\ndata: [DONE]\n\n"
+        )
+    };
+    let responses = |usage: &str| {
+        format!(
+            "data: {{\"type\":\"response.output_text.delta\",\"delta\":\"a\"}}\n\n\
+             data: {{\"type\":\"response.completed\",\"response\":{{\"status\":\"completed\"{usage}}}}}\n\n"
+        )
+    };
+    let interactions = |usage: &str| {
+        format!(
+            "data: {{\"event_type\":\"step.delta\",\"delta\":{{\"text\":\"a\"}}}}\n\n\
+             data: {{\"event_type\":\"interaction.completed\",\"interaction\":{{\"status\":\"completed\"}}{usage}}}\n\n"
+        )
+    };
+    let of_openai = r#","usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}"#;
+    let start = r#","usage":{"input_tokens":5,"output_tokens":1}"#;
+    let total = r#","metadata":{"total_usage":{"total_input_tokens":5,"total_output_tokens":1}}"#;
+    vec![
+        (
+            "gemini",
+            gemini(r#"{"promptTokenCount":5,"candidatesTokenCount":1,"totalTokenCount":6}"#),
+            gemini(r#"{"trafficType":"ON_DEMAND"}"#),
+        ),
+        (
+            "gemini, of its prompt alone",
+            gemini(r#"{"promptTokenCount":5,"thoughtsTokenCount":1,"totalTokenCount":6}"#),
+            gemini(r#"{"promptTokenCount":5,"totalTokenCount":5}"#),
+        ),
+        ("claude", claude(start, r#","usage":{"output_tokens":1}"#), claude("", "")),
+        ("claude, at its start alone", claude("", start), claude(start, "")),
+        ("chat", chat(of_openai), chat("")),
+        (
+            "chat, unknown",
+            chat(of_openai),
+            chat(r#","usage":{"prompt_tokens":-1,"completion_tokens":-1,"total_tokens":-1}"#),
+        ),
+        (
+            "chat, nothing",
+            chat(of_openai),
+            chat(r#","usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}"#),
+        ),
+        (
+            "responses",
+            responses(r#","usage":{"input_tokens":5,"output_tokens":1,"total_tokens":6}"#),
+            responses(r#","usage":null"#),
+        ),
+        ("interactions", interactions(total), interactions("")),
+    ]
+}
+
+#[test]
+fn a_stream_that_ends_well_and_says_no_counts_of_its_text_is_no_exact_one() {
+    for (api, said, silent) in said_and_silent() {
+        let (said, silent) = (events(&said), events(&silent));
+        assert_eq!((said.counted, said.is_complete), (Counted::Exact, true), "{api}: {said:?}");
+        assert_eq!((silent.counted, silent.is_complete), (Counted::AtLeast, true), "{api}");
+    }
+}
+
+#[test]
+fn a_whole_answer_that_says_no_counts_of_its_text_is_no_exact_one() {
+    let text = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]"#;
+    for (usage, want) in [
+        ("", "at_least"),
+        (r#","usageMetadata":{"trafficType":"ON_DEMAND"}"#, "at_least"),
+        (r#","usageMetadata":{"promptTokenCount":5}"#, "at_least in 5 total 5"),
+        (r#","usageMetadata":{"promptTokenCount":-1,"candidatesTokenCount":-1}"#, "at_least"),
+        (
+            r#","usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1}"#,
+            "exact in 5 out 1 total 6",
+        ),
+        (r#","usageMetadata":{"totalTokenCount":6}"#, "exact total 6"),
+    ] {
+        let body = format!("{text}{usage}}}");
+        assert_eq!(counts(&json(&body)), want, "{usage}");
+        // What a filter hands on as text says the same.
+        let usage = haproxy_vertex::meter::whole(body.as_bytes()).unwrap();
+        let mut fields = String::new();
+        usage.write_fields(&mut fields);
+        let back = haproxy_vertex::meter::Usage::parse_fields(&fields).unwrap();
+        assert_eq!(back.counted, usage.counted, "{fields}");
+    }
+}
+
+/// Two events of a recorded stream whose model used tools: the first one's counts are no part of
+/// the last one's, and none of them but the prompt and the total are bounds.
+const ON_ITS_WAY: &str = r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":21,"thoughtsTokenCount":35,"totalTokenCount":65}}"#;
+const IN_THE_END: &str = r#"{"candidates":[{"content":{"parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":87,"thoughtsTokenCount":78,"totalTokenCount":165}}"#;
+
+#[test]
+fn a_last_event_that_says_a_total_says_all() {
+    let stream = format!("data: {ON_ITS_WAY}\n\ndata: {IN_THE_END}\n\n");
+    assert_eq!(counts(&events(&stream)), "exact in 87 thought 78 total 165");
+    assert_eq!(
+        counts(&json(&format!("[{ON_ITS_WAY},{IN_THE_END}]"))),
+        "exact in 87 thought 78 total 165"
+    );
+    // One that says none adds to what was said: Claude's end tells the output alone.
+    let partial = IN_THE_END.replace(r#","totalTokenCount":165"#, "");
+    let stream = format!("data: {ON_ITS_WAY}\n\ndata: {partial}\n\n");
+    assert_eq!(counts(&events(&stream)), "exact in 87 out 21 thought 78 total 186");
+}
+
+#[test]
+fn what_a_later_event_may_lower_is_no_lower_bound() {
+    let cut = events(&format!("data: {ON_ITS_WAY}\n\n"));
+    assert_eq!(counts(&cut), "at_least in 9 thought 35 total 65");
+    let cut = json(&format!("[{ON_ITS_WAY},"));
+    assert_eq!(counts(&cut), "at_least in 9 thought 35 total 65");
+    // What was said with the end is a bound, whatever breaks behind it.
+    let ended = LAST.replace("candidatesTokenCount\":11", "candidatesTokenCount\":10");
+    let cut = events(&format!("data: {TEXT}\n\ndata: {ended}\n\ndata: {{]\n\n"));
+    assert_eq!(counts(&cut), "at_least in 8 out 10 total 19");
+    let stream = format!("data: {ON_ITS_WAY}\n\ndata: {IN_THE_END}\n\n");
+    crate::pieces::hold_in_pieces(Framing::EventStream, stream.as_bytes());
+}
+
+#[test]
+fn what_was_generated_stays_so_when_its_event_breaks() {
+    let broken = "data: {\"choices\":[{\"delta\":{\"content\":\"hello\"},}]}\n\n";
+    let whole = broken.replace(",}", "}");
+    for (stream, is_damaged) in [(broken, true), (whole.as_str(), false)] {
+        let mut reader = Reader::new(Framing::EventStream);
+        let (mut parts, mut known) = (0, false);
+        for byte in stream.bytes() {
+            reader.feed(&[byte]);
+            let usage = reader.usage();
+            assert!(usage.parts >= parts, "{} after {parts}", usage.parts);
+            assert!(!known || usage.counted == Counted::AtLeast, "{:?}", usage.counted);
+            (parts, known) = (usage.parts, usage.counted == Counted::AtLeast);
+        }
+        assert_eq!((parts, known, reader.generated_bytes()), (1, true, 5));
+        reader.feed(format!("data: {LAST}\n\ndata: [DONE]\n\n").as_bytes());
+        let usage = reader.usage();
+        assert_eq!((usage.parts, usage.is_complete), (2, !is_damaged), "{stream}");
+    }
 }

@@ -1,14 +1,18 @@
-//! Limits that one caller can empty for others, or that have more budgets than they seem to.
+//! Limits that one caller can empty for others, that have more budgets than they seem to, or that
+//! count less than what is used.
 
 use crate::config::Config;
-use crate::limits::{Limit, RoleLimits};
+use crate::limits::{DEFAULT_RESERVE_TOKENS, Limit, RoleLimits};
 use crate::policy::{Pattern, Role};
+use crate::vertex::routes;
 
 /// What deserves a second look, one line each.
 pub(super) fn notes(config: &Config) -> Vec<String> {
     let roles = config.roles.iter().zip(&config.limits.roles);
     roles
-        .flat_map(|(role, own)| [by_spelling(role, own, config), shared(role, own, config)])
+        .flat_map(|(role, own)| {
+            [by_spelling(role, own, config), shared(role, own, config), uncapped(role, own, config)]
+        })
         .flatten()
         .collect()
 }
@@ -41,6 +45,28 @@ fn shared(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
         "{}: callers share it, and one of role \"{}\" can reserve all of it with one request: \
          give the role a limit on tokens per principal, or `may.max_output_tokens` and \
          `may.max_request_bytes`",
+        limit.pointer, role.name
+    ))
+}
+
+/// A call that is left before its end costs what it may have taken; here nothing says how much that is.
+fn uncapped(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
+    let limit = applying(own, config).find(|limit| limit.amounts.limits_tokens())?;
+    let generates = |pattern: &Pattern| {
+        routes().iter().any(|route| route.generates() && pattern.matches(&route.method))
+    };
+    let body = role.may.body.as_ref();
+    let is_capped = body.is_some_and(|terms| terms.max_output_tokens.is_some());
+    if is_capped || own.reserve_tokens.is_some() || !role.may.methods.iter().any(generates) {
+        return None;
+    }
+    let instead = match body {
+        Some(_) => "set `may.max_output_tokens`, or `reserve_tokens` to the longest answer",
+        None => "bodies go unread, so set `reserve_tokens` to the longest answer",
+    };
+    Some(format!(
+        "{}: nothing caps the answers of role \"{}\": a caller who leaves before the end pays \
+         {DEFAULT_RESERVE_TOKENS} tokens for what may have been any number; {instead}",
         limit.pointer, role.name
     ))
 }

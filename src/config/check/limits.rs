@@ -4,9 +4,7 @@ use crate::config::check::{Checked, One, non_empty};
 use crate::config::raw;
 use crate::config::reading::Mended;
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
-use crate::limits::{
-    Amounts, DEFAULT_RESERVE_TOKENS, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules,
-};
+use crate::limits::{Amounts, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules};
 
 type Raw<K> = Option<raw::OneOrMore<raw::Limit<K>>>;
 
@@ -38,8 +36,8 @@ pub(in crate::config) fn limits(
         let tokens = limits.as_ref().ok().filter(|_| !mended.touches(&at_limits)).map(has_tokens);
         let useless = gateway_tokens == Some(false) && tokens == Some(false);
         let reserve = match raw.reserve_tokens {
-            None => Ok(DEFAULT_RESERVE_TOKENS),
-            Some(given) => reserve(given, useless, &format!("{at}/reserve_tokens")),
+            None => Ok(None),
+            Some(given) => reserve(given, useless, &format!("{at}/reserve_tokens")).map(Some),
         };
         let (limits, reserve_tokens) = (limits, reserve).all()?;
         Ok::<_, ConfigErrors>(RoleLimits { limits, reserve_tokens })

@@ -49,6 +49,10 @@ pub(super) enum Place {
     ReadUri,
     /// Data, or the address of it.
     DataOrUri,
+    /// The type of the data beside it: a media type.
+    MediaType,
+    /// `inputAudio`: data of a sound, whose type has a name of its own.
+    InputAudio,
     /// Something that is written to, and all below it.
     Output,
     /// What Google writes.
@@ -226,7 +230,9 @@ impl Place {
             (_, _, name) if is_uri(name) => Self::ReadUri,
             (_, _, name) if is_output(name) => Self::Output,
             (Self::Output, ..) => Self::Output,
-            (_, "data" | "file_data", _) => Self::DataOrUri,
+            (_, "input_audio", _) => Self::InputAudio,
+            (_, "mime_type" | "media_type", _) => Self::MediaType,
+            (_, "data" | "file_data" | "bytes_base64_encoded", _) => Self::DataOrUri,
             (_, name, _) if PROSE.contains(&name) => Self::Prose,
             _ => Self::Plain,
         }

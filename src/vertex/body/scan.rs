@@ -7,9 +7,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::switch::{Check, on};
-use crate::vertex::body::Body;
 use crate::vertex::body::name::Name;
 use crate::vertex::body::place::Place;
+use crate::vertex::body::{Body, is_address, is_data_url, media};
 
 /// The objects among a tool's settings that act on nothing.
 const TOOL_SETTINGS: &[&str] = &["filters", "ranking_options", "user_location"];
@@ -33,6 +33,9 @@ enum Kind {
     Object,
     /// `null`, which says nothing.
     Null,
+    /// So many bytes of data, whose type stands beside them.
+    Data(u64),
+    MediaType(media::Kind),
     Other,
 }
 
@@ -85,6 +88,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
             // A tool that the caller's own code carries out.
             Place::ToolType if matches!(text, "function" | "custom") => {}
             Place::ToolType => self.body.text(Place::Tool, text),
+            Place::MediaType => {
+                self.body.text(Place::Plain, text);
+                return Ok(Kind::MediaType(media::Kind::of_type(text)));
+            }
+            Place::DataOrUri if is_data(text) => return Ok(Kind::Data(media::length(text))),
             place => self.body.text(place, text),
         }
         Ok(Kind::Other)
@@ -114,6 +122,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
+        let (mut data, mut media) = (0, (place == Place::InputAudio).then_some(media::Kind::Audio));
         while let Some(written) = map.next_key::<String>()? {
             if place == Place::Free {
                 map.next_value_seed(Walk { body: &mut *body, place })?;
@@ -131,6 +140,11 @@ impl<'de> Visitor<'de> for Walk<'_> {
             };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
             typed |= member == Place::ToolType && kind != Kind::Null;
+            match kind {
+                Kind::Data(bytes) => data = bytes,
+                Kind::MediaType(kind) => media = Some(kind),
+                Kind::Object | Kind::Null | Kind::Other => {}
+            }
             if member == Place::Tool {
                 let is_setting =
                     kind != Kind::Object || TOOL_SETTINGS.contains(&name.snake.as_ref());
@@ -141,6 +155,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
         // Beside a type, what holds no object is one of its settings, and some objects are.
         let asked = tools.into_iter().filter(|(_, is_setting)| !typed || !is_setting);
         body.tools.extend(asked.map(|(name, _)| name));
+        if let Some(kind) = media {
+            body.media.add(kind, data);
+        }
         Ok(Kind::Object)
     }
 }
@@ -166,6 +183,11 @@ impl Walk<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a text is neither an address nor a data URL.
+fn is_data(text: &str) -> bool {
+    !is_address(text) && !is_data_url(text)
 }
 
 /// The names in one object. Folded and plain spellings share it, so that `fileUri` beside

@@ -104,7 +104,7 @@ class Crowd:
         for kind in self._turns(turns):
             with Connection(self._port) as connection:
                 connection.send_request(kind.method, kind.target, kind.headers, BODY)
-            yield kind.reason
+            yield "request_incomplete" if kind.reason == "ok" else kind.reason
 
     def leaving_amid_a_stream(self, turns: int) -> Iterator[str]:
         for turn in range(turns):

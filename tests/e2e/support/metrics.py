@@ -1,10 +1,11 @@
 """The pages for Prometheus and for load balancers: where they are, and what they say."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from support.client import Response, once
 from support.configuration import section
+from support.eventually import eventually
 from support.place import free_port
 
 SAMPLE = re.compile(
@@ -44,6 +45,18 @@ class Pages:
         self, path: str, method: str = "GET", body: bytes = b"", timeout: float = 10.0
     ) -> Response:
         return once(self.port, method, path, {"host": "localhost"}, body, timeout=timeout)
+
+    def once(self, holds: Callable[[dict[Key, float]], bool], what: str) -> dict[Key, float]:
+        """Every sample, once this holds: what is counted with a log line comes a moment after the
+        answer."""
+
+        def seen() -> dict[Key, float] | None:
+            found = self.metrics()
+            return found if holds(found) else None
+
+        found = eventually(seen, what)
+        assert found is not None
+        return found
 
     def metrics(self) -> dict[Key, float]:
         """Every sample of the page, each once."""

@@ -1,0 +1,51 @@
+//! One limit at work: what it refuses.
+
+use std::sync::atomic::AtomicU64;
+
+use crate::limits::counters::Counters;
+use crate::limits::reservation::Want;
+use crate::limits::span::Current;
+use crate::limits::{Exhausted, Limit, What};
+
+/// A limit at work.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) limit: Limit,
+    /// What its keys are made from; the key of all that it counts together.
+    pub(super) digest: u128,
+    pub(super) overflowed: AtomicU64,
+}
+
+impl Rule {
+    /// What there is not enough of for one request more with these tokens.
+    pub(super) fn check(
+        &self,
+        counters: &Counters,
+        want: Want,
+        number: u32,
+        current: &Current,
+    ) -> Option<Exhausted> {
+        let mut refusal = None;
+        self.each_usage(counters, current, |usage| {
+            let wanted = if usage.what == What::Tokens { want.tokens } else { 1 };
+            let is_asked = usage.what == What::Requests || !want.is_free;
+            if !is_asked || usage.used.saturating_add(wanted) <= usage.limit {
+                return;
+            }
+            let wait = usage.reset.map_or(1, |reset| (reset - current.now).max(1));
+            let exhausted = Exhausted {
+                what: usage.what,
+                span: usage.span,
+                limit: usage.limit,
+                remaining: usage.limit.saturating_sub(usage.used),
+                wanted,
+                never: wanted > usage.limit,
+                retry_after_secs: u64::try_from(wait).unwrap_or(1),
+                reset: current.now + wait,
+                rule: number,
+            };
+            refusal = Some(exhausted.or_longer(refusal));
+        });
+        refusal
+    }
+}
