@@ -54,7 +54,7 @@ class Slow:
 
 
 def names_in(lines: list[str]) -> set[str]:
-    return {found[1] for line in lines if (found := re.search("<(\\w+)>", line))}
+    return {found[1] for line in lines if (found := re.search(r"\]: <(\w+)>", line))}
 
 
 @pytest.fixture(scope="module")
