@@ -69,9 +69,11 @@ impl Call<'_> {
         self
     }
 
-    /// The line, after Google's status, HAProxy's, and what else HAProxy says.
+    /// The line, after Google's status, HAProxy's, and what else HAProxy says: what `usage` said, and
+    /// the bytes that came behind a `^`.
     fn line(self, upstream: &str, left: &str, rest: &str) -> String {
-        let text = format!("-{}^^{upstream}^{left}^{rest}", self.verdict);
+        let (usage, uploaded) = rest.split_once('^').unwrap_or((rest, ""));
+        let text = format!("-{}^^{upstream}^{left}^{usage}^{uploaded}", self.verdict);
         self.stage.gateway.account(&text, Style::Text, at(2)).unwrap()
     }
 

@@ -134,11 +134,20 @@ fn methods<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 'd
         let is_spoken = publishers.iter().any(|publisher| speaks(publisher, route));
         (route.class == Class::Inference && !is_spoken).then(|| {
             format!(
-                "{at}/may/methods/{index}: models of {} are not called by {name}: \
-                 `haproxy-vertex routes` lists what there is, and docs/routes.md by which each \
-                 publisher is called",
-                publishers.join(", ")
+                "{at}/may/methods/{index}: models of {} are not called by {name}, but by {}",
+                publishers.join(", "),
+                spoken(publishers).join(", ")
             )
         })
     })
+}
+
+/// The methods by which models of some of these are called.
+fn spoken(publishers: &[String]) -> Vec<&'static str> {
+    let inference = routes().iter().filter(|route| route.class == Class::Inference);
+    let spoken = inference.filter(|route| publishers.iter().any(|one| speaks(one, route)));
+    let mut names: Vec<&str> = spoken.map(|route| route.method.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

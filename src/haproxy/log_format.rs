@@ -1,7 +1,7 @@
 //! HAProxy's log formats (its manual, section 8.2.6), as far as they tell when a line is written:
 //! when the answer's head has come, unless a field has to wait for its end.
 
-/// The fields that HAProxy waits for, on 2.6 to 3.4 (`LW_BYTES` of its log.c): tried one by one.
+/// The fields that HAProxy waits for (`LW_BYTES` of its log.c): tests/e2e tries each.
 const AT_THE_END: &[&str] = &[
     "B", "ID", "Ta", "Tc", "Td", "Th", "Ti", "Tq", "TR", "Tr", "Tt", "Tu", "Tw", "U", "ac", "bc",
     "bq", "fc", "rc", "sc", "sq", "ts",
@@ -61,6 +61,18 @@ fn after_expression(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_fields_are_those_that_haproxy_waits_for() {
+        let vectors = include_str!("../../tests/vectors/log_fields.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).expect("vectors");
+        let names = |member: &str| vectors[member].as_array().expect("names").clone();
+        assert_eq!(serde_json::json!(AT_THE_END), serde_json::json!(names("at_the_end")));
+        for name in names("before") {
+            let name = name.as_str().expect("a name");
+            assert!(!waits_for_the_end(&format!("%{name}")), "{name}");
+        }
+    }
 
     #[test]
     fn one_field_that_is_known_at_the_end_makes_a_line_wait() {

@@ -12,6 +12,7 @@ import pytest
 from support.bare import bare
 from support.configuration import Configuration, vertex_json
 from support.haproxy import Haproxy
+from support.logserver import LogServer
 from support.place import free_port, haproxy_version
 from support.ruleset import elsewhere
 from support.standin import Standin
@@ -344,3 +345,14 @@ def test_a_claim_with_dots_for_slashes_is_refused(
     for name in ("/realm_access/roles", "/realm_access.roles", "https://x.example/roles", "roles"):
         status, output = check(name)
         assert status == 0, output
+
+
+def test_what_is_hardly_meant_is_a_warning_in_the_log(
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer
+) -> None:
+    vertex = vertex_json(standin.service_account)
+    vertex["roles"][0]["may"]["models"] += ["mistral/*"]
+    gateway(vertex=vertex)
+    doubt = "/roles/0/may/models/1: no publisher of Google's is known here as mistral"
+    lines = logs.wait_until(lambda lines: any(doubt in line for line in lines), "a warning")
+    assert sum("/may/models/" in line for line in lines) == 1
