@@ -18,7 +18,7 @@
 //! - Memory is bounded by [`MAX_KEYS`]. A key whose windows have passed, or hold nothing, and that
 //!   has no request in flight makes room for others, and so does one under which nothing but
 //!   models was asked that Google does not know. One caller brings up [`MAX_CALLER_KEYS`] at most,
-//!   and one of several limits four times what is free ([`shares`]). Where there is no room,
+//!   and one of several limits four times what is free (see `shares`). Where there is no room,
 //!   newcomers share one budget in each limit, as large as one caller's ([`Limits::overflowed`]
 //!   counts them): refused too early rather than not counted.
 //!
