@@ -228,7 +228,10 @@ pub fn call_of(text: &[u8]) -> Option<u64> {
 /// with its request's id. `status` is HAProxy's, where that is not the reason's.
 #[must_use]
 pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
+    // As the log line says of it: nobody has decided.
+    let is_undecided = verdict.is_empty() && reason != Reason::Unrouted;
     let own = reason.status();
+    let reason = if is_undecided { Reason::Undecided } else { reason };
     let status = match status {
         Some(code) if code != own.code => Status::of_http(code),
         _ => own,

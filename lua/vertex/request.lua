@@ -21,7 +21,7 @@ function M.text(txn, stage)
     fetch:method(),
     fetch:url(),
     stage == "head" and fetch:src() or peer(txn),
-    stage == "body" and "body" or "head",
+    stage == "body" and "body " .. fetch:req_body_len() or "head",
     fetch:req_hdrs() .. (stage == "body" and fetch:req_body() or ""),
   }, "\n")
 end

@@ -27,12 +27,15 @@ impl Buffer {
     pub(super) fn refusal(&self, request: &Request<'_>, names_model: bool) -> Refusal {
         let Self { room, setting } = self;
         let (head, came) = request.bytes_that_came();
+        if request.holds_nul() {
+            return Refusal::detailed(Reason::BodyNotJson, "it holds a NUL");
+        }
         let detail = match request.body_bytes() {
             None => "it declares none; send Content-Length".to_owned(),
             Some(declared)
                 if declared.saturating_add(head).saturating_add(OVERHEAD_BYTES) <= *room =>
             {
-                let detail = format!("of {declared} bytes {came} came, up to a NUL or the end");
+                let detail = format!("of {declared} bytes {came} came");
                 return Refusal::detailed(Reason::RequestIncomplete, &detail);
             }
             Some(declared) => {

@@ -52,10 +52,15 @@ impl Left {
 impl<'t> Ended<'t> {
     /// Takes apart what the log format hands over.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
-        let mut parts = text.strip_prefix(START)?.rsplitn(6, SEPARATOR);
+        let text = text.strip_prefix(START)?;
+        // A log format of an operator's own may lack the last part.
+        let is_whole = text.matches(SEPARATOR).count() >= 5;
+        let (text, uploaded) =
+            text.rsplit_once(SEPARATOR).filter(|_| is_whole).unwrap_or((text, ""));
+        let mut parts = text.rsplitn(5, SEPARATOR);
         let mut part = || parts.next();
-        let (uploaded, whole, left, upstream, undone, verdict) =
-            (part()?, part()?, part()?, part()?, part()?, part()?);
+        let (whole, left, upstream, undone, verdict) =
+            (part()?, part()?, part()?, part()?, part()?);
         let whole = whole.split_once(' ').and_then(|(millis, fields)| {
             Some((Monotonic(millis.parse().ok()?), Usage::parse_fields(fields)?))
         });

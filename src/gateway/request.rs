@@ -46,7 +46,7 @@ pub(super) struct Request<'r> {
     /// Who is at the other end of the connection, where HAProxy was asked for it.
     pub(super) peer: Option<PeerLine>,
     head_bytes: usize,
-    has_body: bool,
+    body_stage: BodyStage,
     body: &'r [u8],
     credential: Credential<'r>,
     has_forbidden_header: bool,
@@ -62,6 +62,22 @@ enum Credential<'r> {
     None,
     One { header: &'r str, value: &'r str },
     Several,
+}
+
+/// Whether the body is here: `head`, or `body` and how many bytes of it have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyStage {
+    NotAsked,
+    Given(Option<u64>),
+}
+
+impl BodyStage {
+    fn parse(line: &str) -> Self {
+        match line.strip_prefix("body") {
+            Some(came) => Self::Given(came.trim_start_matches(' ').parse().ok()),
+            None => Self::NotAsked,
+        }
+    }
 }
 
 /// What is known of the body.
@@ -114,7 +130,7 @@ impl<'r> Request<'r> {
             address: peer.split(' ').next().and_then(|address| address.parse().ok()),
             peer: PeerLine::parse(peer),
             head_bytes: head.len(),
-            has_body: line().ok_or(Malformed)? == "body",
+            body_stage: BodyStage::parse(line().ok_or(Malformed)?),
             body,
             credential: Credential::None,
             has_forbidden_header: false,
@@ -223,8 +239,23 @@ impl<'r> Request<'r> {
 
     /// How long head and body are as they came.
     pub(super) fn bytes_that_came(&self) -> (u64, u64) {
-        let [head, body] = [self.head_bytes, self.body.len()];
-        (u64::try_from(head).unwrap_or(u64::MAX), u64::try_from(body).unwrap_or(u64::MAX))
+        let [head, body] = [self.head_bytes, self.body.len()]
+            .map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+        match self.body_stage {
+            BodyStage::Given(Some(came)) => (head, came),
+            _ => (head, body),
+        }
+    }
+
+    /// Whether HAProxy's text of the body ends before the body does: at a NUL.
+    pub(super) fn holds_nul(&self) -> bool {
+        let given = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
+        matches!(self.body_stage, BodyStage::Given(Some(came)) if came > given)
+    }
+
+    /// Whether the body was asked for.
+    const fn has_body(&self) -> bool {
+        matches!(self.body_stage, BodyStage::Given(_))
     }
 
     /// What is known of the body; a small one may have come with the head. Only HTTP/1 says by its headers alone that there is none; over
@@ -236,14 +267,14 @@ impl<'r> Request<'r> {
             None if matches!(self.method, "GET" | "DELETE") && !self.is_chunked => {
                 match self.version {
                     "1.0" | "1.1" => Payload::Empty,
-                    _ if !self.has_body => Payload::Unsaid,
+                    _ if !self.has_body() => Payload::Unsaid,
                     _ if self.body.is_empty() => Payload::Empty,
                     _ => Payload::Unreadable,
                 }
             }
             None if on(Check::DeclaredLength) => Payload::Unreadable,
             length if length == given && !self.is_chunked => Payload::Whole(self.body),
-            _ if !self.has_body => Payload::Unread,
+            _ if !self.has_body() => Payload::Unread,
             _ if on(Check::DeclaredLength) => Payload::Unreadable,
             _ => Payload::Whole(self.body),
         }

@@ -179,7 +179,7 @@ def test_a_body_that_has_to_be_read_is_awaited_and_refused_at_once_if_it_does_no
 
 COUNTING = (
     '[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.undone),concat(^,txn.vertex.upstream),'
-    'concat(^,txn.vertex.left),concat(^,txn.vertex.usage),lua.vertex_account]'
+    'concat(^,txn.vertex.left),concat(^,txn.vertex.usage),concat(^,txn.vertex.uploaded),lua.vertex_account]'
 )
 LOGGED = f"""log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B %{COUNTING}}}"
 http-after-response set-var(txn.vertex.left) status

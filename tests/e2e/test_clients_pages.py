@@ -154,7 +154,7 @@ def documented(
 def test_every_issuer_s_block_is_taken(
     documented: Callable[[list[dict[str, Any]]], Haproxy],
 ) -> None:
-    assert (len(issuers()), len(blocks('"who":'))) == (10, 4)
+    assert (len(issuers()), len(blocks('"who":'))) == (11, 5)
     checked = documented(issuers()).check()
     assert checked.status == 0, checked.output
 

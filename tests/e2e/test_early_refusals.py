@@ -98,7 +98,7 @@ def test_a_body_that_cannot_fit_is_refused_before_it_is_sent(
     haproxy = gateway()
     with Connection(haproxy.port) as connection:
         began = time.monotonic()
-        connection.send_request("POST", GENERATE, announced(25_000))
+        connection.send_request("POST", GENERATE, announced(29_000))
         assert_refused(connection.read(), "body_too_large_to_check")
         assert time.monotonic() - began < 1
     with Connection(haproxy.port) as connection:

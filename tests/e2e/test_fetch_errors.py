@@ -72,13 +72,21 @@ def test_the_twin_of_all_of_these_has_keys_and_no_error(
     assert last_error(haproxy) is None
 
 
-def test_a_socket_that_is_not_there(told: Callable[..., str]) -> None:
-    said = told(None, environment={"VERTEX_FETCH_DST": "/nowhere.sock"})
+@pytest.mark.needs_root
+def test_a_socket_that_is_not_there(gateway: Callable[..., Haproxy], standin: Standin) -> None:
+    """Another path would not load, so the socket goes while HAProxy runs."""
+    standin.idp("status")
+    haproxy = gateway()
+    eventually(lambda: last_error(haproxy), "a fetch has failed")
+    (haproxy.folder / "chroot" / "vertex-fetch.sock").unlink()
 
-    assert said == (
-        "nobody answers at unix@/nowhere.sock: VERTEX_FETCH_DST must lead HAProxy's worker, inside"
-        " its chroot, to the socket that VERTEX_FETCH_BIND names"
-    )
+    def said() -> bool:
+        return (last_error(haproxy) or "") == (
+            "nobody answers at unix@/vertex-fetch.sock: VERTEX_FETCH_DST must lead HAProxy's worker,"
+            " inside its chroot, to the socket that VERTEX_FETCH_BIND names"
+        )
+
+    eventually(said, "the next fetch says so", within=15)
 
 
 @pytest.mark.needs_root
@@ -102,7 +110,7 @@ def test_a_host_without_backend_is_told_on_the_socket(
 
 def test_a_name_that_does_not_resolve(told: Callable[..., str], standin: Standin) -> None:
     resolvers = section("resolvers nobody", ["nameserver none 127.0.0.1:9", "timeout retry 100ms"])
-    server = f"server idp idp.invalid:443 ssl verify required ca-file {standin.ca}"
+    server = f"server idp idp.invalid:443 ssl verify required ca-file {standin.ca} sni str(idp.example)"
 
     said = told(resolvers + leading_to(f"{server} resolvers nobody init-addr none"))
 

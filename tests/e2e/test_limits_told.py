@@ -135,7 +135,7 @@ def test_a_library_tells_its_user_of_the_limit(
     match dialect:
         case "google":
             assert (error.code, error.status) == (429, "RESOURCE_EXHAUSTED")
-            info, retry = error.details["error"]["details"]
+            info, _, retry = error.details["error"]["details"]
             assert (info["reason"], told) == (reason, {})
             assert retry["retryDelay"] == f"{headers['retry-after']}s"
             return

@@ -2,7 +2,7 @@
 
 from support.calls import BODY
 
-from bypass.bodies import TOO_LARGE, TOOLS, body
+from bypass.bodies import NO_JSON, TOO_LARGE, TOOLS, body
 from bypass.pair import BOTH, NEUTRALISED, Kind, Pair, Request, Seen, body_arrives, dumps
 
 TRAILERS = Kind("trailers", checks=("DeclaredLength",), rules=("trailers",))
@@ -40,8 +40,8 @@ for name, request, expect, over, since in (
 FILL = dumps({"contents": [{"role": "user", "parts": [{"text": "x" * 40_000}]}]})
 LONG = FILL[:-1] + b',"tools":[{"googleSearch":{}}]}'
 body(BEYOND, "a tool behind 40 KB", LONG, expect=TOO_LARGE)
-body(BEYOND, "a NUL at the end", BODY + b"\0", expect=TOO_LARGE)
-body(BEYOND, "a tool behind a NUL", BODY + b"\0" + TOOLS, expect=TOO_LARGE)
+body(BEYOND, "a NUL at the end", BODY + b"\0", expect=NO_JSON)
+body(BEYOND, "a tool behind a NUL", BODY + b"\0" + TOOLS, expect=NO_JSON)
 for name, chunks in {
     "in chunks": TOOLS,
     "in chunks, behind 40 KB": LONG,
