@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from support.ask import generate, outcome
-from support.configuration import section
+from support.configuration import Configuration, section
 from support.eventually import eventually
 from support.haproxy import Haproxy
 from support.issuers import fetch_backend
 from support.logserver import LogServer
 from support.mischief import Mischief
+from support.ruleset import Extended
 from support.standin import Standin
 
 BACKEND = "backend vertex_fetch_idp.example"
@@ -73,15 +74,20 @@ def test_the_twin_of_all_of_these_has_keys_and_no_error(
 
 
 @pytest.mark.needs_root
-def test_a_socket_that_is_not_there(gateway: Callable[..., Haproxy], standin: Standin) -> None:
+def test_a_socket_that_is_not_there(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+) -> None:
     """Another path would not load, so the socket goes while HAProxy runs."""
     standin.idp("status")
-    haproxy = gateway()
+    each_fetch_connects = {"vertex-internal": "option httpclose"}
+    haproxy = launch(Extended(**vars(configuration()), added=each_fetch_connects))
     eventually(lambda: last_error(haproxy), "a fetch has failed")
     (haproxy.folder / "chroot" / "vertex-fetch.sock").unlink()
 
     def said() -> bool:
-        return (last_error(haproxy) or "") == (
+        return last_error(haproxy) == (
             "nobody answers at unix@/vertex-fetch.sock: VERTEX_FETCH_DST must lead HAProxy's worker,"
             " inside its chroot, to the socket that VERTEX_FETCH_BIND names"
         )
