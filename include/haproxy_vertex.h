@@ -59,6 +59,10 @@ typedef struct hv_clock {
 
 
 
+
+
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

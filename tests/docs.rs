@@ -104,7 +104,7 @@ fn what_the_rule_set_says_is_what_the_reason_says() {
         let said_here = rule.split("lua.vertex_says(").nth(1).unwrap().split(')').next().unwrap();
         let (code, status) = said_here.split_once(',').unwrap_or((said_here, ""));
         let reason = Reason::ALL.iter().find(|reason| reason.code() == code).unwrap();
-        let status = status.parse().unwrap_or(reason.status().code);
+        let status = status.parse().unwrap_or_else(|_| reason.status().code);
         let answers = ["return", "http-error"].map(|word| format!("{word} status {status} "));
         assert!(answers.iter().any(|answer| rule.contains(answer)), "{rule}");
         said += 1;

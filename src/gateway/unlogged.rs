@@ -94,8 +94,8 @@ impl Doubts {
     /// The next one whose line would have come by now.
     pub(super) fn next(&self, now: Monotonic) -> Option<Doubt> {
         let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = |doubt: &mut Doubt| now.millis_since(doubt.since) >= DOUBT_MILLIS;
-        doubts.pop_front_if(is_due)
+        let is_due = |doubt: &Doubt| now.millis_since(doubt.since) >= DOUBT_MILLIS;
+        if doubts.front().is_some_and(is_due) { doubts.pop_front() } else { None }
     }
 }
 
