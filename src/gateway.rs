@@ -115,6 +115,12 @@ impl Gateway {
         self.waiting.start(now.mono)
     }
 
+    /// How large a body can be that HAProxy can hold, in bytes: a larger one never comes as a whole.
+    #[must_use]
+    pub fn body_room(&self) -> u64 {
+        self.buffer.room()
+    }
+
     /// The verdict on a request that waits; nothing while it has to wait on.
     #[must_use]
     pub fn resume(&self, request: &[u8], ticket: u64, now: Now) -> Option<String> {

@@ -36,6 +36,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
+    exports.set("body_room", lua.create_function(body_room)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
@@ -134,6 +135,10 @@ fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
 
 fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
     Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(host::now())))
+}
+
+fn body_room(_: &Lua, (): ()) -> Result<u64> {
+    Ok(GATEWAY.get().map_or(0, Gateway::body_room))
 }
 
 /// The verdict, or nothing while the request has to wait on. Without a configuration the verdict

@@ -17,6 +17,9 @@ local M = {}
 ---@param pause fun(milliseconds: integer)
 local function await_body(txn, pause)
   local length = tonumber(txn.sf:req_fhdr("content-length")) or 0
+  if length > native.body_room() then
+    return
+  end
   for _ = 1, BODY_POLLS do
     local is_whole = txn.f:req_body_len() >= length
     -- A full buffer takes no more, however long one waits.

@@ -21,9 +21,14 @@ impl Buffer {
         Self { room: u64::try_from(room).unwrap_or(u64::MAX), setting }
     }
 
-    /// The refusal of a body that had to be read and could not: it is too large, does not say how large
-    /// it is, or did not come; a role that leaves bodies unread
-    /// is no help where the body names the model.
+    /// What a body and its head may take together, in bytes.
+    pub(super) fn room(&self) -> u64 {
+        self.room
+    }
+
+    /// The refusal of a body that had to be read and could not: it is too large, does not say how
+    /// large it is, or did not come. A role that leaves bodies unread is no help where the body
+    /// names the model.
     pub(super) fn refusal(&self, request: &Request<'_>, names_model: bool) -> Refusal {
         let Self { room, setting } = self;
         let (head, came) = request.bytes_that_came();

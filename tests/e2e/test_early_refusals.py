@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from support.ask import outcome
 from support.bare import ANSWERS, STEPS, VERIFY
 from support.calls import BODY, GENERATE, headers
 from support.client import Connection
 from support.configuration import Configuration, unread, vertex_json
+from support.eventually import eventually
 from support.h2client import H2
 from support.haproxy import Haproxy
 from support.logserver import LogServer
@@ -24,6 +26,7 @@ from support.posts import OVER_HTTP_1, OVER_HTTP_2, Client, Post
 from support.refusal import assert_refused
 from support.refusals import CASES
 from support.standin import Standin
+from support.waiters import has_no_keys, requests_so_far
 
 TRIES = 30
 CLIENTS = [
@@ -106,6 +109,25 @@ def test_a_body_that_cannot_fit_is_refused_before_it_is_sent(
         time.sleep(0.2)
         connection.send(of_size(20_000))
         assert connection.read().status == 200
+
+
+@pytest.mark.parametrize(("size", "reason"), [(29_000, "body_too_large_to_check"), (20_000, "-")])
+def test_nobody_waits_for_a_body_that_cannot_fit_once_the_keys_are_there(
+    gateway: Callable[..., Haproxy], standin: Standin, token: str, size: int, reason: str
+) -> None:
+    standin.idp("status")
+    haproxy = gateway()
+    with Connection(haproxy.port) as connection:
+        announced = {"Content-Length": str(size), "Expect": "100-continue"}
+        connection.send_request("POST", GENERATE, headers(token) | announced)
+        eventually(lambda: requests_so_far(haproxy) == 1, "the request has come")
+        assert has_no_keys(haproxy)
+        standin.idp()
+        if reason == "-":
+            connection.send(of_size(size))
+        began = time.monotonic()
+        assert outcome(connection.read())[1] == reason
+        assert time.monotonic() - began < 9  # the keys come within 5 s; a body is awaited for 10
 
 
 # As docs/reference.md says it.

@@ -19,12 +19,15 @@ from support.h2client import H2
 from support.haproxy import Haproxy
 from support.logserver import LogServer
 from support.metrics import Pages, key
-from support.place import free_port
+from support.place import free_port, haproxy_version
 from support.rawgoogle import RawGoogle
 from support.refusal import STATUS, reasons_of_the_product
 from support.standin import Standin
 
 WHO = {"principal": "corp:alice", "role": "ml", "credential": "ml-prod", "project": "acme-ml"}
+
+# HAProxy logs the answer, and closes the connection before it is sent.
+LOSES_ANSWERS_TO_NONSENSE = haproxy_version() >= (3, 2)
 
 # A path of each dialect, and its body.
 MESSAGE = [{"role": "user", "content": "hello"}]
@@ -312,12 +315,24 @@ def test_a_body_that_is_no_http_is_told_so(
         connection.send(b"2\r\n{}\r\n")
         time.sleep(0.5)  # else HAProxy's parser answers, before any rule
         connection.send(b"nonsense\r\n")
-        answer = connection.read()
+        answer = answer_or_none(connection)
 
-    said, identifier = told(answer, "google")
-    assert (answer.status, said) == (400, "request_incomplete")
     line = logs.wait_for(1)[0]
-    assert (line["decision"], line["reason"], line["id"]) == ("deny", "request_incomplete", identifier)
+    assert (line["decision"], line["reason"]) == ("deny", "request_incomplete")
+    if LOSES_ANSWERS_TO_NONSENSE:
+        assert answer is None
+        return
+    assert answer is not None
+    said, identifier = told(answer, "google")
+    assert (answer.status, said, line["id"]) == (400, "request_incomplete", identifier)
+
+
+def answer_or_none(connection: Connection) -> Response | None:
+    try:
+        return connection.read()
+    except Closed as closed:
+        assert not closed.received
+        return None
 
 
 def unread_roles(standin: Standin) -> dict[str, Any]:
