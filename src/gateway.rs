@@ -52,7 +52,6 @@ use dialect::Dialect;
 use readiness::Readiness;
 use request_id::RequestIds;
 use session::Sessions;
-use unlogged::Doubts;
 use waiting::{Patience, Waiting};
 
 pub use explain::Explanation;
@@ -91,7 +90,6 @@ pub struct Gateway {
     /// Whether it is told when a request has ended.
     accounts: bool,
     calls: Calls,
-    doubts: Doubts,
     conditions: Conditions,
     readiness: Readiness,
     metrics: Metrics,

@@ -36,7 +36,6 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
-    exports.set("body_room", lua.create_function(body_room)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
     exports.set("bearer", lua.create_function(bearer)?)?;
@@ -45,7 +44,6 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("feed", lua.create_function(feed)?)?;
     exports.set("account", lua.create_function(account)?)?;
     exports.set("unlogged", lua.create_function(unlogged)?)?;
-    exports.set("next_unlogged", lua.create_function(next_unlogged)?)?;
     exports.set("withdraw", lua.create_function(withdraw)?)?;
     exports.set("refused", lua.create_function(refused)?)?;
     exports.set("verify", lua.create_function(verify)?)?;
@@ -133,12 +131,10 @@ fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
     verdict.map(|verdict| lua.create_string(verdict)).transpose()
 }
 
-fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
-    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(host::now())))
-}
-
-fn body_room(_: &Lua, (): ()) -> Result<u64> {
-    Ok(GATEWAY.get().map_or(0, Gateway::body_room))
+/// The number of the ticket, and how large a body can be that comes as a whole, in bytes.
+fn start_waiting(_: &Lua, (): ()) -> Result<(u64, u64)> {
+    let gateway = GATEWAY.get();
+    Ok(gateway.map_or((0, 0), |gateway| (gateway.start_waiting(host::now()), gateway.body_room())))
 }
 
 /// The verdict, or nothing while the request has to wait on. Without a configuration the verdict
@@ -204,7 +200,7 @@ fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Optio
     Ok(GATEWAY.get().and_then(|gateway| gateway.account(ended, style, host::now())))
 }
 
-/// The access line of a call that HAProxy writes none of; nothing while that is in doubt. `closed`
+/// The access line of a call that HAProxy writes none of; nothing if the call is over. `closed`
 /// holds what the host knows of it, `date` writes a time as `os.date` does.
 fn unlogged(
     _: &Lua,
@@ -223,16 +219,7 @@ fn unlogged(
     let Some(gateway) = GATEWAY.get() else {
         return Ok(None);
     };
-    if closed.get::<Option<bool>>("in_doubt")?.unwrap_or(false) {
-        gateway.doubt(call, &verdict, connection, host::now(), date);
-        return Ok(None);
-    }
     Ok(gateway.unlogged(call, &verdict, &connection, host::now(), date))
-}
-
-/// The line of a call that was in doubt, and whose line has not come.
-fn next_unlogged(_: &Lua, (): ()) -> Result<Option<String>> {
-    Ok(GATEWAY.get().and_then(|gateway| gateway.next_unlogged(host::now())))
 }
 
 /// Takes back the call of a former verdict on the same request.

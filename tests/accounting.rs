@@ -98,20 +98,12 @@ fn a_call_whose_line_haproxy_does_not_write_ends_with_a_line_all_the_same() {
 }
 
 #[test]
-fn a_call_in_doubt_ends_by_haproxys_line_if_that_comes_and_else_by_ours() {
+fn a_call_whose_line_haproxy_has_written_gets_no_other() {
     let key = SigningKey::rsa();
-    for comes in [true, false] {
-        let (gateway, verdict, call) = streaming(&key);
-        gateway.doubt(call, &verdict, connection(), at(4), |_| "a date".to_owned());
-        assert_eq!(gateway.next_unlogged(at(4)), None, "HAProxy may still write it");
-        if comes {
-            assert!(line(&gateway, &verdict, 4).contains("{decision=allow "));
-        }
-        let ours = gateway.next_unlogged(at(5));
-        assert_eq!(ours.is_some_and(|line| line.contains(" upstream=closed ")), !comes);
-        assert_eq!(gateway.next_unlogged(at(6)), None, "once");
-        assert!(!in_flight(&gateway, 6));
-    }
+    let (gateway, verdict, call) = streaming(&key);
+    assert!(line(&gateway, &verdict, 4).contains("{decision=allow "));
+    assert_eq!(unlogged(&gateway, &verdict, call, 4), None);
+    assert!(!in_flight(&gateway, 4));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 -- Calls that Google closes the connection on before it answers. HAProxy then closes the client's without
 -- a word, as that is to try again, and writes no log line: the line is written from here.
 local native = require("haproxy_vertex")
+local later = require("vertex.later")
 
 local style = os.getenv("VERTEX_LOG_STYLE")
 
@@ -31,18 +32,26 @@ local function tell(call, txn)
     return
   end
   local fetch = txn.f
-  local line = native.unlogged(call, txn:get_var("txn.vertex.verdict"), {
-    in_doubt = closed == nil,
+  local verdict = txn:get_var("txn.vertex.verdict")
+  local connection = {
     client = fetch:src(),
     client_port = fetch:src_port(),
     frontend = fetch:fe_name(),
     backend = fetch:be_name(),
     server = fetch:srv_name(),
     style = style,
-  }, os.date)
-  if line then
-    txn:log(core.info, line)
+  }
+  if closed then
+    local line = native.unlogged(call, verdict, connection, os.date)
+    return line and txn:log(core.info, line)
   end
+  -- HAProxy's own line, if it writes one, ends the call within this turn of its loop.
+  later.run(function()
+    local line = native.unlogged(call, verdict, connection, os.date)
+    if line then
+      core.log(core.info, line)
+    end
+  end)
 end
 
 -- The filter's `end_analyze` while no answer has come.

@@ -4,7 +4,6 @@ local native = require("haproxy_vertex")
 
 local PAUSE_MILLISECONDS = 50
 local FAULT_MILLISECONDS = 1000
-local LINES_A_TURN = 100
 -- Longer than the time-outs of `defaults vertex-fetch`, so that httpclient never tries again.
 local TIMEOUT_MILLISECONDS = 20000
 
@@ -55,13 +54,6 @@ local function turn()
   local level, line = native.next_log()
   if level then
     return core.log(level, line)
-  end
-  for _ = 1, LINES_A_TURN do
-    local access = native.next_unlogged()
-    if not access then
-      break
-    end
-    core.log(core.info, access)
   end
   local id, authority, path = native.step()
   if not id then

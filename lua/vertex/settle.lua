@@ -14,10 +14,11 @@ local M = {}
 
 -- Over HTTP/2 HAProxy's own count of a body is what has come of it: only Content-Length says more.
 ---@param txn TXN
+---@param room integer
 ---@param pause fun(milliseconds: integer)
-local function await_body(txn, pause)
+local function await_body(txn, room, pause)
   local length = tonumber(txn.sf:req_fhdr("content-length")) or 0
-  if length > native.body_room() then
+  if length > room then
     return
   end
   for _ = 1, BODY_POLLS do
@@ -37,13 +38,13 @@ end
 ---@param pause? fun(milliseconds: integer)
 function M.settle(txn, ask, pause)
   pause = pause or core.msleep
-  local ticket = native.start_waiting()
+  local ticket, room = native.start_waiting()
   local stage = "head"
   for poll = 1, POLLS do
     local answer, given, told = ask(request.text(txn, stage), ticket)
     local need = answer and answer:match("^[^|]*")
     if need == "body" then
-      await_body(txn, pause)
+      await_body(txn, room or 0, pause)
       stage = need
     elseif need == "peer" then
       stage = need

@@ -6,7 +6,7 @@ use crate::gateway::calls::{Answer, Begun, Call, CallMark};
 use crate::gateway::charge::{Outcome, at_the_least, charge, usage_of};
 use crate::gateway::ended::Ended;
 use crate::gateway::record::{Line, Record, Style};
-use crate::gateway::unlogged::{self, Came, Connection, Doubt};
+use crate::gateway::unlogged::{self, Came, Connection};
 use crate::gateway::verdict;
 use crate::time::{Now, UnixTime};
 
@@ -37,34 +37,6 @@ impl Gateway {
     ) -> Option<String> {
         let came = self.came(call, now, date)?;
         self.line_of_closed(call, verdict, connection, &came, now)
-    }
-
-    /// The same for a call of which HAProxy may still say something: [`Self::next_unlogged`] has its
-    /// line once it has not.
-    pub fn doubt(
-        &self,
-        call: u64,
-        verdict: &str,
-        connection: Connection,
-        now: Now,
-        date: impl FnOnce(UnixTime) -> String,
-    ) {
-        if let Some(came) = self.came(call, now, date) {
-            let verdict = verdict.to_owned();
-            self.doubts.add(Doubt { call, verdict, connection, came, since: now.mono });
-        }
-    }
-
-    /// The line of a call that was in doubt, and whose line has not come.
-    #[must_use]
-    pub fn next_unlogged(&self, now: Now) -> Option<String> {
-        loop {
-            let Doubt { call, verdict, connection, came, .. } = self.doubts.next(now.mono)?;
-            let line = self.line_of_closed(call, &verdict, &connection, &came, now);
-            if line.is_some() {
-                return line;
-            }
-        }
     }
 
     fn came(&self, call: u64, now: Now, date: impl FnOnce(UnixTime) -> String) -> Option<Came> {

@@ -19,7 +19,6 @@ use crate::gateway::metrics::Metrics;
 use crate::gateway::readiness::Readiness;
 use crate::gateway::request_id::RequestIds;
 use crate::gateway::session::Sessions;
-use crate::gateway::unlogged::Doubts;
 use crate::gateway::waiting::Waiting;
 use crate::google::Bearers;
 use crate::haproxy::{Haproxy, Line};
@@ -117,7 +116,6 @@ impl Gateway {
             watch: Watch::new(),
             accounts: false,
             calls: Calls::default(),
-            doubts: Doubts::default(),
             conditions,
             readiness: Readiness::new(now),
             metrics,

@@ -2,19 +2,12 @@
 //! connection before it answers and the client is expected to repeat its request. What only HAProxy
 //! knows (times but the whole, counts of connections) is -1 or 0.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use serde_json::json;
 
 use crate::gateway::record::Style;
-use crate::time::Monotonic;
 
 /// How HAProxy's log writes that a server closed before its headers came.
 const SERVER_CLOSED: &str = "SH--";
-
-/// HAProxy's own line comes within the same turn of its loop, if it comes.
-const DOUBT_MILLIS: i64 = 250;
 
 /// The connection of a request, as the host tells it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,33 +62,6 @@ pub(super) fn line(connection: &Connection, came: &Came, said: &str) -> String {
                 ascii(said),
             )
         }
-    }
-}
-
-/// A call of which it is not known whether HAProxy writes its line.
-#[derive(Debug)]
-pub(super) struct Doubt {
-    pub(super) call: u64,
-    pub(super) verdict: String,
-    pub(super) connection: Connection,
-    pub(super) came: Came,
-    pub(super) since: Monotonic,
-}
-
-/// The calls in doubt, in the order of their time; each is gone within a second.
-#[derive(Debug, Default)]
-pub(super) struct Doubts(Mutex<VecDeque<Doubt>>);
-
-impl Doubts {
-    pub(super) fn add(&self, doubt: Doubt) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(doubt);
-    }
-
-    /// The next one whose line would have come by now.
-    pub(super) fn next(&self, now: Monotonic) -> Option<Doubt> {
-        let mut doubts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = |doubt: &Doubt| now.millis_since(doubt.since) >= DOUBT_MILLIS;
-        if doubts.front().is_some_and(is_due) { doubts.pop_front() } else { None }
     }
 }
 

@@ -74,7 +74,6 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
     },
     TASK: {
         "next_log": each(NO_KEYS, *DIES, "returns_a_text"),
-        "next_unlogged": each(NO_KEYS, *DIES),
         # An error in it is told to `fail`, and the next fetch brings the keys.
         "unanswered": each(NO_KEYS, "returns_nothing", "returns_a_text", "returns_a_table"),
         "step": each(NO_KEYS, *DIES, "returns_nothing", "returns_a_table"),
@@ -92,6 +91,8 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
     BODY: {"check": each(NO_START, *DIES, "returns_a_text", "returns_a_table")},
     # Nothing of the module's decides when it ends.
     "action vertex-await-upload": {},
+    # `unlogged` runs in it, on HAProxy 2.8.
+    "task": {},
     SHOW: {"show": each(NO_HARM, *DIES, "never_ends", "returns_nothing", "returns_a_table")},
 }
 
