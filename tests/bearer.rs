@@ -4,9 +4,8 @@
 
 mod common;
 
-use std::sync::Mutex;
-
 use common::gateway::{Ask, BACKENDS, Said, URL, member, open, open_minimal};
+use common::journal::{keep_lines, take_lines};
 use common::keys::{KEY_FILE, SigningKey, from_base64url, rsa_pem};
 use common::settings::{Files, haproxy, minimal};
 use common::{START, at, now};
@@ -215,25 +214,9 @@ proptest! {
     }
 }
 
-/// Every line that goes to the `log` crate, as the journal would take it.
-struct Lines(Mutex<Vec<String>>);
-
-static LINES: Lines = Lines(Mutex::new(Vec::new()));
-
-impl log::Log for Lines {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-    fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push(record.args().to_string());
-    }
-    fn flush(&self) {}
-}
-
 #[test]
 fn no_secret_is_in_a_verdict_in_debug_output_or_in_a_journal_line() {
-    log::set_logger(&LINES).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    keep_lines(log::LevelFilter::Trace);
     let key = SigningKey::ed();
     let mut settings = minimal();
     let wif = json!({ "name": "wif", "type": "access_token", "file": "token.txt" });
@@ -283,7 +266,7 @@ fn no_secret_is_in_a_verdict_in_debug_output_or_in_a_journal_line() {
     written.push(format!("{gateway:?}"));
     written.push(format!("{gateway:#?}"));
     written.push(gateway.keys_json());
-    let lines = LINES.0.lock().unwrap().clone();
+    let lines = take_lines();
     assert!(lines.iter().any(|line| line.contains("keys not fetched: not JSON")), "{lines:?}");
     assert!(
         lines.iter().any(|line| line.contains("recovered after 4 s, keys ready (1)")),

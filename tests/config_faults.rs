@@ -4,10 +4,9 @@
 
 mod common;
 
-use std::sync::Mutex;
-
 use common::at;
 use common::gateway::{BACKENDS, FETCHING_BACKENDS, fetching};
+use common::journal::{keep_lines, take_lines};
 use common::keys::{SigningKey, jwks};
 use common::settings::{Files, haproxy, minimal, sections};
 use haproxy_vertex::gateway::Gateway;
@@ -166,24 +165,9 @@ fn what_haproxy_lacks_is_told_at_once() {
     assert!(Gateway::open(config, &haproxy(BACKENDS), at(0)).is_ok());
 }
 
-struct Lines(Mutex<Vec<String>>);
-
-static LINES: Lines = Lines(Mutex::new(Vec::new()));
-
-impl log::Log for Lines {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-    fn log(&self, record: &log::Record<'_>) {
-        self.0.lock().unwrap().push(format!("{} {}", record.level(), record.args()));
-    }
-    fn flush(&self) {}
-}
-
 #[test]
 fn a_state_file_that_cannot_be_used_is_a_line_that_names_it_and_one_that_is_missing_is_none() {
-    log::set_logger(&LINES).unwrap();
-    log::set_max_level(log::LevelFilter::Info);
+    keep_lines(log::LevelFilter::Info);
     let key = SigningKey::ed();
     let keys: Value = serde_json::from_slice(&jwks(&[key.jwk("k1")])).unwrap();
     let stored = |fetched_at: i64, jwks: &Value| {
@@ -236,7 +220,7 @@ fn a_state_file_that_cannot_be_used_is_a_line_that_names_it_and_one_that_is_miss
         settings["state_file"] = json!("state.json");
         let config = files.load(&settings.to_string()).unwrap();
         Gateway::open(config, &haproxy(FETCHING_BACKENDS), at(0)).unwrap();
-        let lines = std::mem::take(&mut *LINES.0.lock().unwrap());
+        let lines = take_lines();
         let as_wanted = lines.len() == usize::from(line.is_some())
             && lines.iter().zip(&line).all(|(told, wanted)| told.starts_with(wanted));
         assert!(as_wanted, "{state:?}: {lines:?}");

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses a part of it")]
 
 pub mod gateway;
+pub mod journal;
 pub mod keys;
 pub mod script;
 pub mod settings;

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from support import hostile
@@ -130,6 +130,17 @@ class _Client:
     def _send(self, connection: Connection, target: str, **more: str) -> None:
         connection.send_request("POST", target, self._pairs | more, body(50))
 
+    def _one_by_one(self, connection: Connection, targets: Iterable[str]) -> None:
+        """Until the connection is closed."""
+        for target in targets:
+            try:
+                self._send(connection, target)
+            except ConnectionError:
+                self._note(target, False)
+                return
+            if not self._read(connection, target):
+                return
+
     def _note(self, target: str, must: bool, status: int | None = None) -> None:
         found = MARK.search(target)
         assert found is not None
@@ -163,15 +174,7 @@ class _Client:
 
     def _many_on_one_connection(self) -> None:
         with self._open() as connection:
-            for _ in range(5):
-                asked = self._asked()
-                try:
-                    self._send(connection, asked)
-                except ConnectionError:
-                    self._note(asked, False)
-                    return
-                if not self._read(connection, asked):
-                    return
+            self._one_by_one(connection, (self._asked() for _ in range(5)))
 
     def _pipelined(self) -> None:
         with self._open() as connection:
@@ -258,15 +261,9 @@ class _Client:
     def _badly_answered_behind_others(self) -> None:
         """HAProxy says nothing then, as the caller is to repeat the last one."""
         with self._open() as connection:
-            for kind in ("good", "good", self._chance.choice(ENDINGS)):
-                asked = self._asked(kind, "ill", streamed=self._chance.random() < 0.5)
-                try:
-                    self._send(connection, asked)
-                except ConnectionError:
-                    self._note(asked, False)
-                    return
-                if not self._read(connection, asked):
-                    return
+            kinds = ("good", "good", self._chance.choice(ENDINGS))
+            streamed = self._chance.random() < 0.5
+            self._one_by_one(connection, (self._asked(kind, "ill", streamed) for kind in kinds))
 
     def _nobody_there(self) -> None:
         asked = self._asked(place="down")

@@ -3,6 +3,8 @@
 import socket
 import threading
 
+from support.listener import Listener
+
 
 class ToyOrigin:
     """Answers every request 200 with its own request head as the body.
@@ -12,13 +14,12 @@ class ToyOrigin:
     """
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
         self.seen: list[str] = []
         self.aborted = threading.Event()
         self.arrived = threading.Event()
         self._gate = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve)
+        self.port = self._listener.port
 
     def release(self) -> None:
         self._gate.set()
@@ -26,14 +27,6 @@ class ToyOrigin:
     def stop(self) -> None:
         self._gate.set()
         self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         received = b""
