@@ -26,8 +26,8 @@ TURNS = of_two(20, None)
 SECONDS = of_two(60, 100)
 PAUSE = of_two(0.0, 0.1)
 MINUTE_MS = 60_000
-# HAProxy writes times in whole milliseconds, and the line a moment after what it measures.
-SLACK_MS = 10
+# A call is settled with its line, which a busy machine writes some time after what it measures.
+SLACK_MS = 100
 
 threads = pytest.mark.parametrize("nbthread", [2, 4])
 
@@ -79,7 +79,7 @@ def windows(logs: CountedLogServer, outcome: Outcome) -> list[list[Used]]:
     assert reasons == {"ok": outcome.statuses[200], "limit_tokens": outcome.statuses[429]}
     by_minute: dict[int, list[Used]] = defaultdict(list)
     for request in (used(line) for line in lines if line["decision"] == "allow"):
-        by_minute[(request.begun + 10 * SLACK_MS) // MINUTE_MS].append(request)
+        by_minute[(request.begun + SLACK_MS) // MINUTE_MS].append(request)
     return [by_minute[minute] for minute in sorted(by_minute)]
 
 
