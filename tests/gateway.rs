@@ -7,7 +7,8 @@ mod common;
 use std::sync::LazyLock;
 
 use common::gateway::{
-    Ask, BACKENDS, BODY, FETCHING_BACKENDS, Said, URL, fetching, member, open, open_minimal,
+    Ask, BACKENDS, FETCHING_BACKENDS, Said, URL, decide, fetching, member, member_with, open,
+    open_minimal,
 };
 use common::keys::SigningKey;
 use common::settings::{Files, haproxy, minimal};
@@ -34,16 +35,6 @@ const NOT_RUSTS: &[Reason] = &[
 const OPENAI_URL: &str =
     "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi/chat/completions";
 
-fn decide(gateway: &Gateway, ask: &Ask) -> Said {
-    Said::new(&gateway.decide(&ask.bytes(), at(1)))
-}
-
-fn with(name: &str, value: Value) -> Value {
-    let mut claims = member();
-    claims[name] = value;
-    claims
-}
-
 /// At least one request for every reason that a decision can have.
 fn refusals() -> Vec<(Reason, &'static str, Said)> {
     let (key, stranger) = (SigningKey::ed(), SigningKey::ed());
@@ -51,7 +42,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
     settings["roles"][0]["may"]["locations"] = json!(["*"]);
     let gateway = open(&key, &settings, BACKENDS);
     let good = || Ask::with(&key.token("k1", &member()));
-    let claims = |name: &str, value: Value| Ask::with(&key.token("k1", &with(name, value)));
+    let claims = |name: &str, value: Value| Ask::with(&key.token("k1", &member_with(name, value)));
     let url = |from: &str, to: &str| good().url(&URL.replace(from, to));
     let without_iss = || {
         let mut claims = member();
@@ -241,70 +232,6 @@ fn what_is_not_known_when_a_request_is_refused_is_a_dash_in_the_log() {
 }
 
 #[test]
-fn who_brings_the_wrong_token_is_told_which_one_is_wanted() {
-    let key = SigningKey::ed();
-    let mut settings = minimal();
-    settings["issuers"][0]["audiences"] = json!(["a|b", "second"]);
-    let gateway = open(&key, &settings, BACKENDS);
-    for ask in [
-        Ask::with("ya29.x"),
-        Ask::with(&key.token("k1", &with("iss", json!("https://x.example")))),
-        Ask::with(&key.token("k1", &with("aud", json!("other")))),
-    ] {
-        let said = decide(&gateway, &ask);
-        let message = said.json()["error"]["message"].to_string();
-        assert!(
-            message.contains("issuer https://idp.example, audience a|b or second"),
-            "{message}"
-        );
-        assert_eq!(said.count(), 9, "the separator is written as an escape");
-    }
-    assert!(!decide(&gateway, &Ask::anonymous()).field(7).contains("idp.example"));
-}
-
-#[test]
-fn a_caller_whose_groups_were_left_out_is_told_so() {
-    let key = SigningKey::ed();
-    let gateway = open_minimal(&key);
-    let told = |change: &dyn Fn(&mut Value)| {
-        let mut claims = member();
-        change(&mut claims);
-        let said = decide(&gateway, &Ask::with(&key.token("k1", &claims)));
-        let message = match said.decision() {
-            "allow" => String::new(),
-            _ => said.json()["error"]["message"].as_str().unwrap().to_owned(),
-        };
-        (said.reason().to_owned(), message)
-    };
-    let without_groups = |claims: &mut Value| {
-        claims.as_object_mut().unwrap().remove("groups");
-    };
-    let (reason, message) = told(&|claims| {
-        without_groups(claims);
-        claims["_claim_names"] = json!({ "groups": "src1" });
-    });
-    assert_eq!(reason, "role_none");
-    assert!(message.ends_with("left your groups out of the token, as they are too many for it"));
-    // The twins: no groups at all, and groups that are there.
-    let (reason, message) = told(&without_groups);
-    assert_eq!((reason.as_str(), message.as_str()), ("role_none", Reason::RoleNone.text()));
-    let referred = |claims: &mut Value| claims["_claim_names"] = json!({ "groups": "src1" });
-    assert_eq!(told(&referred).0, "ok");
-}
-
-#[test]
-fn a_claim_that_is_missing_is_named_to_the_caller() {
-    let key = SigningKey::ed();
-    let gateway = open_minimal(&key);
-    let mut claims = member();
-    claims.as_object_mut().unwrap().remove("sub");
-    let said = decide(&gateway, &Ask::with(&key.token("k1", &claims)));
-    assert_eq!(said.reason(), "claim_missing");
-    let message = said.json()["error"]["message"].clone();
-    assert_eq!(message, "the token lacks a required claim: sub");
-}
-
-#[test]
 fn the_token_is_taken_from_exactly_one_of_three_headers() {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);
@@ -388,183 +315,6 @@ fn over_http_2_only_a_look_says_that_a_get_brings_no_body() {
     }
 }
 
-/// What a refusal tells the caller, and what its line tells the operator.
-fn told(said: &Said) -> (String, String) {
-    assert_eq!(said.decision(), "deny", "{said:?}");
-    (said.json()["error"]["message"].as_str().unwrap().to_owned(), said.logged("detail").to_owned())
-}
-
-#[test]
-fn what_of_a_body_found_no_role_is_named_to_its_caller_and_in_the_line() {
-    let key = SigningKey::ed();
-    let mut settings = minimal();
-    let may = settings["roles"][0]["may"].as_object_mut().unwrap();
-    may.insert("tools".into(), json!(["googleSearch"]));
-    may.insert("file_uris".into(), json!(["gs://acme/in/"]));
-    may.insert("stored_state".into(), json!(["projects/acme-ml/locations/*/cachedContents/*"]));
-    may.insert("max_output_tokens".into(), json!(1000));
-    may.insert("max_request_bytes".into(), json!(5000));
-    let gateway = open(&key, &settings, BACKENDS);
-    let token = key.token("k1", &member());
-    let limited = |more: Value| {
-        let mut body = json!({ "generationConfig": { "maxOutputTokens": 9 } });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
-    let file = |uri: &str| {
-        limited(json!({ "contents": [{ "parts": [{ "fileData": { "fileUri": uri } }] }] }))
-    };
-    let cache = |name: &str| limited(json!({ "cachedContent": name }));
-    let own = "projects/acme-ml/locations/us-central1/cachedContents/7";
-    let search = limited(json!({ "tools": [{ "googleSearch": {} }] }));
-    let fits = json!({ "generationConfig": { "maxOutputTokens": 1000 } });
-    let long = format!("gs://acme-hr/{}", "x".repeat(400));
-    for (refused, twin, message, logged) in [
-        (
-            limited(json!({ "tools": [{ "googleSearch": {}, "codeExecution": {} }] })),
-            &search,
-            "tools: codeExecution",
-            "tools:%20codeExecution",
-        ),
-        (
-            limited(json!({ "tools": [{ "type": "Evil|}\n\" x" }] })),
-            &search,
-            "tools: Evil|}?\" x",
-            "tools:%20Evil%7C%7D%3F%22%20x",
-        ),
-        (
-            file("gs://acme-hr/in/a"),
-            &file("gs://acme/in/a"),
-            "file_uris: gs://acme-hr/in/a",
-            "file_uris:%20gs://acme-hr/in/a",
-        ),
-        (
-            file("gs://acme-hr/\u{e9}"),
-            &file("gs://acme/in/\u{e9}"),
-            "file_uris: gs://acme-hr/?",
-            "file_uris:%20gs://acme-hr/%3F",
-        ),
-        (
-            cache(&own.replace("acme-ml", "acme-hr")),
-            &cache(own),
-            "stored_state: projects/acme-hr/locations/us-central1/cachedContents/7",
-            "stored_state:%20projects/acme-hr/locations/us-central1/cachedContents/7",
-        ),
-        (
-            limited(
-                json!({ "outputConfig": { "gcsDestination": { "outputUriPrefix": "gs://b/" } } }),
-            ),
-            &limited(json!({})),
-            "output_uris: gs://b/",
-            "output_uris:%20gs://b/",
-        ),
-        (
-            limited(json!({ "modelArmorConfig": { "promptTemplateName": "mine" } })),
-            &limited(json!({})),
-            "model_armor_templates: mine",
-            "model_armor_templates:%20mine",
-        ),
-        (
-            json!({ "generationConfig": { "maxOutputTokens": 1001 } }),
-            &fits,
-            "max_output_tokens: 1001, at most 1000 is allowed",
-            "max_output_tokens:%201001%2C%20at%20most%201000%20is%20allowed",
-        ),
-        (
-            json!({}),
-            &fits,
-            "max_output_tokens: not set, at most 1000 is allowed",
-            "max_output_tokens:%20not%20set%2C%20at%20most%201000%20is%20allowed",
-        ),
-    ] {
-        let ask = Ask::with(&token).body(&refused.to_string());
-        let expected =
-            (format!("no role allows you what the body asks for: {message}"), logged.to_owned());
-        assert_eq!(told(&decide(&gateway, &ask)), expected, "{refused}");
-        let honest = decide(&gateway, &Ask::with(&token).body(&twin.to_string()));
-        assert_eq!((honest.reason(), honest.logged("detail")), ("ok", "-"), "{twin}");
-    }
-    // What is long is cut, in the message as in the line.
-    let (message, logged) =
-        told(&decide(&gateway, &Ask::with(&token).body(&file(&long).to_string())));
-    assert!(message.len() < 220 && message.contains("gs://acme-hr/xxx"), "{message}");
-    assert!(logged.len() < 140 && logged.contains('~'), "{logged}");
-    let ask = Ask::with(&token).body(&format!("{}{BODY}", " ".repeat(5000)));
-    let bytes = ask.body.len();
-    let (message, _) = told(&decide(&gateway, &ask));
-    assert!(
-        message.ends_with(&format!(": max_request_bytes: {bytes}, at most 5000 is allowed")),
-        "{message}"
-    );
-}
-
-#[test]
-fn a_body_that_cannot_be_checked_is_told_its_size_what_fits_and_who_says_so() {
-    let key = SigningKey::ed();
-    let gateway = open_minimal(&key);
-    let ask = || Ask::with(&key.token("k1", &member()));
-    // What HAProxy hands over of a body that does not fit.
-    let cut_of = |gateway: &Gateway, url: &str, declared: &str, came: usize| {
-        let mut ask = ask().url(url).without("content-length").header("content-length", declared);
-        ask.body = vec![b' '; came];
-        decide(gateway, &ask)
-    };
-    let cut = |declared: &str, came: usize| told(&cut_of(&gateway, URL, declared, came)).0;
-    let prefix =
-        "the body cannot be checked here: it is too large, or does not declare its length: ";
-    let told_of = |detail: &str| format!("{prefix}{detail}");
-    for declared in ["100000", "49152"] {
-        let detail = format!(
-            "it has {declared} bytes, and with the headers 49152 fit; VERTEX_BUFSIZE raises that, \
-             \"body\": \"unread\" in a role does without"
-        );
-        assert_eq!(cut(declared, 48_000), told_of(&detail));
-    }
-    // Where the body names the model, it is read whatever the role says.
-    let chat = "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi/chat/completions";
-    let message = cut_of(&gateway, chat, "100000", 48_000).json()["error"]["message"].to_string();
-    assert!(message.ends_with("VERTEX_BUFSIZE raises that\""), "{message}");
-    // Without the packaged rule set the setting is HAProxy's own.
-    let config = Files::new(&key).load(&minimal().to_string()).unwrap();
-    let bare = Haproxy { is_bare: true, ..haproxy(&[]) };
-    let bare = Gateway::open(config, &bare, at(0)).unwrap();
-    let message = told(&cut_of(&bare, URL, "100000", 48_000)).0;
-    assert!(message.contains("; tune.bufsize raises that, \"body\""), "{message}");
-    // What did not come is no matter of size.
-    assert_eq!(
-        cut("200", 57),
-        "the request did not come whole: its body was too slow or broke off: of 200 bytes 57 came"
-    );
-    let chunked = ask().without("content-length").header("transfer-encoding", "chunked");
-    let undeclared = told_of("it declares none; send Content-Length");
-    assert_eq!(told(&decide(&gateway, &chunked)).0, undeclared);
-    assert_eq!(decide(&gateway, &ask()).reason(), "ok");
-}
-
-#[test]
-fn a_path_without_a_project_is_told_what_it_lacks() {
-    let key = SigningKey::ed();
-    let gateway = open_minimal(&key);
-    let said = |url: &str| decide(&gateway, &Ask::with(&key.token("k1", &member())).url(url));
-    for url in [
-        "/v1/publishers/google/models/gemini-2.5-flash:generateContent",
-        "/v1beta1/publishers/google/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
-        "/v1beta/models/gemini-2.5-flash:generateContent",
-        "/v1/chat/completions",
-        "/v1/messages",
-        "/",
-    ] {
-        let said = said(url);
-        assert_eq!(said.reason(), "route_unknown", "{url}");
-        let message = said.json()["error"]["message"].to_string();
-        assert!(message.contains("no project in the path"), "{message}");
-        assert!(message.contains("/v1/projects/<project>/locations/<location>/"), "{message}");
-    }
-    let elsewhere = said(&URL.replace("generateContent", "dream"));
-    assert_eq!((elsewhere.reason(), elsewhere.logged("detail")), ("route_unknown", "-"));
-    assert_eq!(said(URL).reason(), "ok");
-}
-
 static PLACE: LazyLock<(SigningKey, Gateway)> = LazyLock::new(|| {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);
@@ -610,7 +360,7 @@ fn is_in_order(verdict: &str) -> Result<Said, TestCaseError> {
         prop_assert!(!value.is_empty() && value.chars().all(plain), "{}: {}", name, value);
         prop_assert!(value.len() <= if name == "principal" { 280 } else { 140 }, "{}", value);
     }
-    if fields == 8 {
+    if fields == 9 {
         prop_assert_eq!(&said.json()["error"]["details"][0]["reason"], said.reason());
     }
     Ok(said)
@@ -634,7 +384,7 @@ proptest! {
     fn two_subjects_are_two_principals_in_the_log(one in ".{1,200}", other in ".{1,200}") {
         let (key, gateway) = &*PLACE;
         let principal = |sub: &str| {
-            let token = key.token("k1", &with("sub", json!(sub)));
+            let token = key.token("k1", &member_with("sub", json!(sub)));
             decide(gateway, &Ask::with(&token)).logged("principal").to_owned()
         };
         prop_assert_eq!(principal(&one) == principal(&other), one == other);

@@ -43,6 +43,18 @@ pub fn member() -> Value {
     claims
 }
 
+/// The same with one claim more, or another value of it.
+pub fn member_with(name: &str, value: Value) -> Value {
+    let mut claims = member();
+    claims[name] = value;
+    claims
+}
+
+/// The verdict on a request that comes in the first second.
+pub fn decide(gateway: &Gateway, ask: &Ask) -> Said {
+    Said::new(&gateway.decide(&ask.bytes(), at(1)))
+}
+
 /// A request.
 #[derive(Clone)]
 pub struct Ask {
