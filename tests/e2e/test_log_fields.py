@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.eventually import eventually
+from support.listener import Listener
 from support.logserver import LogServer
 from support.place import ROOT, free_port, haproxy_binary
 
@@ -28,18 +29,9 @@ class Slow:
     """A server whose answers end when it is told."""
 
     def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=len(NAMES))
-        self.port: int = self._socket.getsockname()[1]
         self.may_end = threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        self._listener = Listener(self._answer, backlog=len(NAMES))
+        self.port = self._listener.port
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
@@ -50,7 +42,7 @@ class Slow:
 
     def stop(self) -> None:
         self.may_end.set()
-        self._socket.close()
+        self._listener.close()
 
 
 def names_in(lines: list[str]) -> set[str]:

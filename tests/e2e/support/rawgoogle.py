@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from support.listener import Listener
+
 Answer = Callable[[socket.socket], None]
 
 _MODEL = re.compile(rb"/models/gemini-2\.5-([a-z]+)(?:-[^:]*)?:")
@@ -96,12 +98,11 @@ class RawGoogle:
         self.answers = ANSWERS | answers
         # What every request gets, whatever model it names.
         self.always: str | None = None
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port: int = self._socket.getsockname()[1]
         self._clients: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._targets: list[bytes] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._serve, backlog=512)
+        self.port = self._listener.port
 
     @property
     def targets(self) -> list[str]:
@@ -110,7 +111,7 @@ class RawGoogle:
             return [target.decode("latin-1") for target in self._targets]
 
     def stop(self) -> None:
-        self._socket.close()
+        self._listener.close()
         with self._lock:
             clients = list(self._clients)
         for client in clients:
@@ -119,17 +120,9 @@ class RawGoogle:
             except OSError:
                 pass  # it has gone already
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._socket.accept()
-            except OSError:
-                return  # stopped
-            with self._lock:
-                self._clients.add(client)
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
     def _serve(self, client: socket.socket) -> None:
+        with self._lock:
+            self._clients.add(client)
         unread = b""
         try:
             with client:
