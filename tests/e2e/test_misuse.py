@@ -86,6 +86,7 @@ def learnt(
         clock.step_to(LEARNING_SECS + 60)
         assert post(haproxy, token) == 200
         standin.forget_requests()
+        logs.wait_for(LEARNING_REQUESTS + 1)
         logs.clear()
         return haproxy
 
