@@ -116,37 +116,30 @@ def test_a_broken_action_is_a_refusal(
     assert haproxy.worker == worker
 
 
-@pytest.mark.parametrize("fault", SAYS["converters vertex_says"]["says"])
-def test_a_refusal_whose_text_is_broken_is_still_one(
-    configuration: Callable[..., Configuration],
-    launch: Callable[..., Haproxy],
-    standin: Standin,
-    tmp_path: Path,
-    fault: str,
-) -> None:
-    tmp_path.chmod(0o755)
-    haproxy = launch(configuration(share=broken_share(tmp_path, "bearer says", fault), nbthread=1))
-
-    assert generate(haproxy, standin.token()).status == 503
-
-    assert reached("says", fault) in haproxy.stderr
-    assert standin.requests(of="google") == []
-
-
-@pytest.mark.parametrize("fault", REFUSED["converters vertex_refused"]["refused"])
-def test_an_allow_that_cannot_be_carried_out_is_a_refusal_whatever_its_line_says(
+@pytest.mark.parametrize(
+    ("function", "fault"),
+    [
+        (function, fault)
+        for functions in (*SAYS.values(), *REFUSED.values())
+        for function, faults in functions.items()
+        for fault in faults
+    ],
+)
+def test_an_allow_that_cannot_be_carried_out_is_a_refusal_whatever_it_says(
     configuration: Callable[..., Configuration],
     launch: Callable[..., Haproxy],
     standin: Standin,
     logs: LogServer,
     tmp_path: Path,
+    function: str,
     fault: str,
 ) -> None:
     tmp_path.chmod(0o755)
-    haproxy = launch(configuration(share=broken_share(tmp_path, "bearer refused", fault), nbthread=1))
+    share = broken_share(tmp_path, f"bearer {function}", fault)
+    haproxy = launch(configuration(share=share, nbthread=1))
 
     assert generate(haproxy, standin.token()).status == 503
 
-    assert reached("refused", fault) in haproxy.stderr
+    assert reached(function, fault) in haproxy.stderr
     assert standin.requests(of="google") == []
     assert logs.wait_for(1)[0]["decision"] == "deny"
