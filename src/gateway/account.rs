@@ -35,28 +35,12 @@ impl Gateway {
         now: Now,
         date: impl FnOnce(UnixTime) -> String,
     ) -> Option<String> {
-        let came = self.came(call, now, date)?;
-        self.line_of_closed(call, verdict, connection, &came, now)
-    }
-
-    fn came(&self, call: u64, now: Now, date: impl FnOnce(UnixTime) -> String) -> Option<Came> {
-        let millis_ago = now.mono.millis_since(self.calls.begun_at(call)?);
-        let at = now.wall + -(millis_ago / 1000);
-        Some(Came { date: date(at), secs: at.0, millis_ago })
-    }
-
-    fn line_of_closed(
-        &self,
-        call: u64,
-        verdict: &str,
-        connection: &Connection,
-        came: &Came,
-        now: Now,
-    ) -> Option<String> {
         let call = self.calls.end(call)?;
-        let mut ended = Ended::closed(verdict);
-        let said = self.line(&mut ended, Some(call), now, connection.style);
-        Some(unlogged::line(connection, came, &said))
+        let millis_ago = now.mono.millis_since(call.begun.at);
+        let at = now.wall + -(millis_ago / 1000);
+        let came = Came { date: date(at), secs: at.0, millis_ago };
+        let said = self.line(&mut Ended::closed(verdict), Some(call), now, connection.style);
+        Some(unlogged::line(connection, &came, &said))
     }
 
     /// Takes back the call that a former verdict on the same request allowed: only the last one counts.

@@ -129,11 +129,6 @@ impl Calls {
         });
     }
 
-    /// When the call was let through.
-    pub(super) fn begun_at(&self, number: u64) -> Option<Monotonic> {
-        self.with(number, |call| call.begun.at)
-    }
-
     /// Gives back a call of the request with this id that is not to be made.
     pub(super) fn withdraw(&self, number: u64, id: &str) -> Option<Call> {
         let mut shard = self.shard(number)?;
