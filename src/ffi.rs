@@ -126,9 +126,10 @@ pub unsafe extern "C" fn hv_open(
 /// empty line (CR, LF). The verdict is a line of text, not closed by NUL; its length is written to
 /// `*length`, also when `verdict_size` is too small for it, and 0 where there is none. What does not
 /// begin with `allow|` is a refusal, as is every status but `HV_STATUS_OK`. At first the peer is `-`,
-/// or the address alone, and the stage `head`. A verdict that begins with `peer|` asks for the peer (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in
-/// hexadecimal, separated by blanks), one with `body|` for both and, with the stage `body`, for the
-/// body behind the empty line. An allow costs the limits that apply what the request is expected to
+/// or the address alone, and the stage `head`. A verdict that begins with `peer|` asks for the peer
+/// (`src`, `ssl_c_used`/`ssl_c_verify`, the certificate's subject and SHA-256 in hexadecimal,
+/// separated by blanks), one with `body|` for both and, with the stage `body`, for the body behind
+/// the empty line. An allow costs the limits that apply what the request is expected to
 /// take; nobody tells what it took.
 ///
 /// # Safety

@@ -7,8 +7,8 @@ local style = os.getenv("VERTEX_LOG_STYLE")
 
 local M = {}
 
--- HAProxy's own answers and Google's have left their mark. Without one it was Google who closed, or the
--- client, of which HAProxy writes a line: whether it was Google; nothing where HAProxy does not tell (2.8).
+-- Whether Google closed the connection; nothing where HAProxy does not tell (2.8). HAProxy's own answers
+-- and Google's have left their mark. Without one it was Google, or the client, of whom HAProxy writes.
 ---@param txn TXN
 ---@return boolean?
 local function is_google(txn)
@@ -19,6 +19,7 @@ local function is_google(txn)
   if state then
     return state(txn.f):match("^S") ~= nil
   end
+  -- No `core.queue`: before HAProxy 2.8, where the answer's channel is closed if the server did it.
   if not core.queue then
     return not txn.res:may_recv()
   end

@@ -1,6 +1,7 @@
 //! The audit line's own fields: the tail that was written with the verdict, corrected by what the
-//! caller was told in the end, then what became of the call. As text, or as members of JSON, by the names of OpenTelemetry's conventions for
-//! generative AI where there is one (opentelemetry.io/docs/specs/semconv/gen-ai).
+//! caller was told in the end, then what became of the call. As text, or as members of JSON, by the
+//! names of OpenTelemetry's conventions for generative AI where there is one
+//! (opentelemetry.io/docs/specs/semconv/gen-ai).
 
 use std::fmt::{self, Display, Write as _};
 
