@@ -2,37 +2,11 @@
 //! the call until its log line: its answer is read, its limits are settled. Nothing here does I/O or
 //! reads a clock; the host says what time it is and fetches what `step` names.
 
-mod account;
-mod admit;
-mod audit;
-mod buffer;
+mod admin;
+mod begin;
 mod calls;
-mod changes;
-mod charge;
-mod conditions;
-mod count;
-mod dialect;
-mod ended;
-mod explain;
-mod exposition;
-mod judge;
+mod decide;
 mod load;
-mod metering;
-mod metrics;
-mod peer;
-mod quota;
-mod readiness;
-mod record;
-mod request;
-mod request_id;
-mod rows;
-mod session;
-mod show;
-mod steps;
-mod table;
-mod unlogged;
-mod verdict;
-mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,23 +19,24 @@ use crate::policy::Policy;
 use crate::time::{Monotonic, Now};
 use crate::vertex::Labels;
 use crate::watch::Watch;
-use buffer::Buffer;
-use calls::{CallMark, Calls};
-use conditions::Conditions;
-use dialect::Dialect;
-use readiness::Readiness;
-use request_id::RequestIds;
-use session::Sessions;
-use waiting::{Patience, Waiting};
+use admin::health_log::Conditions;
+use admin::readiness::Readiness;
+use calls::table::{CallMark, Calls};
+use decide::buffer::Buffer;
+use decide::dialect::Dialect;
+use decide::request_id::RequestIds;
+use decide::verdict;
+use decide::verified_token::Sessions;
+use decide::waiting::{Patience, Waiting};
 
-pub use explain::Explanation;
-pub use exposition::LocationTimes;
+pub use admin::counters::{Metrics, TokenKind};
+pub use admin::prometheus::LocationTimes;
+pub use admin::readiness::Ready;
+pub use calls::log_fields::Style;
+pub use calls::unlogged::Connection;
+pub use decide::actions::{Passage, Signed, SignedTarget, Step, Variables};
+pub use decide::explain::Explanation;
 pub use load::{check_rules, doubts_of_rules};
-pub use metrics::{Metrics, TokenKind};
-pub use readiness::Ready;
-pub use record::Style;
-pub use steps::{Passage, Signed, SignedTarget, Step, Variables};
-pub use unlogged::Connection;
 
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -88,7 +88,7 @@ impl fmt::Debug for LogText {
     }
 }
 
-/// Whether a byte is written as it is: the alphabet of `src/gateway/audit.rs`.
+/// Whether a byte is written as it is: the alphabet of `src/gateway/calls/log_tail.rs`.
 const fn plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'@' | b'/')
 }

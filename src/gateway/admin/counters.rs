@@ -1,0 +1,220 @@
+//! What is counted, one family a field. Labels are names of the configuration and of closed
+//! lists, never what a caller, an issuer or Google sent; where something is counted it is found by
+//! its number, not its name.
+
+use crate::error::Reason;
+use crate::metrics::{Counter, Histogram};
+use crate::policy::Role;
+use crate::watch::Signal;
+
+/// Milliseconds to the first byte of an answer: from a cached prompt to a model that thinks.
+const FIRST_BYTE_MILLIS: &[u64; 12] =
+    &[50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000];
+
+/// Milliseconds that a request waits for keys or a credential: 5 s at most.
+const WAIT_MILLIS: &[u64; 9] = &[10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
+
+/// Which tokens; Google's names of them differ by method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// The prompt, with what was cached.
+    Input,
+    /// The answer, without thoughts.
+    Output,
+    /// Of the prompt, read from a cache.
+    Cached,
+    /// Of the prompt, written to a cache.
+    CacheWrite,
+    /// Thoughts.
+    Thought,
+    /// What a tool brought.
+    ToolUse,
+}
+
+impl TokenKind {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Input, Self::Output, Self::Cached, Self::CacheWrite, Self::Thought, Self::ToolUse];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Cached => "cached",
+            Self::CacheWrite => "cache_write",
+            Self::Thought => "thought",
+            Self::ToolUse => "tool_use",
+        }
+    }
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Input => 0,
+            Self::Output => 1,
+            Self::Cached => 2,
+            Self::CacheWrite => 3,
+            Self::Thought => 4,
+            Self::ToolUse => 5,
+        }
+    }
+}
+
+/// What a role's calls to the models of one pattern came to.
+#[derive(Debug)]
+pub(in crate::gateway) struct ModelCounters {
+    /// The pattern as the role writes it; `-` for calls that are for no model.
+    pub(in crate::gateway) model: Box<str>,
+    pub(in crate::gateway) requests: Counter,
+    pub(in crate::gateway) tokens: [Counter; TokenKind::ALL.len()],
+}
+
+/// The counters of one role, one for each of its patterns, and one for calls without a model.
+#[derive(Debug)]
+pub(in crate::gateway) struct RoleCounters {
+    pub(in crate::gateway) role: Box<str>,
+    pub(in crate::gateway) models: Box<[ModelCounters]>,
+}
+
+/// Counters by the values of a closed list.
+pub(in crate::gateway) type Listed = Box<[(&'static str, Counter)]>;
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    pub(in crate::gateway) allowed: Counter,
+    /// By the reasons' numbers.
+    pub(in crate::gateway) denied: Box<[Counter]>,
+    pub(in crate::gateway) roles: Box<[RoleCounters]>,
+    pub(in crate::gateway) unmetered: Listed,
+    pub(in crate::gateway) first_bytes: Box<[(Box<str>, Histogram<12>)]>,
+    pub(in crate::gateway) wait: Histogram<9>,
+    pub(in crate::gateway) signals: Listed,
+}
+
+/// Why the tokens of a call could not be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Unmetered {
+    /// Google's answer was of a kind that nobody can read, or no filter saw it.
+    Unread,
+    /// It broke off, or held an error or nonsense.
+    BrokenOff,
+    /// The call may have reached Google, and there was no answer.
+    Unanswered,
+}
+
+impl Unmetered {
+    /// All of them, in order.
+    pub(in crate::gateway) const ALL: [Self; 3] = [Self::Unread, Self::BrokenOff, Self::Unanswered];
+
+    /// The label's value.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::BrokenOff => "broken_off",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+impl Metrics {
+    /// All at zero, for these roles and locations in their order.
+    #[must_use]
+    pub fn new(roles: &[Role], locations: &[String]) -> Self {
+        let listed = |name: &'static str| (name, Counter::default());
+        let first_byte =
+            |location: &String| (location.as_str().into(), Histogram::new(FIRST_BYTE_MILLIS));
+        Self {
+            allowed: Counter::default(),
+            denied: Reason::ALL.iter().map(|_| Counter::default()).collect(),
+            roles: roles.iter().map(RoleCounters::new).collect(),
+            unmetered: Unmetered::ALL.iter().map(|why| listed(why.name())).collect(),
+            first_bytes: locations.iter().map(first_byte).collect(),
+            wait: Histogram::new(WAIT_MILLIS),
+            signals: Signal::ALL.iter().map(|signal| listed(signal.name())).collect(),
+        }
+    }
+
+    /// A request was decided on: refused for this reason, or allowed.
+    pub fn decision(&self, refusal: Option<Reason>) {
+        match refusal {
+            None => self.allowed.add(1),
+            Some(reason) => {
+                let place = usize::try_from(reason.number()).unwrap_or(0);
+                if let Some(count) = place.checked_sub(1).and_then(|place| self.denied.get(place)) {
+                    count.add(1);
+                }
+            }
+        }
+    }
+
+    /// A role allowed a request; `model` is the place of the pattern that matched in the role's
+    /// `may.models`, nothing for a request that is for no model.
+    pub fn request(&self, role: usize, model: Option<usize>) {
+        if let Some(counters) = self.of(role, model) {
+            counters.requests.add(1);
+        }
+    }
+
+    /// Its call came to so many tokens of this kind.
+    pub fn tokens(&self, role: usize, model: Option<usize>, kind: TokenKind, tokens: u64) {
+        if let Some(count) = self.of(role, model).and_then(|c| c.tokens.get(kind.place())) {
+            count.add(tokens);
+        }
+    }
+
+    /// A call's tokens could not be counted.
+    pub(in crate::gateway) fn unmetered(&self, why: Unmetered) {
+        let place = Unmetered::ALL.iter().position(|other| *other == why);
+        if let Some((_, count)) = place.and_then(|place| self.unmetered.get(place)) {
+            count.add(1);
+        }
+    }
+
+    /// The first byte of an answer from this location came after so long.
+    pub fn first_byte(&self, location: &str, millis: i64) {
+        let served = self.first_bytes.iter().find(|(name, _)| **name == *location);
+        if let Some((_, histogram)) = served {
+            histogram.observe(millis);
+        }
+    }
+
+    /// A request waited so long for keys or a credential.
+    pub fn waited(&self, millis: i64) {
+        self.wait.observe(millis);
+    }
+
+    /// A sign of misuse.
+    pub fn signal(&self, signal: Signal) {
+        if let Some((_, count)) = self.signals.get(usize::from(signal.place())) {
+            count.add(1);
+        }
+    }
+
+    fn of(&self, role: usize, model: Option<usize>) -> Option<&ModelCounters> {
+        let models = &self.roles.get(role)?.models;
+        match model {
+            Some(place) => models.get(place),
+            None => models.last(),
+        }
+    }
+}
+
+impl RoleCounters {
+    fn new(role: &Role) -> Self {
+        let counters = |model: Box<str>| ModelCounters {
+            model,
+            requests: Counter::default(),
+            tokens: Default::default(),
+        };
+        let patterns = role.may.models.iter().map(|pattern| pattern.to_string().into());
+        let models = patterns.chain([Box::from("-")]).map(counters).collect();
+        Self { role: role.name.as_str().into(), models }
+    }
+
+    /// What it came to over all models.
+    pub(in crate::gateway) fn requests(&self) -> u64 {
+        self.models.iter().map(|model| model.requests.get()).fold(0, u64::saturating_add)
+    }
+}

@@ -1,0 +1,214 @@
+//! The page for Prometheus: what was counted, and how issuers and credentials are at this moment.
+
+use crate::error::Reason;
+use crate::gateway::Gateway;
+use crate::gateway::admin::counters::{Listed, Metrics, TokenKind};
+use crate::gateway::admin::show_tables::{CredentialRow, IssuerRow};
+use crate::metrics::{Kind, Page};
+use crate::time::Now;
+
+use Kind::{Counter as C, Gauge as G, Histogram as H};
+
+/// What HAProxy measured at the servers of a location: means over its latest 1,024 requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocationTimes {
+    /// The location.
+    pub location: String,
+    /// Until connected, in milliseconds; nothing of connections that were used again.
+    pub connect_millis: i64,
+    /// From the request to the answer's head, in milliseconds.
+    pub response_millis: i64,
+}
+
+impl Gateway {
+    /// What is counted, for those who see what happens to a request after its decision.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The page for Prometheus, in its text format 0.0.4.
+    #[must_use]
+    pub fn metrics_page(&self, times: &[LocationTimes], now: Now) -> String {
+        let mut page = Page::default();
+        page.family("build_info", G, "The version of the module.")
+            .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+        page.family("ready", G, "Whether requests should be sent here.")
+            .sample(&[], u8::from(self.ready(now).is_ready));
+        self.metrics.write_decisions(&mut page);
+        self.metrics.write_calls(&mut page);
+        self.metrics.write_times(&mut page);
+        self.write_issuers(&mut page, now);
+        self.write_credentials(&mut page, now);
+        self.write_bounds(&mut page);
+        self.write_locations(&mut page, times);
+        page.into_text()
+    }
+
+    fn write_issuers(&self, page: &mut Page, now: Now) {
+        let rows = self.issuer_rows(now);
+        let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        gauge(page, "issuer_keys", "Keys of an issuer that serve.", &rows, |row| {
+            Some(count(row.keys))
+        });
+        let help = "Since an issuer's keys were fetched.";
+        gauge(page, "issuer_keys_age_seconds", help, &rows, |row| row.age_seconds);
+        let help = "When an issuer's keys were fetched last, Unix time.";
+        gauge(page, "issuer_last_success_timestamp_seconds", help, &rows, |row| row.fetched_at);
+        let help = "Since when no fetch of an issuer's has succeeded; 0 if the latest did.";
+        gauge(page, "issuer_failing_seconds", help, &rows, |row| {
+            Some(row.failing_seconds.unwrap_or(0))
+        });
+        let help = "Fetches of an issuer's that failed; `vertex show issuers` says why.";
+        let mut failures = page.family("issuer_fetch_failures_total", C, help);
+        for row in &rows {
+            failures.sample(&row.labels(), row.failures);
+        }
+    }
+
+    fn write_credentials(&self, page: &mut Page, now: Now) {
+        let rows = self.credential_rows(now);
+        let help = "Whether a credential's token can be sent.";
+        gauge(page, "credential_ready", help, &rows, |row| Some(row.ready.into()));
+        let help = "Until a credential's token expires, where that is known.";
+        gauge(page, "credential_expires_in_seconds", help, &rows, |row| row.expires_in_seconds);
+        let help = "Since a credential's token was issued, where that is known.";
+        gauge(page, "credential_age_seconds", help, &rows, |row| row.age_seconds);
+    }
+
+    fn write_bounds(&self, page: &mut Page) {
+        page.family("verified_tokens", G, "Callers' tokens that are kept as verified.")
+            .sample(&[], self.sessions.tokens().0);
+        page.family("waiting", G, "Requests that wait for keys or a credential.")
+            .sample(&[], self.waiting.places().0);
+        page.family("calls_in_flight", G, "Calls that were let through and are not over.")
+            .sample(&[], self.calls.len());
+        page.family("calls_lapsed_total", C, "Calls whose log line did not come within an hour.")
+            .sample(&[], self.calls.lapses());
+        let help = "Requests of callers for whom there was no room to keep a budget.";
+        page.family("limit_overflow_total", C, help).sample(&[], self.limits.overflowed());
+        page.family("principals", G, "Callers whose history is kept, to see misuse.")
+            .sample(&[], self.watch.len());
+        let help = "Histories of callers that made room for others.";
+        page.family("principals_evicted_total", C, help).sample(&[], self.watch.evicted());
+    }
+
+    /// Only locations that are served here, whatever else HAProxy's backends are called.
+    fn write_locations(&self, page: &mut Page, times: &[LocationTimes]) {
+        let known = || {
+            let served = |times: &&LocationTimes| self.bearers.place(&times.location).is_some();
+            times.iter().filter(served)
+        };
+        let mut connect = page.family(
+            "location_connect_seconds",
+            G,
+            "Mean time to connect to a location, over its latest 1024 requests.",
+        );
+        for times in known() {
+            connect.millis(&[("location", &times.location)], times.connect_millis);
+        }
+        let mut response = page.family(
+            "location_response_seconds",
+            G,
+            "Mean time to the head of a location's answers, over its latest 1024 requests.",
+        );
+        for times in known() {
+            response.millis(&[("location", &times.location)], times.response_millis);
+        }
+    }
+}
+
+impl Metrics {
+    fn write_decisions(&self, page: &mut Page) {
+        let mut family = page.family("decisions_total", C, "Requests decided on, by the outcome.");
+        let labels = |decision, reason| [("decision", decision), ("reason", reason)];
+        family.sample(&labels("allow", "ok"), self.allowed.get());
+        for (reason, count) in Reason::ALL.iter().zip(&self.denied) {
+            family.sample(&labels("deny", reason.code()), count.get());
+        }
+    }
+
+    /// What was never called for leaves no line: there may be thousands of roles.
+    fn write_calls(&self, page: &mut Page) {
+        let models = || {
+            self.roles.iter().flat_map(|role| role.models.iter().map(move |model| (role, model)))
+        };
+        let called = || models().filter(|(_, model)| model.requests.get() > 0);
+        let help = "Requests that a role allowed, by the pattern of the model.";
+        let mut requests = page.family("requests_total", C, help);
+        for (role, model) in called() {
+            requests.sample(&[("role", &role.role), ("model", &model.model)], model.requests.get());
+        }
+        let mut tokens = page.family("tokens_total", C, "Tokens that Google counted for calls.");
+        for (role, model) in models() {
+            for (kind, count) in TokenKind::ALL.iter().zip(&model.tokens) {
+                let labels =
+                    [("role", &*role.role), ("model", &*model.model), ("kind", kind.name())];
+                if count.get() > 0 {
+                    tokens.sample(&labels, count.get());
+                }
+            }
+        }
+        let help = "Calls whose tokens could not be counted.";
+        write_listed(page, "calls_unmetered_total", help, "reason", &self.unmetered);
+        write_listed(page, "signals_total", "Signs of misuse.", "signal", &self.signals);
+    }
+
+    fn write_times(&self, page: &mut Page) {
+        let mut family = page.family(
+            "time_to_first_byte_seconds",
+            H,
+            "From sending a request to Google to the first byte of the answer.",
+        );
+        for (location, histogram) in &self.first_bytes {
+            family.histogram(&[("location", location)], histogram);
+        }
+        page.family("wait_seconds", H, "How long requests waited for keys or a credential.")
+            .histogram(&[], &self.wait);
+    }
+}
+
+/// A row that a sample can be told of.
+trait Labelled {
+    fn labels(&self) -> Vec<(&str, &str)>;
+}
+
+impl Labelled for IssuerRow {
+    fn labels(&self) -> Vec<(&str, &str)> {
+        vec![("issuer", &self.name)]
+    }
+}
+
+impl Labelled for CredentialRow {
+    fn labels(&self) -> Vec<(&str, &str)> {
+        vec![("credential", &self.name), ("location", &self.location)]
+    }
+}
+
+fn gauge<R: Labelled>(
+    page: &mut Page,
+    name: &'static str,
+    help: &str,
+    rows: &[R],
+    value: impl Fn(&R) -> Option<i64>,
+) {
+    let mut family = page.family(name, G, help);
+    for row in rows {
+        if let Some(value) = value(row) {
+            family.sample(&row.labels(), value);
+        }
+    }
+}
+
+fn write_listed(
+    page: &mut Page,
+    name: &'static str,
+    help: &str,
+    label: &'static str,
+    counts: &Listed,
+) {
+    let mut family = page.family(name, C, help);
+    for (value, count) in counts {
+        family.sample(&[(label, value)], count.get());
+    }
+}

@@ -1,0 +1,242 @@
+//! What the gateway holds at one moment, as rows of plain values: for people, for machines, for
+//! metrics. A row has no secret, and of an issuer's own texts only what is marked as such.
+
+use serde::Serialize;
+
+use crate::gateway::Gateway;
+use crate::google::BearerStatus;
+use crate::limits::{self, Figures, Span};
+use crate::oidc::{Issuer, KeyStatus, Origin};
+use crate::policy::Pattern;
+use crate::time::{Monotonic, Now, UnixTime};
+use crate::watch;
+
+/// A row of a table; its columns are its members, in their order.
+pub(in crate::gateway) trait Row: Serialize {
+    /// The names of the columns.
+    const COLUMNS: &'static [&'static str];
+}
+
+macro_rules! rows {
+    ($($(#[$doc:meta])* $row:ident { $($(#[$about:meta])* $column:ident: $kind:ty,)* })*) => {
+        $($(#[$doc])*
+        #[derive(Debug, Serialize)]
+        pub(in crate::gateway) struct $row { $($(#[$about])* pub(in crate::gateway) $column: $kind,)* }
+
+        impl Row for $row {
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),*];
+        })*
+    };
+}
+
+rows! {
+    /// An issuer.
+    IssuerRow {
+        name: String,
+        /// `iss`.
+        issuer: String,
+        /// Whether its tokens can be verified.
+        ready: bool,
+        /// How many keys serve.
+        keys: usize,
+        /// `file`, `state_file`, `fetched`.
+        from: Option<&'static str>,
+        /// When its keys were published last, Unix seconds.
+        fetched_at: Option<i64>,
+        age_seconds: Option<i64>,
+        next_fetch_seconds: Option<i64>,
+        /// Since the start.
+        failures: u64,
+        /// How long no fetch has succeeded; nothing while the latest did.
+        failing_seconds: Option<i64>,
+        /// How long ago the latest failure was.
+        last_error_seconds: Option<i64>,
+        /// It may quote the issuer.
+        last_error: Option<String>,
+    }
+
+    /// A public key of an issuer.
+    KeyRow {
+        /// The issuer's name.
+        issuer: String,
+        /// In the issuer's words.
+        kid: String,
+        /// The algorithms that it verifies.
+        alg: String,
+        /// Whether it serves.
+        current: bool,
+        /// When it was seen first, Unix seconds.
+        since: Option<i64>,
+    }
+
+    /// A credential at a location.
+    CredentialRow {
+        name: String,
+        r#type: &'static str,
+        location: String,
+        host: String,
+        google_identity: Option<String>,
+        /// Whether there is a bearer that can be sent.
+        ready: bool,
+        age_seconds: Option<i64>,
+        expires_in_seconds: Option<i64>,
+        next_signing_seconds: Option<i64>,
+        /// How long ago a try to sign failed last.
+        last_error_seconds: Option<i64>,
+        last_error: Option<&'static str>,
+    }
+
+    /// A role.
+    RoleRow {
+        name: String,
+        /// How many alternatives its `who` has.
+        who: usize,
+        r#as: String,
+        locations: String,
+        models: String,
+        /// How many it allowed since the start.
+        requests: u64,
+    }
+
+    /// A limit.
+    LimitRow {
+        /// Where it stands in the configuration, a JSON pointer.
+        limit: String,
+        /// How many have used some of it.
+        keys: usize,
+        /// Of the one that has used most of it: `requests`, `tokens`, `parallel`.
+        fullest: Option<&'static str>,
+        /// `minute`, `hour`; nothing for requests in flight.
+        span: Option<&'static str>,
+        used: Option<u64>,
+        of: Option<u64>,
+        /// Until the window ends.
+        reset_seconds: Option<i64>,
+        /// Requests that were counted together, as there was no room to tell them apart.
+        overflowed: u64,
+    }
+
+    /// What grows and is bounded.
+    CacheRow {
+        name: &'static str,
+        entries: usize,
+        capacity: usize,
+    }
+}
+
+impl Gateway {
+    pub(in crate::gateway) fn issuer_rows(&self, now: Now) -> Vec<IssuerRow> {
+        self.verifier.issuers().iter().map(|issuer| issuer_row(issuer, now)).collect()
+    }
+
+    pub(in crate::gateway) fn key_rows(&self) -> Vec<KeyRow> {
+        let of = |issuer: &Issuer| {
+            let name = issuer.config.name.clone();
+            let row = move |key: KeyStatus| KeyRow {
+                issuer: name.clone(),
+                kid: key.kid.unwrap_or_else(|| "-".to_owned()),
+                alg: key.algorithms.join(","),
+                current: key.is_current,
+                since: key.since.map(|UnixTime(secs)| secs),
+            };
+            issuer.key_statuses().into_iter().map(row)
+        };
+        self.verifier.issuers().iter().flat_map(of).collect()
+    }
+
+    pub(in crate::gateway) fn credential_rows(&self, now: Now) -> Vec<CredentialRow> {
+        self.bearers.statuses(now).map(|(_, status)| credential_row(&status, now)).collect()
+    }
+
+    pub(in crate::gateway) fn role_rows(&self) -> Vec<RoleRow> {
+        let listed = |patterns: &[Pattern]| {
+            patterns.iter().map(Pattern::to_string).collect::<Vec<_>>().join(",")
+        };
+        let counters = self.metrics.roles.iter();
+        let roles = self.policy.roles().iter().zip(counters);
+        roles
+            .map(|(role, counters)| RoleRow {
+                name: role.name.clone(),
+                who: role.who.len(),
+                r#as: self
+                    .bearers
+                    .credential(role.credential)
+                    .map(|credential| credential.name.clone())
+                    .unwrap_or_default(),
+                locations: listed(&role.may.locations),
+                models: listed(&role.may.models),
+                requests: counters.requests(),
+            })
+            .collect()
+    }
+
+    pub(in crate::gateway) fn limit_rows(&self, now: Now) -> Vec<LimitRow> {
+        let row = |figures: Figures<'_>| LimitRow {
+            limit: figures.pointer.to_owned(),
+            keys: figures.keys,
+            fullest: figures.fullest.map(|usage| usage.what.name()),
+            span: figures.fullest.and_then(|usage| usage.span).map(Span::name),
+            used: figures.fullest.map(|usage| usage.used),
+            of: figures.fullest.map(|usage| usage.limit),
+            reset_seconds: figures
+                .fullest
+                .and_then(|usage| usage.reset)
+                .map(|reset| reset - now.wall),
+            overflowed: figures.overflowed,
+        };
+        self.limits.figures(now).into_iter().map(row).collect()
+    }
+
+    pub(in crate::gateway) fn cache_rows(&self) -> Vec<CacheRow> {
+        let row = |name, (entries, capacity)| CacheRow { name, entries, capacity };
+        vec![
+            row("verified_tokens", self.sessions.tokens()),
+            row("lists_of_roles", self.sessions.lists()),
+            row("waiting_requests", self.waiting.places()),
+            row("limit_keys", (self.limits.keys(), limits::MAX_KEYS)),
+            row("principals", (self.watch.len(), watch::MAX_PRINCIPALS)),
+        ]
+    }
+}
+
+fn issuer_row(issuer: &Issuer, now: Now) -> IssuerRow {
+    let status = issuer.status(now);
+    let ago = |at: Monotonic| now.mono.millis_since(at) / 1000;
+    let (failed_at, why) = status.record.last_failure.clone().unzip();
+    IssuerRow {
+        name: issuer.config.name.clone(),
+        issuer: issuer.config.issuer.clone(),
+        ready: status.is_ready(),
+        keys: status.keys,
+        from: match status.origin {
+            Origin::Nowhere => None,
+            Origin::File => Some("file"),
+            Origin::StateFile => Some("state_file"),
+            Origin::Fetched => Some("fetched"),
+        },
+        fetched_at: status.fetched_at.map(|UnixTime(secs)| secs),
+        age_seconds: status.age_secs,
+        next_fetch_seconds: status.next_fetch_secs,
+        failures: status.record.failures,
+        failing_seconds: status.record.failing_since.map(ago),
+        last_error_seconds: failed_at.map(ago),
+        last_error: why,
+    }
+}
+
+fn credential_row(status: &BearerStatus<'_>, now: Now) -> CredentialRow {
+    let credential = status.credential;
+    CredentialRow {
+        name: credential.name.clone(),
+        r#type: credential.source.type_name(),
+        location: status.location.to_owned(),
+        host: status.host.to_owned(),
+        google_identity: credential.google_identity().map(str::to_owned),
+        ready: status.is_ready,
+        age_seconds: status.age_secs,
+        expires_in_seconds: status.expires_in_secs,
+        next_signing_seconds: status.next_signing_secs,
+        last_error_seconds: status.failed_at.map(|at| now.mono.millis_since(at) / 1000),
+        last_error: status.failed_at.map(|_| "could not sign"),
+    }
+}

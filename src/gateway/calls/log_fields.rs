@@ -1,0 +1,279 @@
+//! The audit line's own fields: the tail that was written with the verdict, corrected by what the
+//! caller was told in the end, then what became of the call. As text, or as members of JSON, by the
+//! names of OpenTelemetry's conventions for generative AI where there is one
+//! (opentelemetry.io/docs/specs/semconv/gen-ai).
+
+use std::fmt::{self, Display, Write as _};
+
+use serde_json::{Map, Value};
+
+use crate::error::Reason;
+use crate::gateway::calls::ended::Ended;
+use crate::gateway::calls::log_tail;
+use crate::meter::{LogText, Usage};
+
+/// How the line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// `key=value`, each behind a blank.
+    #[default]
+    Text,
+    /// Members of a JSON object, each behind a comma.
+    Json,
+}
+
+/// The members that a line which is cut still has.
+const FIRST: [&str; 3] = ["vertex.decision", "vertex.reason", "vertex.principal"];
+
+/// The fields of a usage for a request that was no call.
+const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens_cache_write=- \
+                        tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
+                        block=- response_id=- model_version=- error=- parts=-";
+
+/// How Google answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Upstream {
+    Status(u16),
+    /// It closed the connection instead.
+    Closed,
+}
+
+impl Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
+}
+
+/// Who asked for what, and what the caller was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::gateway) struct Line<'t> {
+    /// The tail of the verdict, with what became of it.
+    tail: String,
+    id: Option<&'t str>,
+    /// Why the caller did not get what was asked for.
+    pub(in crate::gateway) refusal: Option<Reason>,
+}
+
+impl<'t> Line<'t> {
+    /// What is known of a request that has ended.
+    pub(in crate::gateway) fn of(ended: &Ended<'t>) -> Self {
+        let refusal = ended.refusal();
+        let tail = ended.verdict.rsplit('|').next().unwrap_or_default();
+        let tail =
+            log_tail::with_outcome(tail, refusal).unwrap_or_else(|| log_tail::unknown(refusal));
+        Self { tail, id: ended.id(), refusal }
+    }
+
+    /// Why Google refused the gateway.
+    fn google(&self) -> Option<&'static str> {
+        let is_googles = |reason: &Reason| {
+            matches!(reason, Reason::GoogleCredentialRefused | Reason::GoogleDenied)
+        };
+        self.refusal.filter(is_googles).map(Reason::code)
+    }
+}
+
+/// What became of a call; nothing of it for a request that was none.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Record {
+    pub(in crate::gateway) is_streamed: Option<bool>,
+    pub(in crate::gateway) upstream: Option<Upstream>,
+    pub(in crate::gateway) is_aborted: Option<bool>,
+    pub(in crate::gateway) first_byte_millis: Option<i64>,
+    pub(in crate::gateway) prompt_bytes: Option<u64>,
+    pub(in crate::gateway) reserved: Option<u64>,
+    pub(in crate::gateway) charged: Option<u64>,
+    pub(in crate::gateway) signals: Vec<String>,
+    /// Nothing for a request that was no call.
+    pub(in crate::gateway) usage: Option<Usage>,
+}
+
+impl Record {
+    /// All fields of ours, but for the brace at their end.
+    pub(in crate::gateway) fn render(&self, line: &Line<'_>, style: Style) -> String {
+        let mut out = String::with_capacity(1024);
+        match style {
+            Style::Text => self.write_text(&mut out, line),
+            Style::Json => {
+                let mut members = self.members(line);
+                let first = FIRST.iter().filter_map(|name| members.remove_entry(*name)).collect();
+                for members in [first, members] {
+                    let members = Value::Object(members).to_string();
+                    let inside = members.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+                    if let Some(inside) = inside.filter(|inside| !inside.is_empty()) {
+                        let _ = write!(out, ",{inside}");
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn write_text(&self, out: &mut String, line: &Line<'_>) {
+        out.push_str(&line.tail);
+        field(out, "google", line.google());
+        field(out, "id", line.id);
+        field(out, "streamed", self.is_streamed.map(u8::from));
+        field(out, "upstream", self.upstream);
+        field(out, "aborted", self.is_aborted.map(u8::from));
+        out.push(' ');
+        match &self.usage {
+            Some(usage) => usage.write_fields(out),
+            None => out.push_str(NO_USAGE),
+        }
+        field(out, "first_byte_ms", self.first_byte_millis);
+        field(out, "prompt_bytes", self.prompt_bytes);
+        field(out, "reserved", self.reserved);
+        field(out, "charged", self.charged);
+        let signals = self.signals.join(",");
+        field(out, "signals", Some(signals).filter(|signals| !signals.is_empty()));
+    }
+
+    fn members(&self, line: &Line<'_>) -> Map<String, Value> {
+        let mut members = Map::new();
+        let (request, named) = line.tail.split_once(" vertex{").unwrap_or((&line.tail, ""));
+        let mut words = request.trim_matches('"').split(' ');
+        for (name, word) in [("http.request.method", words.next()), ("url.path", words.next())] {
+            set(&mut members, name, word.filter(|word| *word != "-").map(decoded));
+        }
+        for (name, value) in named.split(' ').filter_map(|pair| pair.split_once('=')) {
+            set(&mut members, member_of(name), Some(value).filter(|v| *v != "-").map(decoded));
+        }
+        let method = named.split(' ').find_map(|pair| pair.strip_prefix("method="));
+        if let Some(method) = method.filter(|method| *method != "-") {
+            set(&mut members, "gen_ai.operation.name", Some(operation_of(method)));
+        }
+        set(&mut members, "gen_ai.provider.name", Some("gcp.vertex_ai"));
+        set(&mut members, "vertex.google", line.google());
+        set(&mut members, "vertex.id", line.id);
+        set(&mut members, "vertex.streamed", self.is_streamed);
+        match self.upstream {
+            Some(Upstream::Status(status)) => {
+                set(&mut members, "vertex.upstream.status_code", Some(status));
+            }
+            Some(Upstream::Closed) => set(&mut members, "vertex.upstream.closed", Some(true)),
+            None => {}
+        }
+        set(&mut members, "vertex.aborted", self.is_aborted);
+        set(&mut members, "vertex.first_byte_ms", self.first_byte_millis);
+        set(&mut members, "vertex.prompt_bytes", self.prompt_bytes);
+        set(&mut members, "vertex.tokens.reserved", self.reserved);
+        set(&mut members, "vertex.tokens.charged", self.charged);
+        if !self.signals.is_empty() {
+            set(&mut members, "vertex.signals", Some(self.signals.clone()));
+        }
+        if let Some(usage) = &self.usage {
+            add_usage(&mut members, usage);
+        }
+        members
+    }
+}
+
+/// The conventions count cached tokens among the input's and thoughts among the output's.
+fn add_usage(members: &mut Map<String, Value>, usage: &Usage) {
+    let Usage { input, output, thought, cached, cache_write, tool_use, images, .. } = *usage;
+    let answered = output.map(|output| output.saturating_add(thought.unwrap_or(0)));
+    set(members, "vertex.tokens.counted", Some(usage.counted.name()));
+    set(members, "gen_ai.usage.input_tokens", input);
+    set(members, "gen_ai.usage.output_tokens", answered.or(thought));
+    set(members, "gen_ai.usage.reasoning.output_tokens", thought);
+    set(members, "gen_ai.usage.cache_read.input_tokens", cached);
+    set(members, "gen_ai.usage.cache_creation.input_tokens", cache_write);
+    set(members, "vertex.tokens.tool_use", tool_use);
+    set(members, "vertex.images", images);
+    let text = |text: Option<LogText>| text.map(|text| decoded(text.as_str()));
+    set(members, "gen_ai.response.finish_reasons", text(usage.finish).map(|finish| vec![finish]));
+    set(members, "vertex.block_reason", text(usage.block));
+    set(members, "gen_ai.response.id", text(usage.response_id));
+    set(members, "gen_ai.response.model", text(usage.model_version));
+    set(members, "vertex.answer_error", text(usage.error));
+}
+
+fn field(out: &mut String, name: &str, value: Option<impl Display>) {
+    let _ = match value {
+        Some(value) => write!(out, " {name}={value}"),
+        None => write!(out, " {name}=-"),
+    };
+}
+
+fn set(members: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        members.insert(name.to_owned(), value.into());
+    }
+}
+
+/// What a field of the tail is called in JSON.
+fn member_of(name: &str) -> &str {
+    match name {
+        "decision" => "vertex.decision",
+        "reason" => "vertex.reason",
+        "principal" => "vertex.principal",
+        "role" => "vertex.role",
+        "credential" => "vertex.credential",
+        "google_identity" => "vertex.google_identity",
+        "project" => "gcp.project_id",
+        "location" => "cloud.region",
+        "publisher" => "vertex.publisher",
+        "model" => "gen_ai.request.model",
+        "method" => "vertex.method",
+        "display" => "vertex.display",
+        "detail" => "vertex.detail",
+        other => other,
+    }
+}
+
+/// `gen_ai.operation.name` of a method.
+fn operation_of(method: &str) -> &str {
+    match method {
+        "generateContent" | "streamGenerateContent" => "generate_content",
+        "chat.completions" | "rawPredict" | "streamRawPredict" => "chat",
+        "openapi.completions" => "text_completion",
+        "embedContent" | "batchEmbedContents" | "openapi.embeddings" => "embeddings",
+        other => other,
+    }
+}
+
+/// The text behind a percent-encoded value (RFC 3986 section 2.1).
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((before, behind)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let (digits, after) = behind.split_at_checked(2).unwrap_or((behind, ""));
+        bytes.extend(u8::from_str_radix(digits, 16));
+        rest = after;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rule_set_says_of_a_request_without_verdict_what_is_said_of_one_without_call() {
+        let rules = include_str!("../../../haproxy-conf/vertex.cfg");
+        let setting = |name: &str| {
+            let line = rules.lines().find(|line| line.contains(&format!("setenv {name} ")));
+            let value = line.and_then(|line| line.split_once(name)).unwrap().1.trim();
+            value.get(1..value.len() - 1).unwrap().to_owned()
+        };
+        let undecided = Line { refusal: Some(Reason::Undecided), ..Line::default() };
+        let nothing_known = setting("VERTEX_NOTHING_KNOWN");
+        let tail = format!("\"-\" vertex{{decision=deny reason=undecided {nothing_known}");
+        let line = Line { tail, ..undecided };
+        let said = setting("VERTEX_UNDECIDED").replace("${VERTEX_NOTHING_KNOWN}", &nothing_known);
+        assert_eq!(said.replace("\\\"", "\""), Record::default().render(&line, Style::Text));
+        // In JSON as well, where each member stands behind a comma.
+        let line = Line { tail: "\"-\" vertex{decision=deny reason=undecided".into(), ..line };
+        let fields = Record::default().render(&line, Style::Json);
+        let object = |text: &str| -> Value {
+            serde_json::from_str(&format!("{{{}}}", text.strip_prefix(',').unwrap())).unwrap()
+        };
+        assert_eq!(object(&setting("VERTEX_UNDECIDED_JSON")), object(&fields));
+    }
+}

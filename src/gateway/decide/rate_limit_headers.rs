@@ -1,0 +1,133 @@
+//! What the headers of a refusal say of the limit that stopped it, in the names that a caller's
+//! library knows. Only the limit that is to be waited for is told, and only on refusals: an
+//! allowed request may be subject to several, and none of them is the one.
+//!
+//! In a verdict it is one field, for rules of HAProxy's to cut with `word(n,/)`:
+//! `true/openai-tokens/600/7/12s` are the value of `x-should-retry`, whose headers and which, the
+//! limit, what remains of it, and when it is whole again.
+
+use crate::gateway::decide::dialect::Dialect;
+use crate::limits::{Exhausted, What};
+
+/// Longer than this no library shall wait in place of its user, in seconds.
+const MAX_RETRY_SECS: u64 = 60;
+
+/// The field of the verdict. Google's APIs have no such headers, and nobody has some for requests in
+/// flight.
+pub(in crate::gateway) fn told(dialect: Dialect, exhausted: &Exhausted) -> String {
+    let retry = !exhausted.never && exhausted.retry_after_secs <= MAX_RETRY_SECS;
+    let (whose, reset) = match dialect {
+        Dialect::Google => return format!("{retry}/-"),
+        // platform.openai.com/docs/guides/rate-limits, "Rate limits in headers".
+        Dialect::OpenAi => ("openai", duration(exhausted.retry_after_secs)),
+        // docs.claude.com/en/api/rate-limits, "Response headers".
+        Dialect::Anthropic => ("anthropic", exhausted.reset.rfc3339()),
+    };
+    let which = match exhausted.what {
+        What::Requests => "requests",
+        What::Tokens => "tokens",
+        What::Parallel => return format!("{retry}/-"),
+    };
+    format!("{retry}/{whose}-{which}/{}/{}/{reset}", exhausted.limit, exhausted.remaining)
+}
+
+/// As OpenAI writes a time to wait: `12s`, `6m0s`, `1h0m0s`.
+fn duration(secs: u64) -> String {
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{secs}s"),
+        (0, _) => format!("{minutes}m{secs}s"),
+        _ => format!("{hours}h{minutes}m{secs}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::limits::Span;
+    use crate::time::UnixTime;
+
+    const DIALECTS: [Dialect; 3] = [Dialect::Google, Dialect::OpenAi, Dialect::Anthropic];
+
+    fn exhausted(what: What, secs: u64) -> Exhausted {
+        Exhausted {
+            what,
+            span: (what != What::Parallel).then_some(Span::Minute),
+            limit: 600,
+            remaining: 7,
+            wanted: 30,
+            never: false,
+            retry_after_secs: secs,
+            reset: UnixTime(1_800_000_012),
+            rule: 0,
+        }
+    }
+
+    #[test]
+    fn each_library_finds_the_limit_in_the_headers_that_it_knows() {
+        let told = |dialect, what| told(dialect, &exhausted(what, 12));
+        assert_eq!(told(Dialect::OpenAi, What::Tokens), "true/openai-tokens/600/7/12s");
+        assert_eq!(told(Dialect::OpenAi, What::Requests), "true/openai-requests/600/7/12s");
+        assert_eq!(
+            told(Dialect::Anthropic, What::Requests),
+            "true/anthropic-requests/600/7/2027-01-15T08:00:12Z"
+        );
+        for dialect in DIALECTS {
+            assert_eq!(told(dialect, What::Parallel), "true/-");
+        }
+        assert_eq!(told(Dialect::Google, What::Tokens), "true/-");
+    }
+
+    #[test]
+    fn a_library_tries_again_within_a_minute_and_never_what_cannot_pass() {
+        let told = |exhausted| told(Dialect::Google, &exhausted);
+        assert_eq!(told(exhausted(What::Tokens, 60)), "true/-");
+        assert_eq!(told(exhausted(What::Tokens, 61)), "false/-");
+        let never = Exhausted { never: true, ..exhausted(What::Tokens, 12) };
+        assert_eq!(told(never), "false/-");
+    }
+
+    #[test]
+    fn a_time_to_wait_is_written_in_hours_minutes_and_seconds() {
+        for (secs, text) in
+            [(1, "1s"), (59, "59s"), (60, "1m0s"), (3599, "59m59s"), (7200, "2h0m0s")]
+        {
+            assert_eq!(duration(secs), text);
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_the_shape_that_each_library_reads() {
+        let said = |dialect: Dialect, exhausted: &Exhausted| -> Value {
+            serde_json::from_str(&dialect.exhausted(exhausted, None)).unwrap()
+        };
+        let tokens = exhausted(What::Tokens, 12);
+        let message = tokens.message();
+        assert_eq!(
+            message,
+            "too many tokens: this request may need 30, and 7 of 600 tokens a minute are left; \
+             try again in 12 s"
+        );
+        let google = said(Dialect::Google, &tokens);
+        assert_eq!(google["error"]["code"], 429);
+        assert_eq!(google["error"]["status"], "RESOURCE_EXHAUSTED");
+        assert_eq!(google["error"]["message"], message);
+        assert_eq!(google["error"]["details"][0]["reason"], "limit_tokens");
+        let retry =
+            json!({ "@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "12s" });
+        assert_eq!(google["error"]["details"][1], retry);
+        let openai = said(Dialect::OpenAi, &tokens);
+        assert_eq!(openai["error"]["type"], "rate_limit_error");
+        assert_eq!(openai["error"]["code"], "limit_tokens");
+        let anthropic = said(Dialect::Anthropic, &tokens);
+        assert_eq!(anthropic["error"]["type"], "rate_limit_error");
+        assert_eq!(anthropic["error"]["message"], format!("{message} (limit_tokens)"));
+        // Nobody shall wait for what never comes.
+        let never = Exhausted { never: true, ..tokens };
+        assert!(never.message().contains("more than all 600 tokens a minute"));
+        let google = said(Dialect::Google, &never);
+        assert_eq!(google["error"]["details"].as_array().unwrap().len(), 1);
+    }
+}

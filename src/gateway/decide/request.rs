@@ -1,0 +1,320 @@
+//! What HAProxy hands over of a request: HTTP version, method, URL, peer and stage, each on a line
+//! of its own, then the headers as they came, up to and with the empty line, then the body where it
+//! was asked for. No field can hold a line feed: HAProxy refuses such a header or URL.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::error::Reason;
+use crate::gateway::decide::connection::PeerLine;
+use crate::gateway::decide::dialect::Dialect;
+use crate::switch::{Check, on};
+use crate::vertex::respell;
+
+/// The headers that can carry the caller's token.
+const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
+
+/// Headers that change what a request or its answer means, behind the back of whoever decides.
+const FORBIDDEN_HEADERS: [&str; 7] = [
+    "content-encoding",
+    "http2-settings",
+    "upgrade",
+    "x-goog-fieldmask",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+];
+
+/// What Google's own tokens and API keys begin with.
+const GOOGLE_TOKENS: [&str; 2] = ["ya29.", "AIza"];
+
+/// The end of the last field before the empty line, and that line.
+const END_OF_HEAD: &[u8] = b"\n\r\n";
+
+/// A request, read once.
+#[derive(Clone)]
+pub(in crate::gateway) struct Request<'r> {
+    /// `req.ver`: `1.1`, `2.0`.
+    pub(in crate::gateway) version: &'r str,
+    /// The method.
+    pub(in crate::gateway) method: &'r str,
+    /// `url`: in origin form, over HTTP/2 with scheme and authority before it.
+    pub(in crate::gateway) url: &'r str,
+    /// The address at the other end of the connection.
+    pub(in crate::gateway) address: Option<IpAddr>,
+    /// Who is at the other end of the connection, where HAProxy was asked for it.
+    pub(in crate::gateway) peer: Option<PeerLine>,
+    head_bytes: usize,
+    body_stage: BodyStage,
+    body: &'r [u8],
+    credential: Credential<'r>,
+    has_forbidden_header: bool,
+    content_type: Option<&'r str>,
+    content_length: Option<u64>,
+    is_chunked: bool,
+    /// `User-Agent`, the last one.
+    pub(in crate::gateway) user_agent: &'r str,
+}
+
+#[derive(Clone, Copy)]
+enum Credential<'r> {
+    None,
+    One { header: &'r str, value: &'r str },
+    Several,
+}
+
+/// Whether the body is here: `head`, or `body` and how many bytes of it have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyStage {
+    NotAsked,
+    Given(Option<u64>),
+}
+
+impl BodyStage {
+    fn parse(line: &str) -> Self {
+        match line.strip_prefix("body") {
+            Some(came) => Self::Given(came.trim_start_matches(' ').parse().ok()),
+            None => Self::NotAsked,
+        }
+    }
+}
+
+/// What is known of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Payload<'r> {
+    /// There is none.
+    Empty,
+    /// Only a look at it says whether there is one.
+    Unsaid,
+    /// There may be one that was not asked for yet.
+    Unread,
+    /// It is longer than HAProxy's buffer, or does not say how long it is.
+    Unreadable,
+    /// All of it.
+    Whole(&'r [u8]),
+}
+
+/// Not what `decide` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) struct Malformed;
+
+/// The head of a request as text, and its body.
+pub(in crate::gateway) fn split(request: &[u8]) -> Result<(Cow<'_, str>, &[u8]), Malformed> {
+    let end = memchr::memmem::find(request, END_OF_HEAD).ok_or(Malformed)?;
+    let (head, body) =
+        request.split_at_checked(end.saturating_add(END_OF_HEAD.len())).ok_or(Malformed)?;
+    // What is not UTF-8 is read as a character that no URL and no token can hold.
+    let head = str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
+    Ok((head, body))
+}
+
+impl<'r> Request<'r> {
+    /// Takes the head apart.
+    ///
+    /// # Errors
+    /// A line that is missing, or headers without their end: HAProxy 2.6 lets a NUL into a header
+    /// and cuts the text there.
+    pub(in crate::gateway) fn parse(head: &'r str, body: &'r [u8]) -> Result<Self, Malformed> {
+        let mut rest = head;
+        let mut line = || {
+            let (line, behind) = rest.split_once('\n')?;
+            rest = behind;
+            Some(line)
+        };
+        let (version, method, url, peer) = (line(), line(), line(), line().ok_or(Malformed)?);
+        let mut request = Self {
+            version: version.ok_or(Malformed)?,
+            method: method.ok_or(Malformed)?,
+            url: url.ok_or(Malformed)?,
+            address: peer.split(' ').next().and_then(|address| address.parse().ok()),
+            peer: PeerLine::parse(peer),
+            head_bytes: head.len(),
+            body_stage: BodyStage::parse(line().ok_or(Malformed)?),
+            body,
+            credential: Credential::None,
+            has_forbidden_header: false,
+            content_type: None,
+            content_length: None,
+            is_chunked: false,
+            user_agent: "",
+        };
+        let headers = rest;
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', headers.as_bytes()) {
+            let line = headers.get(start..end).and_then(|line| line.strip_suffix('\r'));
+            start = end + 1;
+            match line.ok_or(Malformed)? {
+                "" if start == headers.len() => return Ok(request),
+                line => {
+                    let colon = memchr::memchr(b':', line.as_bytes()).ok_or(Malformed)?;
+                    let (name, value) = line.split_at_checked(colon).ok_or(Malformed)?;
+                    let value = value.strip_prefix(':').unwrap_or(value);
+                    request.read_header(name, value.trim_start_matches(' '));
+                }
+            }
+        }
+        Err(Malformed)
+    }
+
+    fn read_header(&mut self, name: &'r str, value: &'r str) {
+        match name {
+            _ if CREDENTIAL_HEADERS.contains(&name) => {
+                self.credential = match self.credential {
+                    Credential::One { .. } | Credential::Several if on(Check::OneCredential) => {
+                        Credential::Several
+                    }
+                    _ => Credential::One { header: name, value },
+                };
+            }
+            "content-type" => {
+                let twice = self.content_type.replace(value).is_some();
+                self.has_forbidden_header |= twice && on(Check::HeadersOnce);
+            }
+            "content-length" => {
+                let length = value.parse().ok();
+                let twice = self.content_length.is_some() && self.content_length != length;
+                self.has_forbidden_header |= (twice || length.is_none()) && on(Check::HeadersOnce);
+                self.content_length = length;
+            }
+            "transfer-encoding" => self.is_chunked = true,
+            "user-agent" => self.user_agent = value,
+            _ => {
+                self.has_forbidden_header |=
+                    FORBIDDEN_HEADERS.contains(&name) && on(Check::ForbiddenHeaders);
+            }
+        }
+    }
+
+    /// The caller's token, from the one header that carries it.
+    ///
+    /// # Errors
+    /// `token_missing`, `token_duplicate`, `token_malformed`, `google_token_not_accepted`.
+    pub(in crate::gateway) fn token(&self) -> Result<&'r str, Reason> {
+        let token = match self.credential {
+            Credential::None => return Err(Reason::TokenMissing),
+            Credential::Several => return Err(Reason::TokenDuplicate),
+            Credential::One { header: "authorization", value } => {
+                bearer(value).ok_or(Reason::TokenMalformed)?
+            }
+            Credential::One { value, .. } => value,
+        };
+        if GOOGLE_TOKENS.iter().any(|prefix| token.starts_with(prefix)) {
+            return Err(Reason::GoogleTokenNotAccepted);
+        }
+        Ok(token)
+    }
+
+    /// The URL in origin form, in the spelling that targets are read from.
+    ///
+    /// # Errors
+    /// `url_not_canonical` for the absolute form over HTTP/1.
+    pub(in crate::gateway) fn origin_url(&self) -> Result<Cow<'r, str>, Reason> {
+        self.origin_form().map(respell).ok_or(Reason::UrlNotCanonical)
+    }
+
+    /// The path for the log: what stands before the query.
+    pub(in crate::gateway) fn path(&self) -> &'r str {
+        let url = self.origin_form().unwrap_or(self.url);
+        url.split(['?', '#']).next().unwrap_or(url)
+    }
+
+    /// In which shape the caller's library reads a refusal.
+    pub(in crate::gateway) fn dialect(&self) -> Dialect {
+        Dialect::of(self.path())
+    }
+
+    /// The reason to refuse the request for one of its headers.
+    pub(in crate::gateway) fn forbidden_header(&self) -> Option<Reason> {
+        self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
+    }
+
+    /// The length of the body, in bytes; nothing where nobody says.
+    pub(in crate::gateway) fn body_bytes(&self) -> Option<u64> {
+        match self.payload() {
+            Payload::Empty => Some(0),
+            _ => self.content_length.filter(|_| !self.is_chunked),
+        }
+    }
+
+    /// How long head and body are as they came.
+    pub(in crate::gateway) fn bytes_that_came(&self) -> (u64, u64) {
+        let [head, body] = [self.head_bytes, self.body.len()]
+            .map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
+        match self.body_stage {
+            BodyStage::Given(Some(came)) => (head, came),
+            _ => (head, body),
+        }
+    }
+
+    /// Whether HAProxy's text of the body ends before the body does: at a NUL.
+    pub(in crate::gateway) fn holds_nul(&self) -> bool {
+        let given = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
+        matches!(self.body_stage, BodyStage::Given(Some(came)) if came > given)
+    }
+
+    /// Whether the body was asked for.
+    const fn has_body(&self) -> bool {
+        matches!(self.body_stage, BodyStage::Given(_))
+    }
+
+    /// What is known of the body; a small one may have come with the head. Only HTTP/1 says by its headers alone that there is none; over
+    /// HTTP/2 and 3 a method that takes none may bring one without Content-Length.
+    pub(in crate::gateway) fn payload(&self) -> Payload<'r> {
+        let given = u64::try_from(self.body.len()).ok();
+        match self.content_length {
+            Some(0) => Payload::Empty,
+            None if matches!(self.method, "GET" | "DELETE") && !self.is_chunked => {
+                match self.version {
+                    "1.0" | "1.1" => Payload::Empty,
+                    _ if !self.has_body() => Payload::Unsaid,
+                    _ if self.body.is_empty() => Payload::Empty,
+                    _ => Payload::Unreadable,
+                }
+            }
+            None if on(Check::DeclaredLength) => Payload::Unreadable,
+            length if length == given && !self.is_chunked => Payload::Whole(self.body),
+            _ if !self.has_body() => Payload::Unread,
+            _ if on(Check::DeclaredLength) => Payload::Unreadable,
+            _ => Payload::Whole(self.body),
+        }
+    }
+
+    /// Whether the body is declared as JSON in UTF-8 (RFC 8259 section 8.1).
+    pub(in crate::gateway) fn is_json(&self) -> bool {
+        let mut parts = self.content_type.unwrap_or_default().split(';').map(str::trim);
+        let media_type = parts.next().unwrap_or_default();
+        let is_json = media_type.eq_ignore_ascii_case("application/json")
+            && parts.all(|parameter| {
+                let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+                name.eq_ignore_ascii_case("charset")
+                    && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+            });
+        is_json || !on(Check::JsonType)
+    }
+
+    /// HAProxy shows a request over HTTP/2 or 3 with scheme and authority; over HTTP/1 only a
+    /// client that means another host sends them.
+    fn origin_form(&self) -> Option<&'r str> {
+        if self.url.starts_with('/') {
+            return Some(self.url);
+        }
+        let rest =
+            self.url.strip_prefix("https://").or_else(|| self.url.strip_prefix("http://"))?;
+        let shown_so = matches!(self.version, "2.0" | "3.0") || !on(Check::OriginForm);
+        rest.find('/').filter(|_| shown_so).and_then(|at| rest.get(at..))
+    }
+}
+
+/// Without the caller's token.
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request {{ {} {} }}", self.method, self.path())
+    }
+}
+
+/// RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+}

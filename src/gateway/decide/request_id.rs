@@ -1,0 +1,75 @@
+//! A request's id: in its log line, in a refusal, and in the User-Agent that Google's audit log keeps.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Where a UUID has a hyphen, counted in hexadecimal digits.
+const HYPHENS: [usize; 4] = [8, 12, 16, 20];
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Gives out ids that nobody outside can foresee: a counter under keys of this process alone.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct RequestIds {
+    keys: (RandomState, RandomState),
+    latest: AtomicU64,
+}
+
+/// A UUID of version 4 as text (RFC 9562 section 5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) struct RequestId([u8; 36]);
+
+impl RequestIds {
+    pub(in crate::gateway) fn next(&self) -> RequestId {
+        let number = self.latest.fetch_add(1, Ordering::Relaxed);
+        let (high, low) = (self.keys.0.hash_one(number), self.keys.1.hash_one(number));
+        let high = high & !0xf000 | 0x4000;
+        let low = low & (u64::MAX >> 2) | (1 << 63);
+        RequestId::new((u128::from(high) << 64) | u128::from(low))
+    }
+}
+
+impl RequestId {
+    fn new(bits: u128) -> Self {
+        let mut text = [b'-'; 36];
+        let places = text.iter_mut().enumerate().filter(|(place, _)| {
+            let hyphens = HYPHENS.iter().zip(0_usize..);
+            !hyphens.into_iter().any(|(digits, before)| *place == digits + before)
+        });
+        for ((_, place), digit) in places.zip((0..32).rev()) {
+            let value = usize::try_from((bits >> (digit * 4)) & 0xf).unwrap_or(0);
+            *place = DIGITS.get(value).copied().unwrap_or(b'0');
+        }
+        Self(text)
+    }
+
+    pub(in crate::gateway) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_uuid_of_version_4() {
+        let id = RequestId::new(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
+        assert_eq!(id.as_str(), "01234567-89ab-4def-8123-456789abcdef");
+        let ids = RequestIds::default();
+        for id in (0..1000).map(|_| ids.next()) {
+            assert_eq!(id.as_str().as_bytes()[14], b'4');
+            assert!(b"89ab".contains(&id.as_str().as_bytes()[19]), "{}", id.as_str());
+        }
+    }
+
+    #[test]
+    fn no_two_requests_share_an_id_nor_do_two_processes() {
+        let (one, other) = (RequestIds::default(), RequestIds::default());
+        let all = (0..1000).flat_map(|_| [one.next(), other.next()]);
+        let mut all: Vec<_> = all.map(|id| id.as_str().to_owned()).collect();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 2000);
+    }
+}

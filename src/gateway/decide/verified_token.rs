@@ -1,0 +1,164 @@
+//! Verified tokens, kept by the digest of the whole token, signature included. A session holds
+//! what follows from token, key and configuration alone; refusals are not kept.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
+
+use crate::gateway::calls::log_tail;
+use crate::jose::Key;
+use crate::oidc::{Identity, Validity};
+
+/// The most tokens that are kept; the least used make room.
+const MAX_SESSIONS: u64 = 1_000_000;
+
+/// The most lists of grants that are shared.
+const MAX_LISTS: usize = 4096;
+
+/// A caller with a verified token.
+#[derive(Debug)]
+pub(in crate::gateway) struct Session {
+    /// What verified the token; nothing where claims were only read, and such a session is never
+    /// one of the cache.
+    key: Option<Arc<Key>>,
+    pub(in crate::gateway) validity: Validity,
+    /// What this caller can have of the roles, in order.
+    pub(in crate::gateway) grants: Arc<[u32]>,
+    /// `issuer:subject` as the log writes it.
+    pub(in crate::gateway) principal: Box<str>,
+    /// Stands for issuer and subject in tables; only this process can make it.
+    pub(in crate::gateway) digest: u128,
+    /// The display claim as the log writes it.
+    pub(in crate::gateway) display: Box<str>,
+    /// Whether the issuer left the caller's groups out.
+    pub(in crate::gateway) lacks_groups: bool,
+}
+
+impl Session {
+    /// What a caller of the issuer with this name, having these grants, is known by.
+    pub(in crate::gateway) fn new(
+        identity: &Identity,
+        key: Option<Arc<Key>>,
+        issuer: &str,
+        grants: Arc<[u32]>,
+        names: &Names,
+    ) -> Self {
+        let principal = log_tail::principal(issuer, &identity.subject).into();
+        let display = log_tail::value(identity.display.as_deref().unwrap_or_default()).into();
+        let digest = names.digest(issuer, &identity.subject);
+        let Identity { validity, lacks_groups, .. } = *identity;
+        Self { key, validity, grants, principal, digest, display, lacks_groups }
+    }
+
+    /// Whether the issuer still publishes the key that verified the token.
+    pub(in crate::gateway) fn is_current(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.is_current())
+    }
+}
+
+/// The keys of digests that nobody outside can foresee, so that nobody can bring two callers under
+/// one: SipHash, twice.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Names(RandomState, RandomState);
+
+impl Names {
+    fn digest(&self, issuer: &str, subject: &str) -> u128 {
+        let name = (issuer, subject);
+        (u128::from(self.0.hash_one(name)) << 64) | u128::from(self.1.hash_one(name))
+    }
+}
+
+/// The cache, shared by all threads.
+pub(in crate::gateway) struct Sessions {
+    pub(in crate::gateway) names: Names,
+    cache: Option<Cache<[u8; 32], Arc<Session>>>,
+    /// Lists of grants, each once: callers with the same roles share theirs.
+    lists: Mutex<HashSet<Arc<[u32]>>>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(1024)
+            .weight_capacity(MAX_SESSIONS)
+            .build();
+        let cache = options.ok().map(|options| {
+            Cache::with_options(
+                options,
+                UnitWeighter,
+                DefaultHashBuilder::default(),
+                DefaultLifecycle::default(),
+            )
+        });
+        Self { names: Names::default(), cache, lists: Mutex::default() }
+    }
+}
+
+impl Sessions {
+    pub(in crate::gateway) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Session>> {
+        self.cache.as_ref()?.get(digest)
+    }
+
+    /// The list that is kept for these grants.
+    pub(in crate::gateway) fn shared(&self, grants: Box<[u32]>) -> Arc<[u32]> {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.get(&*grants) {
+            return Arc::clone(list);
+        }
+        if lists.len() >= MAX_LISTS {
+            lists.retain(|list| Arc::strong_count(list) > 1);
+        }
+        let list: Arc<[u32]> = grants.into();
+        if lists.len() < MAX_LISTS {
+            lists.insert(Arc::clone(&list));
+        }
+        list
+    }
+
+    /// How many verified tokens are kept, and how many can be.
+    pub(in crate::gateway) fn tokens(&self) -> (usize, usize) {
+        let kept = self.cache.as_ref().map_or(0, Cache::len);
+        (kept, usize::try_from(MAX_SESSIONS).unwrap_or(usize::MAX))
+    }
+
+    /// How many lists of grants are kept, and how many can be.
+    pub(in crate::gateway) fn lists(&self) -> (usize, usize) {
+        let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        (lists.len(), MAX_LISTS)
+    }
+
+    pub(in crate::gateway) fn insert(&self, digest: [u8; 32], session: Arc<Session>) {
+        if let Some(cache) = &self.cache {
+            cache.insert(digest, session);
+        }
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_with_the_same_roles_share_one_list_and_lists_are_bounded() {
+        let sessions = Sessions::default();
+        let list = |number: u32| sessions.shared(vec![number, 1_000_000].into());
+        assert!(Arc::ptr_eq(&list(0), &list(0)));
+        let kept = list(7);
+        let most = u32::try_from(MAX_LISTS).unwrap();
+        for number in 0..most + 10 {
+            assert_eq!(*list(number), [number, 1_000_000]);
+        }
+        assert!(sessions.lists.lock().unwrap().len() <= MAX_LISTS);
+        assert!(Arc::ptr_eq(&list(7), &kept), "one in use stays");
+    }
+}
