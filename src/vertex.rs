@@ -12,13 +12,13 @@ mod spelling;
 
 use std::fmt;
 
-pub use body::{Body, LimitPlace, Media};
+pub use body::{Body, CapMember, Media};
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 pub use model::Model;
 pub use query::{Alt, Query};
-pub use route::{Class, ModelPlace, Route, Segment, Variable, routes};
+pub use route::{Class, ModelPlace, Route, Segment, Tokens, Variable, operation_of, routes};
 pub use spelling::respell;
 
 use crate::error::Reason;

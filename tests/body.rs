@@ -349,13 +349,13 @@ fn a_limit_counts_only_where_its_api_looks_for_it() {
         ("streamRawPredict", &[&tokens]),
         ("stateful/responses.create", &[&output]),
     ] {
-        assert!(route(method).generates(), "{method}");
+        assert!(route(method).takes_cap(), "{method}");
         for body in places.into_iter().chain(&nowhere) {
             let limit = heeded.contains(&body).then_some(5);
             assert_eq!(scan(body).max_output_tokens(route(method)), limit, "{method} {body}");
         }
     }
-    let others = routes().iter().filter(|route| !route.generates()).count();
+    let others = routes().iter().filter(|route| !route.takes_cap()).count();
     assert!(others > 50);
     assert_eq!(scan(&tokens).max_output_tokens(route("predict")), Some(5));
 }
@@ -544,7 +544,7 @@ proptest! {
             prop_assert_eq!((&with.model, &with.base_model), (&without.model, &without.base_model));
             prop_assert_eq!(with.is_streamed, without.is_streamed);
             prop_assert_eq!(with.answers, without.answers);
-            for route in routes().iter().filter(|route| route.generates()) {
+            for route in routes().iter().filter(|route| route.takes_cap()) {
                 let (limit, before) = (with.max_output_tokens(route), without.max_output_tokens(route));
                 prop_assert!(limit.is_some() == before.is_some() && limit >= before, "{}", name);
             }

@@ -60,7 +60,7 @@ const ASK: Ask<'_> = Ask {
     location: "us-central1",
     model: Some(("google", "gemini-2.5-flash")),
     method: "generateContent",
-    generates: true,
+    takes_cap: true,
     size: Some(100),
     contents: Reading::Done(&NOTHING),
     peer: None,
@@ -376,7 +376,7 @@ fn what_a_body_asks_for_is_refused_unless_it_is_listed() {
 #[test]
 fn limits_are_held_and_must_be_set() {
     let policy = with_terms(BodyTerms { max_output_tokens: Some(1000), ..BodyTerms::default() });
-    for (max_output_tokens, generates, expected) in [
+    for (max_output_tokens, takes_cap, expected) in [
         (Some(1000), true, "it"),
         (Some(1001), true, "- max_output_tokens"),
         (None, true, "- max_output_tokens"),
@@ -384,8 +384,8 @@ fn limits_are_held_and_must_be_set() {
         (Some(1001), false, "- max_output_tokens"),
     ] {
         let contents = Contents { max_output_tokens, ..NOTHING };
-        let ask = Ask { contents: Reading::Done(&contents), generates, ..ASK };
-        assert_eq!(ALICE.gets(&policy, ask), expected, "{max_output_tokens:?} {generates}");
+        let ask = Ask { contents: Reading::Done(&contents), takes_cap, ..ASK };
+        assert_eq!(ALICE.gets(&policy, ask), expected, "{max_output_tokens:?} {takes_cap}");
     }
     for body in [Some(BodyTerms::default()), None] {
         let may = May { max_request_bytes: Some(100), body, ..everything() };

@@ -27,6 +27,10 @@ struct Route {
     versions: Vec<String>,
     http: String,
     model: String,
+    answer: String,
+    tokens: String,
+    caps: Vec<String>,
+    operation: String,
     path: String,
     comment: Option<String>,
 }
@@ -38,7 +42,20 @@ impl Route {
             None => (line, None),
         };
         let columns: Vec<_> = columns.split_whitespace().map(str::to_owned).collect();
-        let [class, method, permissions, versions, http, model, path] = &columns[..] else {
+        let [
+            class,
+            method,
+            permissions,
+            versions,
+            http,
+            model,
+            answer,
+            tokens,
+            caps,
+            operation,
+            path,
+        ] = &columns[..]
+        else {
             panic!("{} columns: {line}", columns.len());
         };
         let list = |text: &String| text.split(',').map(str::to_owned).collect();
@@ -49,6 +66,10 @@ impl Route {
             versions: list(versions),
             http: http.clone(),
             model: model.clone(),
+            answer: answer.clone(),
+            tokens: tokens.clone(),
+            caps: list(caps),
+            operation: operation.clone(),
             path: path.clone(),
             comment,
         }
@@ -132,6 +153,25 @@ fn every_column_holds_what_it_may() {
                     .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphabetic()));
             assert!(well_formed || route.permissions == ["?"], "{route:?}");
         }
+    }
+}
+
+#[test]
+fn answers_of_one_method_are_alike_and_inference_says_what_it_takes() {
+    let mut answers = BTreeMap::new();
+    for route in routes() {
+        let done = route.method.rsplit('.').next().unwrap();
+        let streams = ["stream", "serverStreaming"].iter().any(|word| done.starts_with(word));
+        assert_eq!(route.answer, if streams { "stream" } else { "whole" }, "{route:?}");
+        let is_read = route.http == "GET" || route.tokens != "none";
+        assert!(route.class != "inference" || is_read, "{route:?}");
+        assert!(route.http == "POST" || route.tokens == "none", "{route:?}");
+        let is_counting = ["countTokens", "computeTokens"].contains(&route.method.as_str());
+        assert_eq!(route.tokens == "counted", is_counting, "{route:?}");
+        assert!(route.caps == ["-"] || route.tokens == "generated", "{route:?}");
+        let answer = (route.answer, route.tokens, route.caps, route.operation);
+        let first = answers.entry((route.class, route.method)).or_insert_with(|| answer.clone());
+        assert_eq!(*first, answer);
     }
 }
 

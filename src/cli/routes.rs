@@ -40,6 +40,10 @@ pub(super) fn run(arguments: &Arguments) -> Report {
                     "versions": route.versions,
                     "http_method": route.http_method,
                     "model": place(route.model),
+                    "streams": route.streams,
+                    "tokens": route.tokens.name(),
+                    "caps": route.caps.iter().map(|cap| cap.name()).collect::<Vec<_>>(),
+                    "operation": route.operation,
                     "path": route.path,
                 })
             ),

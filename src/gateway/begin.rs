@@ -8,6 +8,7 @@ use crate::gateway::calls::table::{Answer, Begun, CallMark};
 use crate::gateway::decide::verdict::Verdict;
 use crate::limits::{Prompt, Subject};
 use crate::time::Now;
+use crate::vertex::Tokens;
 use crate::watch::{Seen, Signals};
 
 impl Gateway {
@@ -69,7 +70,7 @@ impl Gateway {
             answer,
             answers: facts.answers,
             is_free: target.route.is_free(),
-            generates: target.route.generates(),
+            generates: target.route.tokens == Tokens::Generated,
             reservation: None,
             at: now.mono,
         };

@@ -16,7 +16,7 @@ pub struct Ask<'a> {
     /// The method.
     pub method: &'a str,
     /// Whether the method answers with tokens that a body can limit.
-    pub generates: bool,
+    pub takes_cap: bool,
     /// The declared length of the body, in bytes; none where nobody says.
     pub size: Option<u64>,
     /// What is known of the body.
@@ -104,7 +104,7 @@ impl May {
         match ask.contents {
             Reading::Done(contents) => {
                 let belongs = |name: &str| self.is_home_of(name, ask.location);
-                Ok(terms.missed(contents, ask.generates, belongs).filter(is_asked))
+                Ok(terms.missed(contents, ask.takes_cap, belongs).filter(is_asked))
             }
             unread => Err(unread),
         }

@@ -140,13 +140,13 @@ impl fmt::Display for Missed<'_> {
 }
 
 impl BodyTerms {
-    /// The first term that `contents` fails. `generates` is whether the method answers with
+    /// The first term that `contents` fails. `takes_cap` is whether the method answers with
     /// tokens, so that a limit must be set; `belongs` whether stored state is of a project and
     /// location that the role is for.
     pub(super) fn missed<'b>(
         &self,
         contents: &Contents<'b>,
-        generates: bool,
+        takes_cap: bool,
         belongs: impl Fn(&str) -> bool,
     ) -> Option<Missed<'b>> {
         let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|own| own.matches(text));
@@ -173,7 +173,7 @@ impl BodyTerms {
             })
             .or_else(|| {
                 let (most, asked) = (self.max_output_tokens?, contents.max_output_tokens);
-                let fits = asked.map_or(!generates, |tokens| tokens <= most);
+                let fits = asked.map_or(!takes_cap, |tokens| tokens <= most);
                 (!fits).then_some(Missed::Beyond { term: Term::MaxOutputTokens, asked, most })
             })
     }

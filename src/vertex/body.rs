@@ -4,7 +4,7 @@
 //! Names are read in both spellings that Google's servers take, `fileUri` and `file_uri`
 //! (ProtoJSON, protobuf.dev/programming-guides/json); any other can only forbid.
 
-mod limit;
+mod cap;
 mod media;
 mod name;
 mod place;
@@ -13,8 +13,7 @@ mod scan;
 use crate::error::Reason;
 use crate::switch::{Check, on};
 use crate::vertex::Route;
-pub use limit::LimitPlace;
-pub(super) use limit::heeded;
+pub use cap::CapMember;
 pub use media::Media;
 
 use place::Place;
@@ -44,7 +43,7 @@ pub struct Body {
     /// Templates of Model Armor that replace the project's own.
     pub model_armor_templates: Vec<String>,
     /// Limits on output tokens, wherever they stand.
-    pub limits: Vec<(LimitPlace, u64)>,
+    pub limits: Vec<(CapMember, u64)>,
     /// How many answers are wanted, each with as many tokens; nothing said is one.
     pub answers: Option<u64>,
     /// Whether the answer is to come in pieces, where the body says so.
@@ -92,7 +91,7 @@ impl Body {
 
     /// Takes a limit on output tokens. What is no number that can be read limits nothing, nor does
     /// zero, which some take for none.
-    fn limit(&mut self, at: LimitPlace, tokens: Option<u64>) {
+    fn limit(&mut self, at: CapMember, tokens: Option<u64>) {
         self.limits.push((at, tokens.filter(|tokens| *tokens > 0).unwrap_or(u64::MAX)));
     }
 
@@ -106,8 +105,8 @@ impl Body {
     /// heeds is there.
     #[must_use]
     pub fn max_output_tokens(&self, route: &Route) -> Option<u64> {
-        let heeded = heeded(&route.method);
-        let is_heeded = heeded.is_empty() || self.limits.iter().any(|(at, _)| heeded.contains(at));
+        let caps = &route.caps;
+        let is_heeded = caps.is_empty() || self.limits.iter().any(|(at, _)| caps.contains(at));
         let most = self.limits.iter().map(|(_, tokens)| *tokens).max().filter(|_| is_heeded)?;
         Some(most.saturating_mul(self.answers.unwrap_or(1)))
     }

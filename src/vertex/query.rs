@@ -81,7 +81,7 @@ impl<'u> Query<'u> {
 impl Alt {
     fn parse(name: &str, value: &str, route: &Route) -> Result<Self, Reason> {
         match (name, value) {
-            (_, "sse") if route.is_streamed() => Ok(Self::Sse),
+            (_, "sse") if route.streams => Ok(Self::Sse),
             (_, "json") => Ok(Self::Json),
             ("$alt" | "%24alt", value) if is_integer_enums(value) => Ok(Self::JsonIntegerEnums),
             _ => Err(Reason::QueryNotAllowed),

@@ -4,7 +4,7 @@
 
 use once_cell::sync::Lazy;
 
-use crate::vertex::body::heeded;
+use crate::vertex::CapMember;
 
 /// The most names that stand in one path.
 pub(super) const MAX_NAMES: usize = 6;
@@ -57,6 +57,34 @@ pub enum Segment {
     Variable(Variable),
 }
 
+/// What an answer says of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Tokens {
+    /// A model writes it, which takes tokens, and it says how many.
+    Generated,
+    /// It takes tokens where it says so.
+    Used,
+    /// It counts tokens, and takes none.
+    Counted,
+    /// Nothing.
+    None,
+}
+
+impl Tokens {
+    /// As the table and `haproxy-vertex routes --json` write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generated => "generated",
+            Self::Used => "used",
+            Self::Counted => "counted",
+            Self::None => "none",
+        }
+    }
+
+    const ALL: [Self; 4] = [Self::Generated, Self::Used, Self::Counted, Self::None];
+}
+
 /// One row of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route {
@@ -72,6 +100,15 @@ pub struct Route {
     pub http_method: &'static str,
     /// Where the model is named.
     pub model: ModelPlace,
+    /// Whether an answer comes in pieces, as events if the caller asks so. A body may ask for
+    /// pieces of others, too.
+    pub streams: bool,
+    /// What an answer says of tokens.
+    pub tokens: Tokens,
+    /// The members of a body that limit the tokens of an answer.
+    pub caps: Vec<CapMember>,
+    /// `gen_ai.operation.name` (OpenTelemetry's conventions for generative AI).
+    pub operation: Option<&'static str>,
     /// The path behind the version, as the table has it.
     pub path: &'static str,
     pub(super) segments: Vec<Segment>,
@@ -96,13 +133,25 @@ struct Table {
 }
 
 /// A table with a fault routes nothing; a test sees to it that there is none.
-static TABLE: Lazy<Table> =
-    Lazy::new(|| Table::parse(include_str!("routes.txt")).unwrap_or_default());
+static TABLE: Lazy<Table> = Lazy::new(|| Table::parse(ROWS).unwrap_or_default());
+
+#[cfg(not(feature = "faults"))]
+const ROWS: &str = include_str!("routes.txt");
+#[cfg(feature = "faults")]
+const ROWS: &str =
+    concat!(include_str!("routes.txt"), include_str!("../../tests/made_up_routes.txt"));
 
 /// Every route.
 #[must_use]
 pub fn routes() -> &'static [Route] {
     &TABLE.routes
+}
+
+/// `gen_ai.operation.name` of the method with this name; its own name where OpenTelemetry has none.
+#[must_use]
+pub fn operation_of(method: &str) -> &str {
+    let route = routes().iter().find(|route| route.method == method);
+    route.and_then(|route| route.operation).unwrap_or(method)
 }
 
 impl Route {
@@ -112,29 +161,22 @@ impl Route {
         !matches!(self.http_method, "GET" | "DELETE")
     }
 
-    /// Whether a model answers with tokens whose number a body can limit.
+    /// Whether a body can limit the tokens of an answer.
     #[must_use]
-    pub fn generates(&self) -> bool {
-        !heeded(&self.method).is_empty()
+    pub fn takes_cap(&self) -> bool {
+        !self.caps.is_empty()
     }
 
-    /// Whether an answer says how many tokens it took.
+    /// Whether an answer is read for its tokens.
     #[must_use]
     pub fn is_metered(&self) -> bool {
-        self.class == Class::Inference || self.generates()
+        self.tokens != Tokens::None
     }
 
     /// Whether Google asks nothing for it: tokens are only counted, or something is only looked at.
     #[must_use]
     pub fn is_free(&self) -> bool {
-        self.http_method == "GET" || matches!(self.method.as_str(), "countTokens" | "computeTokens")
-    }
-
-    /// Whether answers of this method are streamed, as events if the caller asks so.
-    #[must_use]
-    pub fn is_streamed(&self) -> bool {
-        let name = self.method.rsplit('/').next().unwrap_or_default();
-        name.starts_with("stream") || name.starts_with("serverStreaming")
+        self.http_method == "GET" || self.tokens == Tokens::Counted
     }
 
     /// The route of a path behind its version, and the names in it.
@@ -195,12 +237,41 @@ impl Route {
             "none" => ModelPlace::None,
             place => ModelPlace::Body(place.strip_prefix("body:")?),
         };
+        let streams = match column()? {
+            "stream" => true,
+            "whole" => false,
+            _ => return None,
+        };
+        let tokens = column()?;
+        let tokens = Tokens::ALL.into_iter().find(|known| known.name() == tokens)?;
+        let caps = match column()? {
+            "-" => Vec::new(),
+            caps => caps.split(',').map(CapMember::of_column).collect::<Option<_>>()?,
+        };
+        // What has a cap has tokens to cap.
+        if !caps.is_empty() && tokens != Tokens::Generated {
+            return None;
+        }
+        let operation = Some(column()?).filter(|name| *name != "-");
         let path = column()?;
         let (resource, verb) = path.rsplit_once(':').unwrap_or((path, ""));
         let segments = resource.strip_prefix('/')?.split('/').map(Segment::parse).collect();
         let complete = column().is_none();
-        let route =
-            Self { class, method, permissions, versions, http_method, model, path, segments, verb };
+        let route = Self {
+            class,
+            method,
+            permissions,
+            versions,
+            http_method,
+            model,
+            streams,
+            tokens,
+            caps,
+            operation,
+            path,
+            segments,
+            verb,
+        };
         complete.then_some(route)
     }
 }
@@ -279,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_table_has_no_fault() {
-        let table = Table::parse(include_str!("routes.txt")).expect("a table");
+        let table = Table::parse(ROWS).expect("a table");
         assert!(table.routes.len() > 20);
         for route in &table.routes {
             let names = |s: &&Segment| matches!(s, Segment::Variable(_));
@@ -290,14 +361,20 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_one_is_a_fault() {
-        let row = "inference predict ? v1 POST path /projects/{project}/x:predict";
+        let row = "inference predict ? v1 POST path whole used - - /projects/{project}/x:predict";
         assert!(Table::parse(row).is_some());
         for broken in [
-            "inference predict ? v1 POST path",
-            "inference predict ? v1 POST path /x more",
-            "other predict ? v1 POST path /x",
-            "inference predict ? v1 POST elsewhere /x",
-            "inference a ? v1 POST path /{model}\ninference b ? v1 POST path /{endpoint}",
+            "inference predict ? v1 POST path whole used - -",
+            "inference predict ? v1 POST path /x",
+            "inference predict ? v1 POST path whole used - - /x more",
+            "other predict ? v1 POST path whole used - - /x",
+            "inference predict ? v1 POST elsewhere whole used - - /x",
+            "inference predict ? v1 POST path half used - - /x",
+            "inference predict ? v1 POST path whole some - - /x",
+            "inference predict ? v1 POST path whole generated maxTokens - /x",
+            "inference predict ? v1 POST path whole used max_tokens - /x",
+            "inference a ? v1 POST path whole used - - /{model}\n\
+             inference b ? v1 POST path whole used - - /{endpoint}",
         ] {
             assert!(Table::parse(broken).is_none(), "{broken}");
         }

@@ -154,7 +154,7 @@ pub(crate) struct Request {
     pub(crate) model: Option<(&'static str, &'static str)>,
     pub(crate) method: &'static str,
     pub(crate) size: Option<u64>,
-    pub(crate) generates: bool,
+    pub(crate) takes_cap: bool,
     pub(crate) body: Option<Value>,
 }
 
@@ -225,7 +225,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         0..7 * 24 * 60_i64,
     );
     (from, target, maybe(0.9, select(vec![10_u64, 100, 1000])), any::<bool>(), maybe(0.85, body))
-        .prop_map(|(from, target, size, generates, body)| {
+        .prop_map(|(from, target, size, takes_cap, body)| {
             let (issuer, claims, address, certificate, minute) = from;
             let (project, location, model, method) = target;
             Request {
@@ -239,7 +239,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
                 model,
                 method,
                 size,
-                generates,
+                takes_cap,
                 body,
             }
         })

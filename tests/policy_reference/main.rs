@@ -65,7 +65,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
         location: request.location,
         model: request.model,
         method: request.method,
-        generates: request.generates,
+        takes_cap: request.takes_cap,
         size: request.size,
         contents: Reading::Later,
         peer: None,
@@ -102,7 +102,7 @@ fn expected(roles: &[Value], request: &Request) -> String {
             model: model.as_deref(),
             method: request.method,
             size: request.size,
-            generates: request.generates,
+            takes_cap: request.takes_cap,
             body: request.body.as_ref(),
         },
     )

@@ -13,7 +13,7 @@ pub(crate) struct Request<'r> {
     pub(crate) model: Option<&'r str>,
     pub(crate) method: &'r str,
     pub(crate) size: Option<u64>,
-    pub(crate) generates: bool,
+    pub(crate) takes_cap: bool,
     /// Members of `may`, each with what the body asks for; nothing if it cannot be read.
     pub(crate) body: Option<&'r Value>,
 }
@@ -186,7 +186,7 @@ pub(crate) fn decide(roles: &[Value], request: &Request<'_>) -> String {
                 "max_output_tokens",
                 may.get("max_output_tokens").is_none_or(|most| {
                     match body["max_output_tokens"].as_u64() {
-                        None => !request.generates,
+                        None => !request.takes_cap,
                         Some(tokens) => tokens <= most.as_u64().unwrap(),
                     }
                 }),

@@ -52,12 +52,12 @@ fn shared(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
 /// A call that is left before its end costs what it may have taken; here nothing says how much that is.
 fn uncapped(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
     let limit = applying(own, config).find(|limit| limit.amounts.limits_tokens())?;
-    let generates = |pattern: &Pattern| {
-        routes().iter().any(|route| route.generates() && pattern.matches(&route.method))
+    let takes_cap = |pattern: &Pattern| {
+        routes().iter().any(|route| route.takes_cap() && pattern.matches(&route.method))
     };
     let body = role.may.body.as_ref();
     let is_capped = body.is_some_and(|terms| terms.max_output_tokens.is_some());
-    if is_capped || own.reserve_tokens.is_some() || !role.may.methods.iter().any(generates) {
+    if is_capped || own.reserve_tokens.is_some() || !role.may.methods.iter().any(takes_cap) {
         return None;
     }
     let instead = match body {

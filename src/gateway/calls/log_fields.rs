@@ -11,6 +11,7 @@ use crate::error::Reason;
 use crate::gateway::calls::ended::Ended;
 use crate::gateway::calls::log_tail;
 use crate::meter::{LogText, Usage};
+use crate::vertex::operation_of;
 
 /// How the line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,17 +222,6 @@ fn member_of(name: &str) -> &str {
         "method" => "vertex.method",
         "display" => "vertex.display",
         "detail" => "vertex.detail",
-        other => other,
-    }
-}
-
-/// `gen_ai.operation.name` of a method.
-fn operation_of(method: &str) -> &str {
-    match method {
-        "generateContent" | "streamGenerateContent" => "generate_content",
-        "chat.completions" | "rawPredict" | "streamRawPredict" => "chat",
-        "openapi.completions" => "text_completion",
-        "embedContent" | "batchEmbedContents" | "openapi.embeddings" => "embeddings",
         other => other,
     }
 }

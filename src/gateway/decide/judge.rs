@@ -119,10 +119,10 @@ impl Gateway {
             (Decision::NeedContents, _) => return Verdict::NeedsBody,
         };
         facts.role = Some(role);
-        facts.output_cap = contents.max_output_tokens.filter(|_| target.route.generates());
+        facts.output_cap = contents.max_output_tokens.filter(|_| target.route.takes_cap());
         facts.answers = body.answers();
         facts.media = body.media();
-        facts.is_streamed = target.route.is_streamed() || body.is_streamed();
+        facts.is_streamed = target.route.streams || body.is_streamed();
         facts.credential = self.bearers.credential(role.credential);
         match self.bearers.slot(role.credential, target.location) {
             None => Verdict::Deny(Reason::LocationWithoutBackend.into()),
@@ -229,7 +229,7 @@ pub(in crate::gateway) fn ask<'a>(
         location: target.location,
         model: target.model.map(|model| (model.publisher, model.name)),
         method: &target.route.method,
-        generates: target.route.generates(),
+        takes_cap: target.route.takes_cap(),
         size: request.body_bytes(),
         contents,
         peer,

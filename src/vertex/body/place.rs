@@ -5,7 +5,7 @@
 //! What names a model, limits something or lets data go unseen counts only as APIs spell it; what
 //! forbids counts in any spelling.
 
-use crate::vertex::body::limit::LimitPlace;
+use crate::vertex::body::cap::CapMember;
 use crate::vertex::body::name::Name;
 
 /// Where in a body a value stands.
@@ -40,7 +40,7 @@ pub(super) enum Place {
     /// Google chooses the model.
     AnyModel,
     /// A limit on output tokens.
-    OutputLimit(LimitPlace),
+    OutputLimit(CapMember),
     /// How many answers are wanted.
     Answers,
     /// `stream`: whether the answer comes in pieces.
@@ -238,12 +238,12 @@ impl Place {
         }
     }
 
-    fn limit(self, name: &Name<'_>) -> Option<LimitPlace> {
-        let at = match (self, LimitPlace::at_top(&name.folded)?) {
+    fn limit(self, name: &Name<'_>) -> Option<CapMember> {
+        let at = match (self, CapMember::at_top(&name.folded)?) {
             (Self::Root, at) => at,
-            (Self::GenerationConfig, LimitPlace::MaxOutputTokens) => LimitPlace::GenerationConfig,
+            (Self::GenerationConfig, CapMember::MaxOutputTokens) => CapMember::GenerationConfig,
             (Self::GenerationConfig | Self::Parameters | Self::Fallbacks | Self::Tools, _) => {
-                LimitPlace::Elsewhere
+                CapMember::Elsewhere
             }
             _ => return None,
         };

@@ -3,7 +3,7 @@
 
 /// Where a limit stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LimitPlace {
+pub enum CapMember {
     /// `generationConfig.maxOutputTokens`, in either spelling (ProtoJSON).
     GenerationConfig,
     /// `max_tokens` at the top.
@@ -16,7 +16,28 @@ pub enum LimitPlace {
     Elsewhere,
 }
 
-impl LimitPlace {
+impl CapMember {
+    /// Those that an API looks for.
+    const LOOKED_FOR: [Self; 4] =
+        [Self::GenerationConfig, Self::MaxTokens, Self::MaxCompletionTokens, Self::MaxOutputTokens];
+
+    /// The member as `routes.txt` writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::GenerationConfig => "generationConfig.maxOutputTokens",
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+            Self::MaxOutputTokens => "max_output_tokens",
+            Self::Elsewhere => "-",
+        }
+    }
+
+    /// The member that `routes.txt` writes so.
+    pub(in crate::vertex) fn of_column(text: &str) -> Option<Self> {
+        Self::LOOKED_FOR.into_iter().find(|member| member.name() == text)
+    }
+
     /// The place of a member at the top; `name` is folded.
     pub(super) fn at_top(name: &str) -> Option<Self> {
         match name {
@@ -38,18 +59,5 @@ impl LimitPlace {
             Self::Elsewhere => true,
         };
         if fits { self } else { Self::Elsewhere }
-    }
-}
-
-/// The places where a method looks; none where no answer has tokens to limit.
-pub(in crate::vertex) fn heeded(method: &str) -> &'static [LimitPlace] {
-    match method {
-        "generateContent" | "streamGenerateContent" | "stateful/interactions.create" => {
-            &[LimitPlace::GenerationConfig]
-        }
-        "chat.completions" => &[LimitPlace::MaxTokens, LimitPlace::MaxCompletionTokens],
-        "openapi.completions" | "rawPredict" | "streamRawPredict" => &[LimitPlace::MaxTokens],
-        "stateful/responses.create" => &[LimitPlace::MaxOutputTokens],
-        _ => &[],
     }
 }
