@@ -4,7 +4,7 @@
 //! answers and the time, and carries out what it is told. The layers, each using only those
 //! to its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `jose` → `json`, `error`, `time`, `metrics`, `switch`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `switch`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
 //! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
@@ -26,6 +26,7 @@ pub mod jose;
 mod journal;
 pub mod json;
 pub mod limits;
+pub mod log_value;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod lua;
 pub mod meter;

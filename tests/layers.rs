@@ -160,7 +160,7 @@ fn modules_use_each_other_along_the_documented_arrows_only() {
 #[test]
 fn the_arrows_are_read_as_they_are_meant() {
     let layers = layers();
-    assert_eq!(layers.len(), 5);
+    assert_eq!(layers.len(), 6);
     let allowed = [
         ("lua", "gateway"),
         ("lua", "time"),

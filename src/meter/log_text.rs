@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::log_value::{hex_digit, is_plain};
+
 /// The most bytes of a value in the log, percent-encoding included.
 pub(super) const MAX_BYTES: usize = 64;
 
@@ -23,9 +25,9 @@ impl LogText {
         let mut text = Self { bytes: [0; MAX_BYTES], len: 0 };
         let mut fits = !is_cut;
         for byte in raw {
-            let whole = match plain(*byte) && raw != b"-" {
+            let whole = match is_plain(*byte) && raw != b"-" {
                 true => text.push(&[*byte]),
-                false => text.push(&[b'%', hex(byte >> 4), hex(byte & 15)]),
+                false => text.push(&[b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]),
             };
             if !whole {
                 fits = false;
@@ -49,7 +51,7 @@ impl LogText {
         while let Some(byte) = rest.next() {
             let escaped =
                 byte == b'%' && rest.next().is_some_and(is_hex) && rest.next().is_some_and(is_hex);
-            if !escaped && !plain(byte) {
+            if !escaped && !is_plain(byte) {
                 return None;
             }
         }
@@ -88,17 +90,8 @@ impl fmt::Debug for LogText {
     }
 }
 
-/// Whether a byte is written as it is: the alphabet of `src/gateway/calls/log_tail.rs`.
-const fn plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'@' | b'/')
-}
-
 const fn is_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'F')
-}
-
-const fn hex(nibble: u8) -> u8 {
-    if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::Reason;
 use crate::gateway::calls::ended::Ended;
 use crate::gateway::calls::log_tail;
+use crate::log_value::decoded;
 use crate::meter::{LogText, Usage};
 use crate::vertex::operation_of;
 
@@ -224,20 +225,6 @@ fn member_of(name: &str) -> &str {
         "detail" => "vertex.detail",
         other => other,
     }
-}
-
-/// The text behind a percent-encoded value (RFC 3986 section 2.1).
-fn decoded(value: &str) -> String {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((before, behind)) = rest.split_once('%') {
-        bytes.extend_from_slice(before.as_bytes());
-        let (digits, after) = behind.split_at_checked(2).unwrap_or((behind, ""));
-        bytes.extend(u8::from_str_radix(digits, 16));
-        rest = after;
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

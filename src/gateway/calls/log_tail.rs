@@ -2,23 +2,18 @@
 //! and percent-encoded here, so that no claim and no URL can forge a field or a line, and the
 //! decision, the reason and the principal come first, where a short log line still has them.
 
-use std::fmt::Write as _;
-
 use crate::error::Reason;
 use crate::gateway::decide::request::Request;
 use crate::gateway::decide::request_id::RequestId;
 use crate::gateway::decide::verified_token::Session;
 use crate::google::Credential;
-use crate::jose;
+use crate::log_value::{self, MAX_BYTES};
 use crate::policy::Role;
 use crate::vertex::{Media, Target};
 use crate::watch::Signals;
 
 /// The most bytes of a path in the log.
 const MAX_PATH_BYTES: usize = 256;
-
-/// The most bytes of any other value.
-const MAX_VALUE_BYTES: usize = 128;
 
 /// What stands before the decision, and before the caller.
 const DECISION: &str = " vertex{decision=";
@@ -113,14 +108,14 @@ pub(in crate::gateway) fn write_tail(
     match facts.request {
         Some(request) => {
             out.push('"');
-            encode(out, request.method, 32);
+            log_value::write(out, request.method, 32);
             out.push(' ');
             match facts.target {
                 Some(_) => checked(out, request.path(), MAX_PATH_BYTES),
-                None => encode(out, request.path(), MAX_PATH_BYTES),
+                None => log_value::write(out, request.path(), MAX_PATH_BYTES),
             }
             out.push_str(" HTTP/");
-            encode(out, request.version, 8);
+            log_value::write(out, request.version, 8);
             out.push('"');
         }
         None => out.push_str("\"-\""),
@@ -140,12 +135,12 @@ pub(in crate::gateway) fn write_tail(
         out.push(' ');
         out.push_str(name);
         out.push('=');
-        checked(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
+        checked(out, value.unwrap_or_default(), MAX_BYTES);
     }
     out.push_str(" display=");
     out.push_str(session.map_or("-", |session| &session.display));
     out.push_str(" detail=");
-    encode(out, facts.detail.unwrap_or_default(), MAX_VALUE_BYTES);
+    log_value::write(out, facts.detail.unwrap_or_default(), MAX_BYTES);
 }
 
 /// A tail that was written with another outcome; nothing for a text that is none.
@@ -173,7 +168,7 @@ pub(in crate::gateway) fn with_credential(tail: &str, credential: &Credential) -
         return String::new();
     };
     let mut out = format!("{before} credential={} google_identity=", credential.name);
-    checked(&mut out, credential.google_identity().unwrap_or_default(), MAX_VALUE_BYTES);
+    checked(&mut out, credential.google_identity().unwrap_or_default(), MAX_BYTES);
     out.push_str(" project=");
     out.push_str(after);
     out
@@ -182,76 +177,17 @@ pub(in crate::gateway) fn with_credential(tail: &str, credential: &Credential) -
 /// A principal as the log writes it: `issuer:subject`; an issuer's name holds no colon.
 pub(in crate::gateway) fn principal(issuer: &str, subject: &str) -> String {
     let mut out = String::new();
-    encode(&mut out, issuer, MAX_VALUE_BYTES);
+    log_value::write(&mut out, issuer, MAX_BYTES);
     out.push(':');
-    encode(&mut out, subject, MAX_VALUE_BYTES);
-    out
-}
-
-/// A value as the log writes it.
-pub(in crate::gateway) fn value(text: &str) -> String {
-    let mut out = String::new();
-    encode(&mut out, text, MAX_VALUE_BYTES);
+    log_value::write(&mut out, subject, MAX_BYTES);
     out
 }
 
 /// Writes a value whose alphabet was checked when it was parsed, and is within `plain`.
 fn checked(out: &mut String, text: &str, limit: usize) {
     match text {
-        "" | "-" => encode(out, text, limit),
-        _ if text.len() > limit => encode(out, text, limit),
+        "" | "-" => log_value::write(out, text, limit),
+        _ if text.len() > limit => log_value::write(out, text, limit),
         _ => out.push_str(text),
-    }
-}
-
-/// Percent-encodes all but a few harmless bytes. Nothing is written as `-`; what is longer than
-/// `limit` ends in `~` and a digest of the whole, so that two long values stay two.
-fn encode(out: &mut String, text: &str, limit: usize) {
-    let plain =
-        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'@' | b'/');
-    match text {
-        "" => out.push('-'),
-        "-" => out.push_str("%2D"),
-        _ if text.len() <= limit && text.bytes().all(plain) => out.push_str(text),
-        _ => {
-            let start = out.len();
-            for byte in text.bytes() {
-                if out.len() - start + 3 > limit {
-                    let digest = jose::hex(&jose::digest(text.as_bytes()));
-                    let _ = write!(out, "~{}", digest.get(..8).unwrap_or_default());
-                    return;
-                }
-                if plain(byte) {
-                    out.push(char::from(byte));
-                } else {
-                    let _ = write!(out, "%{byte:02X}");
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn no_value_can_leave_its_field(text in ".*") {
-            let encoded = value(&text);
-            prop_assert!(!encoded.is_empty() && encoded.len() <= MAX_VALUE_BYTES + 9);
-            let crooked = |c: char| !c.is_ascii_graphic() || "|\"{}= ".contains(c);
-            prop_assert!(!encoded.contains(crooked), "{}", encoded);
-        }
-    }
-
-    #[test]
-    fn long_values_that_differ_at_the_end_stay_different() {
-        let (one, two) = (value(&("x".repeat(300) + "1")), value(&("x".repeat(300) + "2")));
-        assert_eq!(one.len(), two.len());
-        assert_ne!(one, two);
-        assert_eq!((value("-"), value("")), ("%2D".to_owned(), "-".to_owned()));
     }
 }

@@ -11,6 +11,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::gateway::calls::log_tail;
 use crate::jose::Key;
+use crate::log_value;
 use crate::oidc::{Identity, Validity};
 
 /// The most tokens that are kept; the least used make room.
@@ -48,7 +49,7 @@ impl Session {
         names: &Names,
     ) -> Self {
         let principal = log_tail::principal(issuer, &identity.subject).into();
-        let display = log_tail::value(identity.display.as_deref().unwrap_or_default()).into();
+        let display = log_value::encoded(identity.display.as_deref().unwrap_or_default()).into();
         let digest = names.digest(issuer, &identity.subject);
         let Identity { validity, lacks_groups, .. } = *identity;
         Self { key, validity, grants, principal, digest, display, lacks_groups }
