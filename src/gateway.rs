@@ -2,32 +2,32 @@
 //! the call until its log line: its answer is read, its limits are settled. Nothing here does I/O or
 //! reads a clock; the host says what time it is and fetches what `step` names.
 
+mod account;
+mod actions;
 mod admin;
 mod begin;
 mod calls;
 mod decide;
+mod ended;
 mod load;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Reason, Status};
-use crate::google::Bearers;
-use crate::limits::Limits;
-use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, STORED_FORMAT, StoredKeys, Verifier};
-use crate::policy::Policy;
+use crate::error::{Reason, Refusal, Status};
+use crate::json::Json;
+use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, STORED_FORMAT, StoredKeys};
 use crate::time::{Monotonic, Now};
-use crate::vertex::Labels;
-use crate::watch::Watch;
-use admin::health_log::Conditions;
-use admin::readiness::Readiness;
-use calls::table::{CallMark, Calls};
-use decide::buffer::Buffer;
+use admin::{Admin, View};
+use calls::Calls;
+use calls::log_tail::{RequestLine, Tail};
+use calls::table::CallMark;
+use decide::Decide;
 use decide::dialect::Dialect;
-use decide::request_id::RequestIds;
-use decide::verdict;
-use decide::verified_token::Sessions;
-use decide::waiting::{Patience, Waiting};
+use decide::judge::Judgement;
+use decide::reply::{self, Attached, ToldRefusal, VerdictText};
+use decide::request::{Received, Request};
+use decide::verdict::Verdict;
+use decide::waiting::Patience;
 
 pub use admin::counters::{Metrics, TokenKind};
 pub use admin::prometheus::LocationTimes;
@@ -52,80 +52,85 @@ pub struct Fetch {
 /// A configuration at work, shared by all threads.
 #[derive(Debug)]
 pub struct Gateway {
-    verifier: Verifier,
-    sessions: Sessions,
-    policy: Policy,
-    bearers: Bearers,
-    buffer: Buffer,
-    waiting: Waiting,
-    /// Those of each role's requests.
-    labels: Vec<Labels>,
-    limits: Limits,
-    watch: Watch,
-    /// Whether it is told when a request has ended.
-    accounts: bool,
+    decide: Decide,
     calls: Calls,
-    conditions: Conditions,
-    readiness: Readiness,
-    metrics: Metrics,
-    ids: RequestIds,
-    /// Counts what may end a wait: answers, and tokens signed.
-    learnt: AtomicU64,
-    /// Which tokens are taken here, for callers who bring another.
-    accepted: String,
+    admin: Admin,
 }
 
 impl Gateway {
-    /// The verdict on a request that has just come, as one line of text (see `verdict`).
+    /// The verdict on a request that has just come, as one line of text (see `reply`).
     #[must_use]
     pub fn decide(&self, request: &[u8], now: Now) -> String {
-        self.decide_within(request, now, (now.mono, Patience::Left))
+        self.decide_within(request, now, (now.mono, Patience::Left)).1
     }
 
     /// Admits a request to the slow path: the number of its ticket, 0 when too many wait already.
     #[must_use]
     pub fn start_waiting(&self, now: Now) -> u64 {
-        self.waiting.start(now.mono)
+        self.decide.waiting.start(now.mono)
     }
 
     /// How large a body can be that HAProxy can hold, in bytes: a larger one never comes as a whole.
     #[must_use]
     pub fn body_room(&self) -> u64 {
-        self.buffer.room()
+        self.decide.buffer.room()
     }
 
     /// The verdict on a request that waits; nothing while it has to wait on.
     #[must_use]
     pub fn resume(&self, request: &[u8], ticket: u64, now: Now) -> Option<String> {
-        let within = self.waiting.news(ticket, self.learnt(), now.mono)?;
-        let verdict = self.decide_within(request, now, within);
-        match verdict.split('|').next() {
-            Some("wait") => return None,
-            // It comes back with what is missing.
-            Some("peer" | "body") => self.waiting.again(ticket),
-            _ => self.stop_waiting(ticket, now),
+        let waiting = &self.decide.waiting;
+        let within = waiting.news(ticket, self.decide.learnt(), now.mono)?;
+        let (next, text) = self.decide_within(request, now, within);
+        match next {
+            Next::Waits => return None,
+            Next::BringsMore => waiting.again(ticket),
+            Next::Ends => self.stop_waiting(ticket, now),
         }
-        Some(verdict)
+        Some(text)
     }
 
     /// Takes a ticket back.
     fn stop_waiting(&self, ticket: u64, now: Now) {
-        if let Some(since) = self.waiting.end(ticket) {
-            self.metrics.waited(now.mono.millis_since(since));
+        if let Some(since) = self.decide.waiting.end(ticket) {
+            self.admin.counters.waited(now.mono.millis_since(since));
         }
     }
 
-    fn learnt(&self) -> u64 {
-        self.learnt.load(Ordering::Acquire)
+    fn decide_within(
+        &self,
+        bytes: &[u8],
+        now: Now,
+        within: (Monotonic, Patience),
+    ) -> (Next, String) {
+        let received = Received::split(bytes);
+        let request = received.request();
+        let request = request.as_ref();
+        let mut judgement = self.decide.judge(request, None, now, within);
+        let begun = self.begin(&mut judgement, request, now);
+        self.count_decision(&judgement.verdict);
+        (Next::of(&judgement.verdict), self.text(&judgement, request, &begun.attached()))
     }
 
-    fn decide_within(&self, request: &[u8], now: Now, within: (Monotonic, Patience)) -> String {
-        self.judge(request, None, now, within, |verdict, facts| {
-            self.admit(verdict, facts, now, |verdict, facts| {
-                self.count(&verdict);
-                verdict.render(facts, &self.accepted)
-            })
-        })
+    /// A verdict as text: what HAProxy and the caller read, then the log tail.
+    fn text(
+        &self,
+        judgement: &Judgement<'_>,
+        request: Option<&Request<'_>>,
+        attached: &Attached<'_>,
+    ) -> String {
+        let mut out = String::with_capacity(1024);
+        let dialect = request.map(Request::dialect).unwrap_or_default();
+        reply::write(&mut out, judgement, dialect, attached, &self.decide.accepted);
+        write_tail(&mut out, judgement, request);
+        out
+    }
+
+    /// Counts a decision that is the last word, where no log line will.
+    fn count_decision(&self, verdict: &Verdict<'_>) {
+        if verdict.is_final() && !self.calls.accounts {
+            self.admin.counters.decision(verdict.reason());
+        }
     }
 
     /// The `Authorization` header behind a verdict's handle; nothing for any other text. The call
@@ -134,25 +139,39 @@ impl Gateway {
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<Arc<str>> {
         let text = str::from_utf8(text).ok()?;
         let Some((handle, mark)) = text.split_once('|') else {
-            return self.bearers.header(text, now);
+            return self.decide.bearers.header(text, now);
         };
         let CallMark { number, .. } = CallMark::parse(mark)?;
-        let header = self.bearers.header(handle, now)?;
-        self.calls.send(number, now.mono);
+        let header = self.decide.bearers.header(handle, now)?;
+        self.calls.table.send(number, now.mono);
         Some(header)
+    }
+
+    /// Whether a token's signature holds, as far as its issuer's keys are at hand.
+    ///
+    /// # Errors
+    /// Why the token is refused.
+    pub fn has_verified(&self, token: &str, now: Now) -> Result<bool, Refusal> {
+        self.decide.has_verified(token, now)
+    }
+
+    /// Decides on a request of the caller with these claims, for people to read: the claims are
+    /// believed, nothing is cached, no limit is asked.
+    #[must_use]
+    pub fn explain(&self, claims: &Json, request: &[u8], now: Now) -> Explanation {
+        self.decide.explain(claims, request, now)
     }
 
     /// Signs what is due, and names a document that is to be fetched now.
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
-        self.end_lapsed(now);
-        self.waiting.sweep(now.mono);
-        let has_signed = self.bearers.step(now);
-        if has_signed {
-            self.learnt.fetch_add(1, Ordering::Release);
+        for call in self.calls.end_lapsed(now) {
+            self.admin.counters.request(call.begun.role, call.begun.pattern);
         }
-        self.look_around(has_signed, now);
-        self.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
+        self.decide.waiting.sweep(now.mono);
+        let has_signed = self.decide.sign_due(now);
+        self.admin.health_log.look_around(&self.decide, has_signed, now);
+        self.decide.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
             let (number, endpoint) = issuer.step(now)?;
             Some(Fetch {
                 id: (u64::from(index) << 32) | u64::from(number),
@@ -168,32 +187,112 @@ impl Gateway {
         else {
             return;
         };
-        if let Some(issuer) = self.verifier.issuers().get(index) {
-            issuer.answer(number, reply, now);
-            self.learnt.fetch_add(1, Ordering::Release);
-            self.look_at_issuer(index, now);
+        if self.decide.answer(index, number, reply, now) {
+            self.admin.health_log.look_at_issuer(&self.decide, index, now);
         }
     }
 
     /// How many tasks HAProxy needs: all that fetches can hold at once, and one that signs on.
     #[must_use]
     pub fn fetchers(&self) -> usize {
-        self.verifier.issuers().len().saturating_mul(MAX_UNANSWERED).saturating_add(1)
+        self.decide.verifier.issuers().len().saturating_mul(MAX_UNANSWERED).saturating_add(1)
     }
 
     /// The keys of every issuer, as `state_file` reads them back.
     #[must_use]
     pub fn keys_json(&self) -> String {
         let stored: Vec<StoredKeys> =
-            self.verifier.issuers().iter().filter_map(Issuer::stored).collect();
+            self.decide.verifier.issuers().iter().filter_map(Issuer::stored).collect();
         serde_json::json!({ "format": STORED_FORMAT, "issuers": stored }).to_string()
+    }
+
+    /// What is counted, for those who see what happens to a request after its decision.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.admin.counters
+    }
+
+    /// The page for Prometheus, in its text format 0.0.4.
+    #[must_use]
+    pub fn metrics_page(&self, times: &[LocationTimes], now: Now) -> String {
+        self.view().metrics_page(times, now)
+    }
+
+    /// Whether requests should be sent here, and what is not well.
+    #[must_use]
+    pub fn ready(&self, now: Now) -> Ready {
+        self.view().ready(now)
+    }
+
+    /// The answer to `vertex show` and these words; it ends in a line feed.
+    #[must_use]
+    pub fn show(&self, words: &[&str], now: Now) -> String {
+        match words {
+            ["keys", "json"] => self.keys_json() + "\n",
+            words => self.view().show(words, now),
+        }
+    }
+
+    const fn view(&self) -> View<'_> {
+        View { decide: &self.decide, calls: &self.calls, admin: &self.admin }
     }
 }
 
-/// The verdict in place of a former one, for what came up afterwards; nothing for any other text.
+/// What becomes of a request after its verdict.
+enum Next {
+    /// It waits.
+    Waits,
+    /// It comes back with what is missing.
+    BringsMore,
+    Ends,
+}
+
+impl Next {
+    const fn of(verdict: &Verdict<'_>) -> Self {
+        match verdict {
+            Verdict::Wait(_) => Self::Waits,
+            Verdict::NeedsPeer | Verdict::NeedsBody => Self::BringsMore,
+            Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::Exhausted(_) => Self::Ends,
+        }
+    }
+}
+
+/// The log tail of a judgement.
+fn write_tail(out: &mut String, judgement: &Judgement<'_>, request: Option<&Request<'_>>) {
+    let token = judgement.token.as_ref();
+    let tail = Tail {
+        request: request.map(|request| RequestLine {
+            method: request.method,
+            path: request.path(),
+            is_checked: judgement.target.is_some(),
+            version: request.version,
+        }),
+        principal: token.map(|token| token.principal.as_ref()),
+        named: &judgement.named(),
+        display: token.map(|token| token.display.as_ref()),
+        detail: judgement.verdict.detail(),
+    };
+    tail.write_to(out, judgement.verdict.word(), judgement.verdict.reason());
+}
+
+fn tail_of(judgement: &Judgement<'_>, request: Option<&Request<'_>>) -> String {
+    let mut out = String::new();
+    write_tail(&mut out, judgement, request);
+    out
+}
+
+/// The verdict in place of a former one, for what came up afterwards: the caller, the role and the
+/// target stay as they were. Nothing for any other text.
 #[must_use]
 pub fn refused(verdict: &str, reason: Reason) -> Option<String> {
-    verdict::refused(verdict, reason)
+    let former = VerdictText(verdict);
+    let tail = calls::log_tail::with_outcome(former.tail(), Some(reason))?;
+    let told = ToldRefusal::for_reason(reason, Dialect::of(&tail), reason.text(), former.id());
+    let mut out = String::with_capacity(1024);
+    told.write_to(&mut out, "deny", former.id());
+    out.push_str("-|");
+    out.push_str(&tail);
+    Some(out)
 }
 
 /// The number of the call whose mark stands behind a handle.
@@ -215,7 +314,7 @@ pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
         Some(code) if code != own.code => Status::of_http(code),
         _ => own,
     };
-    Dialect::of(verdict).answer(reason, status, verdict::id_in(verdict))
+    Dialect::of(verdict).answer(reason, status, VerdictText(verdict).id())
 }
 
 /// All threads of HAProxy share one gateway; mlua cannot check that here.

@@ -1,7 +1,7 @@
-//! What people and machines look at: counters, the page for Prometheus, tables, readiness, the health log.
+//! What people and machines look at: counters, the page for Prometheus, tables, readiness, the health
+//! log.
 
 pub(super) mod changes;
-pub(super) mod count;
 pub(super) mod counters;
 pub(super) mod health_log;
 pub(super) mod prometheus;
@@ -9,3 +9,25 @@ pub(super) mod readiness;
 pub(super) mod show;
 pub(super) mod show_tables;
 pub(super) mod table;
+
+use crate::gateway::calls::Calls;
+use crate::gateway::decide::Decide;
+use counters::Metrics;
+use health_log::HealthLog;
+use readiness::Readiness;
+
+/// What is kept to be looked at.
+#[derive(Debug)]
+pub(super) struct Admin {
+    pub(super) counters: Metrics,
+    pub(super) health_log: HealthLog,
+    pub(super) readiness: Readiness,
+}
+
+/// All that can be looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'v> {
+    pub(super) decide: &'v Decide,
+    pub(super) calls: &'v Calls,
+    pub(super) admin: &'v Admin,
+}

@@ -1,120 +1,144 @@
 //! From an allow to a call: what it may take is reserved in its limits, and it is followed until its
 //! log line.
 
+use std::fmt::Display;
+
 use crate::error::Reason;
 use crate::gateway::Gateway;
-use crate::gateway::calls::log_tail::Facts;
 use crate::gateway::calls::table::{Answer, Begun, CallMark};
+use crate::gateway::decide::judge::Judgement;
+use crate::gateway::decide::reply::Attached;
+use crate::gateway::decide::request::Request;
+use crate::gateway::decide::request_id::RequestId;
 use crate::gateway::decide::verdict::Verdict;
-use crate::limits::{Prompt, Subject};
+use crate::limits::Prompt;
 use crate::time::Now;
-use crate::vertex::Tokens;
+use crate::vertex::{Target, Tokens};
 use crate::watch::{Seen, Signals};
 
-impl Gateway {
-    /// Begins the call that a verdict allows, if its limits do, and hands on what is then the
-    /// verdict, with what is unusual about the request.
-    pub(super) fn admit<T>(
-        &self,
-        verdict: Verdict<'_>,
-        facts: &Facts<'_>,
-        now: Now,
-        take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
-    ) -> T {
-        let id = self.ids.next();
-        let facts = &Facts { id: Some(&id), ..*facts };
-        let labels = facts
-            .session
-            .zip(facts.role)
-            .and_then(|(session, role)| self.labels.get(role.place)?.header(&session.principal));
-        let verdict = match verdict {
-            Verdict::Allow { target, host, handle, .. } => match self.begin(facts, now) {
-                Ok(call) => {
-                    Verdict::Allow { target, host, handle, call, labels: labels.as_deref() }
-                }
-                Err(refusal) => refusal,
-            },
-            other => other,
+/// A request whose call, if it is allowed, has begun.
+#[derive(Debug)]
+pub(super) struct Begin {
+    pub(super) id: RequestId,
+    /// Nothing where nobody tells of its end.
+    pub(super) call: Option<CallMark>,
+    labels: Option<String>,
+    signals: Signals,
+}
+
+impl Begin {
+    /// What the verdict's text tells of it.
+    pub(super) fn attached(&self) -> Attached<'_> {
+        let call: Option<&dyn Display> = match &self.call {
+            Some(mark) => Some(mark),
+            None => None,
         };
-        let signals = self.signals_of(&verdict, facts, now);
-        take(verdict, &Facts { signals, ..*facts })
+        Attached {
+            id: Some(self.id.as_str()),
+            call,
+            labels: self.labels.as_deref(),
+            signals: self.signals,
+        }
+    }
+}
+
+impl Gateway {
+    /// Begins the call that a judgement allows; it becomes a refusal if the limits refuse it.
+    pub(super) fn begin(
+        &self,
+        judgement: &mut Judgement<'_>,
+        request: Option<&Request<'_>>,
+        now: Now,
+    ) -> Begin {
+        let id = self.decide.ids.next();
+        let mut call = None;
+        if matches!(judgement.verdict, Verdict::Allow { .. }) {
+            match self.begin_call(judgement, request, &id, now) {
+                Ok(mark) => call = mark,
+                Err(refusal) => judgement.verdict = refusal,
+            }
+        }
+        let signals = self.signals_of(judgement, request, now);
+        let labels = self.decide.labels_of(judgement);
+        Begin { id, call, labels, signals }
     }
 
-    fn begin(&self, facts: &Facts<'_>, now: Now) -> Result<Option<CallMark>, Verdict<'static>> {
-        let (Some(session), Some(target), Some(role)) = (facts.session, facts.target, facts.role)
+    fn begin_call(
+        &self,
+        judgement: &Judgement<'_>,
+        request: Option<&Request<'_>>,
+        id: &RequestId,
+        now: Now,
+    ) -> Result<Option<CallMark>, Verdict<'static>> {
+        let Judgement { token: Some(token), target: Some(target), role: Some(role), .. } =
+            judgement
         else {
-            return Err(Verdict::Deny(Reason::Internal.into()));
+            return Err(Reason::Internal.into());
         };
-        let answer = if !target.route.is_metered() {
-            Answer::Unmetered
-        } else if facts.is_streamed {
-            Answer::Streamed
-        } else {
-            Answer::Whole
+        let asked = judgement.answer;
+        let answer = match (target.route.is_metered(), asked.is_streamed) {
+            (false, _) => Answer::Unmetered,
+            (true, true) => Answer::Streamed,
+            (true, false) => Answer::Whole,
         };
         // The body's cap is one for all answers; the role's number is of one answer.
-        let reserve_tokens = self.limits.reserve_tokens(role.place);
+        let reserve_tokens = self.calls.limits.reserve_tokens(role.place);
         let output =
-            facts.output_cap.unwrap_or_else(|| reserve_tokens.saturating_mul(facts.answers.max(1)));
-        let mut begun = Begun {
+            asked.output_cap.unwrap_or_else(|| reserve_tokens.saturating_mul(asked.count.max(1)));
+        let pattern = role.may.pattern_of(target.model.map(|model| (model.publisher, model.name)));
+        let begun = Begun {
             role: role.place,
-            pattern: role.may.pattern_of(target.model.map(|model| (model.publisher, model.name))),
-            principal: session.digest,
-            id: facts.id.copied(),
+            pattern,
+            principal: token.digest,
+            id: *id.as_bytes(),
             prompt: Prompt {
-                bytes: facts.request.and_then(|request| request.body_bytes()),
-                media_bytes: facts.media.bytes,
-                media_tokens: facts.media.tokens,
+                bytes: request.and_then(|request| request.body_bytes()),
+                media_bytes: asked.media.bytes,
+                media_tokens: asked.media.tokens,
             },
             output,
             answer,
-            answers: facts.answers,
+            answers: asked.count,
             is_free: target.route.is_free(),
             generates: target.route.tokens == Tokens::Generated,
             reservation: None,
             at: now.mono,
         };
-        let estimate = begun.estimate();
-        if !self.limits.is_empty_for(role.place) {
-            let model = facts.model();
-            let who = Subject { role: role.place, principal: session.digest, model: &model };
-            let reserved = match begun.is_free {
-                true => self.limits.count(who, now),
-                false => self.limits.reserve(who, estimate, now),
-            };
-            begun.reservation = Some(reserved.map_err(Verdict::Exhausted)?);
+        let call = self.calls.begin(begun, || model_of(target), now);
+        if matches!(call, Ok(None)) {
+            self.admin.counters.request(role.place, pattern);
         }
-        if !self.accounts {
-            self.metrics.request(role.place, begun.pattern);
-            if let Some(reservation) = begun.reservation {
-                self.limits.settle(reservation, estimate, now);
-            }
-            return Ok(None);
-        }
-        let number = self.calls.begin(begun);
-        Ok(Some(CallMark { number, answer }))
+        call.map_err(Verdict::Exhausted)
     }
 
     /// What is unusual about a request that was decided on; nothing of one whose caller is not
     /// known, or that is to be decided on later.
-    fn signals_of(&self, verdict: &Verdict<'_>, facts: &Facts<'_>, now: Now) -> Signals {
-        let is_decided =
-            matches!(verdict, Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::Exhausted(_));
-        let (Some(session), Some(request), true) = (facts.session, facts.request, is_decided)
-        else {
+    fn signals_of(
+        &self,
+        judgement: &Judgement<'_>,
+        request: Option<&Request<'_>>,
+        now: Now,
+    ) -> Signals {
+        let Judgement { verdict, token, target, .. } = judgement;
+        let (Some(token), Some(request), true) = (token, request, verdict.is_final()) else {
             return Signals::NONE;
         };
-        let model = facts.model();
+        let model = target.as_ref().map(model_of).unwrap_or_default();
         let seen = Seen {
             is_allowed: verdict.reason().is_none(),
             model: Some(model.as_str()).filter(|model| !model.is_empty()),
-            location: facts.target.map_or("", |target| target.location),
+            location: target.as_ref().map_or("", |target| target.location),
             network: request.address,
             client: request.user_agent,
             body_bytes: request.body_bytes(),
         };
-        let signals = self.watch.request(session.digest, &seen, now);
-        signals.iter().for_each(|signal| self.metrics.signal(signal));
+        let signals = self.calls.watch.request(token.digest, &seen, now);
+        self.admin.counters.signals(signals);
         signals
     }
+}
+
+/// `publisher/model`, or nothing.
+fn model_of(target: &Target<'_>) -> String {
+    target.model.map(|model| format!("{}/{}", model.publisher, model.name)).unwrap_or_default()
 }

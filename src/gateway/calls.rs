@@ -1,10 +1,64 @@
 //! From an allow to its log line: what the call may take, what its answer says, what it cost.
 
 pub(super) mod charge;
-pub(super) mod ended;
 pub(super) mod log_fields;
 pub(super) mod log_tail;
 pub(super) mod read;
 pub(super) mod settle;
 pub(super) mod table;
 pub(super) mod unlogged;
+pub(super) mod upstream;
+
+use crate::limits::{Exhausted, Limits, Rules, Subject};
+use crate::time::Now;
+use crate::watch::Watch;
+use table::{Begun, CallMark, CallTable};
+
+/// The calls that were let through, what they may take, and what their callers usually do.
+#[derive(Debug)]
+pub(super) struct Calls {
+    pub(super) table: CallTable,
+    pub(super) limits: Limits,
+    pub(super) watch: Watch,
+    /// Whether it is told when a request has ended.
+    pub(super) accounts: bool,
+}
+
+impl Calls {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            table: CallTable::default(),
+            limits: Limits::new(rules),
+            watch: Watch::new(),
+            accounts: false,
+        }
+    }
+
+    /// Begins a call, if its limits let it: what it may take is reserved. Where nobody tells of its
+    /// end it is settled by that at once, and is not followed.
+    pub(super) fn begin(
+        &self,
+        mut begun: Begun,
+        model: impl FnOnce() -> String,
+        now: Now,
+    ) -> Result<Option<CallMark>, Exhausted> {
+        let estimate = begun.estimate();
+        if !self.limits.is_empty_for(begun.role) {
+            let model = model();
+            let who = Subject { role: begun.role, principal: begun.principal, model: &model };
+            let reserved = match begun.is_free {
+                true => self.limits.count(who, now),
+                false => self.limits.reserve(who, estimate, now),
+            };
+            begun.reservation = Some(reserved?);
+        }
+        if !self.accounts {
+            if let Some(reservation) = begun.reservation {
+                self.limits.settle(reservation, estimate, now);
+            }
+            return Ok(None);
+        }
+        let answer = begun.answer;
+        Ok(Some(CallMark { number: self.table.begin(begun), answer }))
+    }
+}

@@ -7,8 +7,72 @@ pub(super) mod dialect;
 pub(super) mod explain;
 pub(super) mod judge;
 pub(super) mod rate_limit_headers;
+pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod request_id;
 pub(super) mod verdict;
 pub(super) mod verified_token;
 pub(super) mod waiting;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::google::Bearers;
+use crate::oidc::{Reply, Verifier};
+use crate::policy::Policy;
+use crate::time::Now;
+use crate::vertex::Labels;
+use buffer::Buffer;
+use judge::Judgement;
+use request_id::RequestIds;
+use verified_token::VerifiedTokens;
+use waiting::Waiting;
+
+/// All that a decision rests on.
+#[derive(Debug)]
+pub(super) struct Decide {
+    pub(super) verifier: Verifier,
+    pub(super) tokens: VerifiedTokens,
+    pub(super) policy: Policy,
+    pub(super) bearers: Bearers,
+    pub(super) buffer: Buffer,
+    pub(super) waiting: Waiting,
+    /// Those of each role's requests.
+    pub(super) labels: Vec<Labels>,
+    pub(super) ids: RequestIds,
+    /// Counts what may end a wait: answers, and tokens signed.
+    pub(super) learnt: AtomicU64,
+    /// Which tokens are taken here, for callers who bring another.
+    pub(super) accepted: String,
+}
+
+impl Decide {
+    /// How often something was learnt that may end a wait.
+    pub(super) fn learnt(&self) -> u64 {
+        self.learnt.load(Ordering::Acquire)
+    }
+
+    /// Signs what is due; whether something was signed.
+    pub(super) fn sign_due(&self, now: Now) -> bool {
+        let has_signed = self.bearers.step(now);
+        if has_signed {
+            self.learnt.fetch_add(1, Ordering::Release);
+        }
+        has_signed
+    }
+
+    /// Takes what a fetch of an issuer brought; whether there is such an issuer.
+    pub(super) fn answer(&self, issuer: usize, number: u32, reply: &Reply, now: Now) -> bool {
+        let Some(issuer) = self.verifier.issuers().get(issuer) else {
+            return false;
+        };
+        issuer.answer(number, reply, now);
+        self.learnt.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    /// `X-Vertex-AI-Labels` of a request.
+    pub(super) fn labels_of(&self, judgement: &Judgement<'_>) -> Option<String> {
+        let (token, role) = judgement.token.as_ref().zip(judgement.role)?;
+        self.labels.get(role.place)?.header(&token.principal)
+    }
+}

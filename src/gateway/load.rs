@@ -12,23 +12,23 @@ use std::sync::atomic::AtomicU64;
 use crate::config::{Config, StateFile};
 use crate::error::{All as _, ConfigError, ConfigErrors};
 use crate::gateway::Gateway;
+use crate::gateway::admin::Admin;
 use crate::gateway::admin::counters::Metrics;
-use crate::gateway::admin::health_log::Conditions;
+use crate::gateway::admin::health_log::HealthLog;
 use crate::gateway::admin::readiness::Readiness;
-use crate::gateway::calls::table::Calls;
+use crate::gateway::calls::Calls;
+use crate::gateway::decide::Decide;
 use crate::gateway::decide::buffer::Buffer;
 use crate::gateway::decide::request_id::RequestIds;
-use crate::gateway::decide::verified_token::Sessions;
+use crate::gateway::decide::verified_token::VerifiedTokens;
 use crate::gateway::decide::waiting::Waiting;
 use crate::google::Bearers;
 use crate::haproxy::{Haproxy, Line};
 use crate::jose;
-use crate::limits::Limits;
 use crate::oidc::{Issuer, IssuerConfig, KeySource, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
-use crate::watch::Watch;
 
 /// Backends of HAProxy's are called so, and then the location.
 const LOCATION_BACKEND: &str = "vertex_";
@@ -78,7 +78,7 @@ impl Gateway {
             Ok(gateway)
         });
         let (_, gateway) = (checked, gateway).all()?;
-        Ok(Self { accounts: haproxy.accounts, buffer: Buffer::of(haproxy), ..gateway })
+        Ok(gateway.with(haproxy))
     }
 
     /// A gateway for these locations without HAProxy, to ask it what it would decide.
@@ -101,34 +101,40 @@ impl Gateway {
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         restore(&issuers, &config.state, now);
         let bearers = Bearers::new(config.credentials, hosts.collect(), &seal, now);
-        let conditions = Conditions::new(&issuers, bearers.credentials());
         let policy = Policy::new(config.roles);
-        let metrics = Metrics::new(policy.roles(), bearers.locations());
-        Ok(Self {
+        let admin = Admin {
+            counters: Metrics::new(policy.roles(), bearers.locations()),
+            health_log: HealthLog::new(&issuers, bearers.credentials()),
+            readiness: Readiness::new(now),
+        };
+        let decide = Decide {
             verifier: Verifier::new(issuers),
-            sessions: Sessions::default(),
+            tokens: VerifiedTokens::default(),
             policy,
             bearers,
             buffer: Buffer::of(&Haproxy::default()),
             waiting: Waiting::default(),
             labels: config.labels,
-            limits: Limits::new(config.limits),
-            watch: Watch::new(),
-            accounts: false,
-            calls: Calls::default(),
-            conditions,
-            readiness: Readiness::new(now),
-            metrics,
             ids: RequestIds::default(),
             learnt: AtomicU64::new(0),
             accepted,
-        })
+        };
+        Ok(Self { decide, calls: Calls::new(config.limits), admin })
+    }
+
+    /// As this HAProxy lets it be.
+    fn with(self, haproxy: &Haproxy) -> Self {
+        Self {
+            decide: Decide { buffer: Buffer::of(haproxy), ..self.decide },
+            calls: Calls { accounts: haproxy.accounts, ..self.calls },
+            ..self
+        }
     }
 
     /// HAProxy fails a request whose headers outgrow `tune.maxrewrite`, and cannot tell an endless
     /// document from one that fills its buffer.
     fn check_buffers(&self, haproxy: &Haproxy) -> Result<(), ConfigError> {
-        let longest = self.bearers.longest_header();
+        let longest = self.decide.bearers.longest_header();
         let Haproxy { bufsize, maxrewrite, fetch_max, .. } = *haproxy;
         let wanted = longest.saturating_add(REWRITE_RESERVE_BYTES);
         let room = bufsize.saturating_sub(maxrewrite);

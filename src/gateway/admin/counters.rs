@@ -3,9 +3,11 @@
 //! its number, not its name.
 
 use crate::error::Reason;
+use crate::gateway::calls::settle::{Settled, Uncounted};
+use crate::meter::Usage;
 use crate::metrics::{Counter, Histogram};
 use crate::policy::Role;
-use crate::watch::Signal;
+use crate::watch::{Signal, Signals};
 
 /// Milliseconds to the first byte of an answer: from a cached prompt to a model that thinks.
 const FIRST_BYTE_MILLIS: &[u64; 12] =
@@ -87,35 +89,10 @@ pub struct Metrics {
     /// By the reasons' numbers.
     pub(in crate::gateway) denied: Box<[Counter]>,
     pub(in crate::gateway) roles: Box<[RoleCounters]>,
-    pub(in crate::gateway) unmetered: Listed,
+    pub(in crate::gateway) uncounted: Listed,
     pub(in crate::gateway) first_bytes: Box<[(Box<str>, Histogram<12>)]>,
     pub(in crate::gateway) wait: Histogram<9>,
     pub(in crate::gateway) signals: Listed,
-}
-
-/// Why the tokens of a call could not be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gateway) enum Unmetered {
-    /// Google's answer was of a kind that nobody can read, or no filter saw it.
-    Unread,
-    /// It broke off, or held an error or nonsense.
-    BrokenOff,
-    /// The call may have reached Google, and there was no answer.
-    Unanswered,
-}
-
-impl Unmetered {
-    /// All of them, in order.
-    pub(in crate::gateway) const ALL: [Self; 3] = [Self::Unread, Self::BrokenOff, Self::Unanswered];
-
-    /// The label's value.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Unread => "unread",
-            Self::BrokenOff => "broken_off",
-            Self::Unanswered => "unanswered",
-        }
-    }
 }
 
 impl Metrics {
@@ -129,7 +106,7 @@ impl Metrics {
             allowed: Counter::default(),
             denied: Reason::ALL.iter().map(|_| Counter::default()).collect(),
             roles: roles.iter().map(RoleCounters::new).collect(),
-            unmetered: Unmetered::ALL.iter().map(|why| listed(why.name())).collect(),
+            uncounted: Uncounted::ALL.iter().map(|why| listed(why.name())).collect(),
             first_bytes: locations.iter().map(first_byte).collect(),
             wait: Histogram::new(WAIT_MILLIS),
             signals: Signal::ALL.iter().map(|signal| listed(signal.name())).collect(),
@@ -165,9 +142,9 @@ impl Metrics {
     }
 
     /// A call's tokens could not be counted.
-    pub(in crate::gateway) fn unmetered(&self, why: Unmetered) {
-        let place = Unmetered::ALL.iter().position(|other| *other == why);
-        if let Some((_, count)) = place.and_then(|place| self.unmetered.get(place)) {
+    fn uncounted(&self, why: Uncounted) {
+        let place = Uncounted::ALL.iter().position(|other| *other == why);
+        if let Some((_, count)) = place.and_then(|place| self.uncounted.get(place)) {
             count.add(1);
         }
     }
@@ -192,6 +169,27 @@ impl Metrics {
         }
     }
 
+    /// Signs of misuse.
+    pub(in crate::gateway) fn signals(&self, signals: Signals) {
+        signals.iter().for_each(|signal| self.signal(signal));
+    }
+
+    /// A call is over; `location` is where it went.
+    pub(in crate::gateway) fn settled(&self, settled: &Settled, location: Option<&str>) {
+        let Settled { role, pattern, record, used, uncounted, signals } = settled;
+        self.request(*role, *pattern);
+        for (kind, tokens) in used.iter().flat_map(tokens_of) {
+            self.tokens(*role, *pattern, kind, tokens);
+        }
+        if let Some(why) = uncounted {
+            self.uncounted(*why);
+        }
+        if let Some((millis, location)) = record.first_byte_millis.zip(location) {
+            self.first_byte(location, millis);
+        }
+        self.signals(*signals);
+    }
+
     fn of(&self, role: usize, model: Option<usize>) -> Option<&ModelCounters> {
         let models = &self.roles.get(role)?.models;
         match model {
@@ -199,6 +197,19 @@ impl Metrics {
             None => models.last(),
         }
     }
+}
+
+fn tokens_of(usage: &Usage) -> impl Iterator<Item = (TokenKind, u64)> {
+    [
+        (TokenKind::Input, usage.input),
+        (TokenKind::Output, usage.output),
+        (TokenKind::Cached, usage.cached),
+        (TokenKind::CacheWrite, usage.cache_write),
+        (TokenKind::Thought, usage.thought),
+        (TokenKind::ToolUse, usage.tool_use),
+    ]
+    .into_iter()
+    .map(|(kind, tokens)| (kind, tokens.unwrap_or(0)))
 }
 
 impl RoleCounters {

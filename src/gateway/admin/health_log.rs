@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::gateway::Gateway;
 use crate::gateway::admin::changes::{Condition, Line, Watched};
+use crate::gateway::decide::Decide;
 use crate::google::{Bearers, Credential};
 use crate::oidc::{Issuer, IssuerStatus};
 use crate::time::{Monotonic, Now};
@@ -36,7 +36,7 @@ struct PassedOver {
 
 /// All that is looked at, in the order of the configuration.
 #[derive(Debug)]
-pub(in crate::gateway) struct Conditions(Mutex<Things>);
+pub(in crate::gateway) struct HealthLog(Mutex<Things>);
 
 /// Of a credential's bearers, how many are what.
 #[derive(Clone, Copy, Default)]
@@ -46,7 +46,7 @@ struct Tally {
     failing: usize,
 }
 
-impl Conditions {
+impl HealthLog {
     pub(in crate::gateway) fn new(issuers: &[Issuer], credentials: &[Credential]) -> Self {
         let issuer = |issuer: &Issuer| Watched::new(format!("issuer {}", issuer.config.name));
         let credential =
@@ -58,23 +58,21 @@ impl Conditions {
             looked_at: None,
         }))
     }
-}
 
-impl Gateway {
     /// Looks at one issuer, which has just had an answer.
-    pub(in crate::gateway) fn look_at_issuer(&self, index: usize, now: Now) {
-        let mut things = self.conditions.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(in crate::gateway) fn look_at_issuer(&self, decide: &Decide, index: usize, now: Now) {
+        let mut things = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let things = &mut *things;
         if let (Some(watched), Some(issuer)) =
-            (things.issuers.get_mut(index), self.verifier.issuers().get(index))
+            (things.issuers.get_mut(index), decide.verifier.issuers().get(index))
         {
             log(look(watched, &issuer.status(now), now));
         }
     }
 
     /// Looks at everything, not more often than is of use.
-    pub(in crate::gateway) fn look_around(&self, has_signed: bool, now: Now) {
-        let mut things = self.conditions.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(in crate::gateway) fn look_around(&self, decide: &Decide, has_signed: bool, now: Now) {
+        let mut things = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let things = &mut *things;
         let is_recent = |at: Monotonic| (0..LOOK_MILLIS).contains(&now.mono.millis_since(at));
         if things.looked_at.is_some_and(is_recent) && !has_signed {
@@ -82,12 +80,12 @@ impl Gateway {
         }
         things.looked_at = Some(now.mono);
         let told = things.issuers.iter_mut().zip(&mut things.passed_over);
-        for ((watched, passed_over), issuer) in told.zip(self.verifier.issuers()) {
+        for ((watched, passed_over), issuer) in told.zip(decide.verifier.issuers()) {
             let status = issuer.status(now);
             log(look(watched, &status, now));
             log(passed_over.look(&issuer.config.name, &status.passed_over, now.mono));
         }
-        let tallies = tallies(&self.bearers, now);
+        let tallies = tallies(&decide.bearers, now);
         for (watched, tally) in things.credentials.iter_mut().zip(tallies) {
             let condition = match tally {
                 Tally { places, ready, failing: 0 } if ready == places => Condition::Ready,

@@ -1,7 +1,7 @@
 //! The page for Prometheus: what was counted, and how issuers and credentials are at this moment.
 
 use crate::error::Reason;
-use crate::gateway::Gateway;
+use crate::gateway::admin::View;
 use crate::gateway::admin::counters::{Listed, Metrics, TokenKind};
 use crate::gateway::admin::show_tables::{CredentialRow, IssuerRow};
 use crate::metrics::{Kind, Page};
@@ -20,24 +20,17 @@ pub struct LocationTimes {
     pub response_millis: i64,
 }
 
-impl Gateway {
-    /// What is counted, for those who see what happens to a request after its decision.
-    #[must_use]
-    pub const fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
+impl View<'_> {
     /// The page for Prometheus, in its text format 0.0.4.
-    #[must_use]
-    pub fn metrics_page(&self, times: &[LocationTimes], now: Now) -> String {
+    pub(in crate::gateway) fn metrics_page(&self, times: &[LocationTimes], now: Now) -> String {
         let mut page = Page::default();
         page.family("build_info", G, "The version of the module.")
             .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1);
         page.family("ready", G, "Whether requests should be sent here.")
             .sample(&[], u8::from(self.ready(now).is_ready));
-        self.metrics.write_decisions(&mut page);
-        self.metrics.write_calls(&mut page);
-        self.metrics.write_times(&mut page);
+        self.admin.counters.write_decisions(&mut page);
+        self.admin.counters.write_calls(&mut page);
+        self.admin.counters.write_times(&mut page);
         self.write_issuers(&mut page, now);
         self.write_credentials(&mut page, now);
         self.write_bounds(&mut page);
@@ -78,25 +71,26 @@ impl Gateway {
 
     fn write_bounds(&self, page: &mut Page) {
         page.family("verified_tokens", G, "Callers' tokens that are kept as verified.")
-            .sample(&[], self.sessions.tokens().0);
+            .sample(&[], self.decide.tokens.tokens().0);
         page.family("waiting", G, "Requests that wait for keys or a credential.")
-            .sample(&[], self.waiting.places().0);
+            .sample(&[], self.decide.waiting.places().0);
         page.family("calls_in_flight", G, "Calls that were let through and are not over.")
-            .sample(&[], self.calls.len());
+            .sample(&[], self.calls.table.len());
         page.family("calls_lapsed_total", C, "Calls whose log line did not come within an hour.")
-            .sample(&[], self.calls.lapses());
+            .sample(&[], self.calls.table.lapses());
         let help = "Requests of callers for whom there was no room to keep a budget.";
-        page.family("limit_overflow_total", C, help).sample(&[], self.limits.overflowed());
+        page.family("limit_overflow_total", C, help).sample(&[], self.calls.limits.overflowed());
         page.family("principals", G, "Callers whose history is kept, to see misuse.")
-            .sample(&[], self.watch.len());
+            .sample(&[], self.calls.watch.len());
         let help = "Histories of callers that made room for others.";
-        page.family("principals_evicted_total", C, help).sample(&[], self.watch.evicted());
+        page.family("principals_evicted_total", C, help).sample(&[], self.calls.watch.evicted());
     }
 
     /// Only locations that are served here, whatever else HAProxy's backends are called.
     fn write_locations(&self, page: &mut Page, times: &[LocationTimes]) {
         let known = || {
-            let served = |times: &&LocationTimes| self.bearers.place(&times.location).is_some();
+            let served =
+                |times: &&LocationTimes| self.decide.bearers.place(&times.location).is_some();
             times.iter().filter(served)
         };
         let mut connect = page.family(
@@ -150,7 +144,7 @@ impl Metrics {
             }
         }
         let help = "Calls whose tokens could not be counted.";
-        write_listed(page, "calls_unmetered_total", help, "reason", &self.unmetered);
+        write_listed(page, "calls_unmetered_total", help, "reason", &self.uncounted);
         write_listed(page, "signals_total", "Signs of misuse.", "signal", &self.signals);
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
-use crate::gateway::Gateway;
+use crate::gateway::admin::View;
 use crate::oidc::MAX_WAIT_MILLIS;
 use crate::time::{Monotonic, Now};
 
@@ -64,10 +64,9 @@ impl Readiness {
     }
 }
 
-impl Gateway {
+impl View<'_> {
     /// Whether requests should be sent here, and what is not well.
-    #[must_use]
-    pub fn ready(&self, now: Now) -> Ready {
+    pub(in crate::gateway) fn ready(&self, now: Now) -> Ready {
         let issuers = self.issuer_rows(now).into_iter().map(|row| IssuerDetails {
             name: row.name,
             ready: row.ready,
@@ -88,7 +87,7 @@ impl Gateway {
         };
         let all_is_well = details.issuers.iter().all(|issuer| issuer.ready)
             && details.credentials.iter().all(|credential| credential.ready);
-        let is_ready = self.readiness.is_ready(all_is_well, now);
+        let is_ready = self.admin.readiness.is_ready(all_is_well, now);
         details.ready = is_ready;
         Ready { is_ready, details: serde_json::to_string(&details).unwrap_or_default() }
     }

@@ -1,7 +1,7 @@
 //! `vertex show`: what the gateway holds, for whoever may open HAProxy's stats socket. It only
 //! shows, and shows no secret: HAProxy asks Lua's commands for no level.
 
-use crate::gateway::Gateway;
+use crate::gateway::admin::View;
 use crate::gateway::admin::show_tables::{CacheRow, Row};
 use crate::gateway::admin::table::{json, table};
 use crate::time::Now;
@@ -32,10 +32,9 @@ impl Form {
     }
 }
 
-impl Gateway {
+impl View<'_> {
     /// The answer to `vertex show` and these words; it ends in a line feed.
-    #[must_use]
-    pub fn show(&self, words: &[&str], now: Now) -> String {
+    pub(in crate::gateway) fn show(&self, words: &[&str], now: Now) -> String {
         let (name, form) = match words {
             [] => return there_is(),
             [name] => (*name, Form::Table),
@@ -49,8 +48,7 @@ impl Gateway {
         };
         match (name, form) {
             ("issuers", _) => form.write(name, &self.issuer_rows(now)),
-            ("keys", Form::Json) => self.keys_json() + "\n",
-            ("keys", Form::Table) => form.write(name, &self.key_rows()),
+            ("keys", _) => form.write(name, &self.key_rows()),
             ("credentials", _) => form.write(name, &self.credential_rows(now)),
             ("roles", _) => form.write(name, &self.role_rows()),
             ("limits", _) => form.write(name, &self.limit_rows(now)),

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::gateway::Gateway;
+use crate::gateway::admin::View;
 use crate::google::BearerStatus;
 use crate::limits::{self, Figures, Span};
 use crate::oidc::{Issuer, KeyStatus, Origin};
@@ -124,9 +124,9 @@ rows! {
     }
 }
 
-impl Gateway {
+impl View<'_> {
     pub(in crate::gateway) fn issuer_rows(&self, now: Now) -> Vec<IssuerRow> {
-        self.verifier.issuers().iter().map(|issuer| issuer_row(issuer, now)).collect()
+        self.decide.verifier.issuers().iter().map(|issuer| issuer_row(issuer, now)).collect()
     }
 
     pub(in crate::gateway) fn key_rows(&self) -> Vec<KeyRow> {
@@ -141,24 +141,25 @@ impl Gateway {
             };
             issuer.key_statuses().into_iter().map(row)
         };
-        self.verifier.issuers().iter().flat_map(of).collect()
+        self.decide.verifier.issuers().iter().flat_map(of).collect()
     }
 
     pub(in crate::gateway) fn credential_rows(&self, now: Now) -> Vec<CredentialRow> {
-        self.bearers.statuses(now).map(|(_, status)| credential_row(&status, now)).collect()
+        self.decide.bearers.statuses(now).map(|(_, status)| credential_row(&status, now)).collect()
     }
 
     pub(in crate::gateway) fn role_rows(&self) -> Vec<RoleRow> {
         let listed = |patterns: &[Pattern]| {
             patterns.iter().map(Pattern::to_string).collect::<Vec<_>>().join(",")
         };
-        let counters = self.metrics.roles.iter();
-        let roles = self.policy.roles().iter().zip(counters);
+        let counters = self.admin.counters.roles.iter();
+        let roles = self.decide.policy.roles().iter().zip(counters);
         roles
             .map(|(role, counters)| RoleRow {
                 name: role.name.clone(),
                 who: role.who.len(),
                 r#as: self
+                    .decide
                     .bearers
                     .credential(role.credential)
                     .map(|credential| credential.name.clone())
@@ -184,17 +185,17 @@ impl Gateway {
                 .map(|reset| reset - now.wall),
             overflowed: figures.overflowed,
         };
-        self.limits.figures(now).into_iter().map(row).collect()
+        self.calls.limits.figures(now).into_iter().map(row).collect()
     }
 
     pub(in crate::gateway) fn cache_rows(&self) -> Vec<CacheRow> {
         let row = |name, (entries, capacity)| CacheRow { name, entries, capacity };
         vec![
-            row("verified_tokens", self.sessions.tokens()),
-            row("lists_of_roles", self.sessions.lists()),
-            row("waiting_requests", self.waiting.places()),
-            row("limit_keys", (self.limits.keys(), limits::MAX_KEYS)),
-            row("principals", (self.watch.len(), watch::MAX_PRINCIPALS)),
+            row("verified_tokens", self.decide.tokens.tokens()),
+            row("lists_of_roles", self.decide.tokens.lists()),
+            row("waiting_requests", self.decide.waiting.places()),
+            row("limit_keys", (self.calls.limits.keys(), limits::MAX_KEYS)),
+            row("principals", (self.calls.watch.len(), watch::MAX_PRINCIPALS)),
         ]
     }
 }

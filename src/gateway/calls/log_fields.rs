@@ -3,13 +3,12 @@
 //! names of OpenTelemetry's conventions for generative AI where there is one
 //! (opentelemetry.io/docs/specs/semconv/gen-ai).
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{Display, Write as _};
 
 use serde_json::{Map, Value};
 
 use crate::error::Reason;
-use crate::gateway::calls::ended::Ended;
-use crate::gateway::calls::log_tail;
+use crate::gateway::calls::upstream::Upstream;
 use crate::log_value::decoded;
 use crate::meter::{LogText, Usage};
 use crate::vertex::operation_of;
@@ -32,43 +31,19 @@ const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens
                         tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
                         block=- response_id=- model_version=- error=- parts=-";
 
-/// How Google answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gateway) enum Upstream {
-    Status(u16),
-    /// It closed the connection instead.
-    Closed,
-}
-
-impl Display for Upstream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => status.fmt(f),
-            Self::Closed => f.write_str("closed"),
-        }
-    }
-}
-
 /// Who asked for what, and what the caller was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) struct Line<'t> {
     /// The tail of the verdict, with what became of it.
-    tail: String,
-    id: Option<&'t str>,
+    pub(in crate::gateway) tail: String,
+    pub(in crate::gateway) id: Option<&'t str>,
     /// Why the caller did not get what was asked for.
     pub(in crate::gateway) refusal: Option<Reason>,
+    /// What was unusual.
+    pub(in crate::gateway) signals: Vec<&'t str>,
 }
 
-impl<'t> Line<'t> {
-    /// What is known of a request that has ended.
-    pub(in crate::gateway) fn of(ended: &Ended<'t>) -> Self {
-        let refusal = ended.refusal();
-        let tail = ended.verdict.rsplit('|').next().unwrap_or_default();
-        let tail =
-            log_tail::with_outcome(tail, refusal).unwrap_or_else(|| log_tail::unknown(refusal));
-        Self { tail, id: ended.id(), refusal }
-    }
-
+impl Line<'_> {
     /// Why Google refused the gateway.
     fn google(&self) -> Option<&'static str> {
         let is_googles = |reason: &Reason| {
@@ -88,7 +63,6 @@ pub(in crate::gateway) struct Record {
     pub(in crate::gateway) prompt_bytes: Option<u64>,
     pub(in crate::gateway) reserved: Option<u64>,
     pub(in crate::gateway) charged: Option<u64>,
-    pub(in crate::gateway) signals: Vec<String>,
     /// Nothing for a request that was no call.
     pub(in crate::gateway) usage: Option<Usage>,
 }
@@ -130,7 +104,7 @@ impl Record {
         field(out, "prompt_bytes", self.prompt_bytes);
         field(out, "reserved", self.reserved);
         field(out, "charged", self.charged);
-        let signals = self.signals.join(",");
+        let signals = line.signals.join(",");
         field(out, "signals", Some(signals).filter(|signals| !signals.is_empty()));
     }
 
@@ -164,8 +138,8 @@ impl Record {
         set(&mut members, "vertex.prompt_bytes", self.prompt_bytes);
         set(&mut members, "vertex.tokens.reserved", self.reserved);
         set(&mut members, "vertex.tokens.charged", self.charged);
-        if !self.signals.is_empty() {
-            set(&mut members, "vertex.signals", Some(self.signals.clone()));
+        if !line.signals.is_empty() {
+            set(&mut members, "vertex.signals", Some(line.signals.clone()));
         }
         if let Some(usage) = &self.usage {
             add_usage(&mut members, usage);

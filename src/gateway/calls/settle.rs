@@ -1,107 +1,109 @@
-//! The end of a request, asked for by its log line: what its answer took is counted, and the line
-//! gets its last fields.
+//! The end of a call: its limits are settled by what it took.
 
-use crate::gateway::Gateway;
+use crate::gateway::calls::Calls;
 use crate::gateway::calls::charge::{Outcome, at_the_least, charge, usage_of};
-use crate::gateway::calls::ended::Ended;
-use crate::gateway::calls::log_fields::{Line, Record, Style};
+use crate::gateway::calls::log_fields::Record;
+use crate::gateway::calls::read::WholeUsage;
 use crate::gateway::calls::table::{Answer, Begun, Call, CallMark};
-use crate::gateway::calls::unlogged::{self, Came, Connection};
-use crate::gateway::decide::verdict;
-use crate::time::{Now, UnixTime};
+use crate::gateway::calls::upstream::Upstream;
+use crate::meter::{Counted, Usage};
+use crate::time::Now;
+use crate::watch::Signals;
 
-impl Gateway {
-    /// Ends the request whose line is being written: what the line says of it.
-    #[must_use]
-    pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
-        let mut ended = Ended::parse(text)?;
-        if ended.verdict.is_empty() {
-            // HAProxy answered before the rules ran: its log format says so by itself.
-            self.metrics.decision(ended.refusal());
-            return Some(String::new());
+/// How a call ended, as HAProxy tells it.
+#[derive(Debug)]
+pub(in crate::gateway) struct Ending {
+    /// How Google answered.
+    pub(in crate::gateway) upstream: Option<Upstream>,
+    /// Whether no connection to Google came about.
+    pub(in crate::gateway) is_unsent: bool,
+    /// What was said of a whole answer.
+    pub(in crate::gateway) whole: Option<WholeUsage>,
+    /// The bytes that came from the caller, headers included.
+    pub(in crate::gateway) uploaded: Option<u64>,
+}
+
+/// A call that is over.
+#[derive(Debug)]
+pub(in crate::gateway) struct Settled {
+    /// The role's place in the configuration.
+    pub(in crate::gateway) role: usize,
+    /// The place of the pattern in the role's `models` that the model matches.
+    pub(in crate::gateway) pattern: Option<usize>,
+    /// What its line tells.
+    pub(in crate::gateway) record: Record,
+    /// What it took; nothing where tokens were only counted (`countTokens`).
+    pub(in crate::gateway) used: Option<Usage>,
+    /// Why its tokens could not be counted.
+    pub(in crate::gateway) uncounted: Option<Uncounted>,
+    /// What is unusual about what it took.
+    pub(in crate::gateway) signals: Signals,
+}
+
+/// Why the tokens of a call could not be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Uncounted {
+    /// Google's answer was of a kind that nobody can read, or no filter saw it.
+    Unread,
+    /// It broke off, or held an error or nonsense.
+    BrokenOff,
+    /// The call may have reached Google, and there was no answer.
+    Unanswered,
+}
+
+impl Uncounted {
+    /// All of them, in order.
+    pub(in crate::gateway) const ALL: [Self; 3] = [Self::Unread, Self::BrokenOff, Self::Unanswered];
+
+    /// The label's value.
+    pub(in crate::gateway) const fn name(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::BrokenOff => "broken_off",
+            Self::Unanswered => "unanswered",
         }
-        let call = ended.mark().and_then(|mark| self.calls.end(mark.number));
-        Some(self.line(&mut ended, call, now, style))
     }
+}
 
-    /// Ends a call that Google closed the connection on, of which HAProxy says nothing: the line that
-    /// is missing. Nothing if the call is over. `date` writes a time as `%tr` does.
-    #[must_use]
-    pub fn unlogged(
-        &self,
-        call: u64,
-        verdict: &str,
-        connection: &Connection,
-        now: Now,
-        date: impl FnOnce(UnixTime) -> String,
-    ) -> Option<String> {
-        let call = self.calls.end(call)?;
-        let millis_ago = now.mono.millis_since(call.begun.at);
-        let at = now.wall + -(millis_ago / 1000);
-        let came = Came { date: date(at), secs: at.0, millis_ago };
-        let said = self.line(&mut Ended::closed(verdict), Some(call), now, connection.style);
-        Some(unlogged::line(connection, &came, &said))
-    }
-
-    /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
-    pub fn withdraw(&self, verdict: &str, now: Now) {
-        let (Some(mark), Some(id)) = (CallMark::in_verdict(verdict), verdict::id_in(verdict))
-        else {
-            return;
-        };
-        let reservation = self.calls.withdraw(mark.number, id).and_then(|c| c.begun.reservation);
-        if let Some(reservation) = reservation {
+impl Calls {
+    /// Takes back a call of the request with this id that is not to be made.
+    pub(in crate::gateway) fn withdraw(&self, mark: CallMark, id: &str, now: Now) {
+        let call = self.table.withdraw(mark.number, id);
+        if let Some(reservation) = call.and_then(|call| call.begun.reservation) {
             self.limits.withdraw(reservation, now);
         }
     }
 
     /// Ends the calls whose log line does not come, as the operator's own log format lacks it: what
     /// they reserved stays used, or what was read if that is more.
-    pub(in crate::gateway) fn end_lapsed(&self, now: Now) {
-        for call in self.calls.lapsed(now.mono) {
-            self.metrics.request(call.begun.role, call.begun.pattern);
-            let charged = at_the_least(&call, Outcome::default(), None);
-            if let Some(reservation) = call.begun.reservation {
+    pub(in crate::gateway) fn end_lapsed(&self, now: Now) -> Vec<Call> {
+        let mut lapsed = self.table.lapsed(now.mono);
+        for call in &mut lapsed {
+            let charged = at_the_least(call, Outcome::default(), None);
+            if let Some(reservation) = call.begun.reservation.take() {
                 self.limits.settle(reservation, charged, now);
             }
         }
+        lapsed
     }
 
-    fn line(&self, ended: &mut Ended<'_>, call: Option<Call>, now: Now, style: Style) -> String {
-        let line = Line::of(ended);
-        self.metrics.decision(line.refusal);
-        let mut record = match call {
-            Some(call) => self.settled(ended, call, now),
-            None => Record::default(),
-        };
-        let signals = ended.verdict.rsplit('|').nth(1).filter(|names| !matches!(*names, "" | "-"));
-        let signals = signals.into_iter().flat_map(|names| names.split(',')).map(str::to_owned);
-        record.signals.splice(0..0, signals);
-        record.render(&line, style)
-    }
-
-    fn settled(&self, ended: &mut Ended<'_>, call: Call, now: Now) -> Record {
-        let whole = ended.whole.take();
+    /// Ends a call.
+    pub(in crate::gateway) fn settle(&self, call: Call, ending: Ending, now: Now) -> Settled {
+        let Ending { upstream, is_unsent, whole, uploaded } = ending;
+        let status = upstream.and_then(Upstream::status);
         let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
         let is_read = whole.is_some() || call.reader.is_some();
-        let may_have_arrived = ended.may_have_arrived(&call);
-        let Ended { upstream, uploaded, .. } = *ended;
-        let outcome = Outcome { upstream, may_have_arrived, uploaded };
+        let may_have_arrived = call.sent.is_some() && (status.is_some() || !is_unsent);
+        let outcome = Outcome { upstream: status, may_have_arrived, uploaded };
         let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
-        self.metrics.request(call.begun.role, call.begun.pattern);
-        self.count_call(ended, &call.begun, &usage, is_read);
-        let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
-        if let (Some(millis), Some(location)) = (first_byte_millis, ended.verdict.split('|').nth(1))
-        {
-            self.metrics.first_byte(location, millis);
-        }
-        let is_unanswered = ended.upstream.is_none() && may_have_arrived;
+        let uncounted = uncounted(&call.begun, &usage, status, is_read);
+        let is_unanswered = status.is_none() && may_have_arrived;
         let is_aborted = (is_read || is_unanswered).then_some(!usage.is_complete || is_unanswered);
         let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
-        signals.iter().for_each(|signal| self.metrics.signal(signal));
         let reserved = call.begun.estimate();
-        let Begun { answer, prompt, reservation, .. } = call.begun;
+        let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
+        let Begun { role, pattern, answer, prompt, reservation, is_free, .. } = call.begun;
         match reservation {
             Some(reservation) if outcome.names_nothing() => {
                 self.limits.settle_unknown(reservation, now);
@@ -109,16 +111,37 @@ impl Gateway {
             Some(reservation) => self.limits.settle(reservation, charged, now),
             None => {}
         }
-        Record {
-            is_streamed: Some(answer == Answer::Streamed),
-            upstream: ended.answer(),
-            is_aborted,
-            first_byte_millis,
-            prompt_bytes: prompt.bytes,
-            reserved: Some(reserved),
-            charged: Some(charged),
-            signals: signals.iter().map(|signal| signal.name().to_owned()).collect(),
-            usage: Some(usage),
+        Settled {
+            role,
+            pattern,
+            record: Record {
+                is_streamed: Some(answer == Answer::Streamed),
+                upstream,
+                is_aborted,
+                first_byte_millis,
+                prompt_bytes: prompt.bytes,
+                reserved: Some(reserved),
+                charged: Some(charged),
+                usage: Some(usage),
+            },
+            used: (!is_free).then_some(usage),
+            uncounted,
+            signals,
         }
     }
+}
+
+fn uncounted(
+    begun: &Begun,
+    usage: &Usage,
+    status: Option<u16>,
+    is_read: bool,
+) -> Option<Uncounted> {
+    let is_counted = matches!(usage.counted, Counted::Exact | Counted::Nothing);
+    let why = match (status, is_read) {
+        (None, _) => Uncounted::Unanswered,
+        (Some(_), false) => Uncounted::Unread,
+        (Some(_), true) => Uncounted::BrokenOff,
+    };
+    (!is_counted && begun.answer != Answer::Unmetered).then_some(why)
 }

@@ -2,12 +2,11 @@
 //! HAProxy writes once for every request, however that ended.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::gateway::decide::request_id::RequestId;
 use crate::limits::{Prompt, Reservation};
 use crate::meter::{Framing, Reader};
 use crate::time::Monotonic;
@@ -31,8 +30,8 @@ pub(in crate::gateway) struct Begun {
     pub(in crate::gateway) pattern: Option<usize>,
     /// Stands for the caller.
     pub(in crate::gateway) principal: u128,
-    /// The request's.
-    pub(in crate::gateway) id: Option<RequestId>,
+    /// The request's, a UUID.
+    pub(in crate::gateway) id: [u8; 36],
     pub(in crate::gateway) prompt: Prompt,
     /// The most tokens that its answers may take together, as far as anything says.
     pub(in crate::gateway) output: u64,
@@ -73,7 +72,7 @@ pub(in crate::gateway) struct Call {
 
 /// The calls of all threads.
 #[derive(Debug)]
-pub(in crate::gateway) struct Calls {
+pub(in crate::gateway) struct CallTable {
     shards: Vec<Mutex<Shard>>,
     latest: AtomicU64,
     lapses: AtomicU64,
@@ -86,7 +85,7 @@ type Shard = HashMap<u64, Call, BuildHasherDefault<Number>>;
 #[derive(Clone, Copy, Debug, Default)]
 struct Number(u64);
 
-impl Default for Calls {
+impl Default for CallTable {
     fn default() -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let (latest, lapses, swept_at) = Default::default();
@@ -94,7 +93,7 @@ impl Default for Calls {
     }
 }
 
-impl Calls {
+impl CallTable {
     /// Takes a call in; its number.
     pub(in crate::gateway) fn begin(&self, begun: Begun) -> u64 {
         let number = self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
@@ -132,7 +131,7 @@ impl Calls {
     /// Gives back a call of the request with this id that is not to be made.
     pub(in crate::gateway) fn withdraw(&self, number: u64, id: &str) -> Option<Call> {
         let mut shard = self.shard(number)?;
-        let is_its = shard.get(&number)?.begun.id.is_some_and(|known| known.as_str() == id);
+        let is_its = shard.get(&number)?.begun.id == *id.as_bytes();
         if is_its { shard.remove(&number) } else { None }
     }
 
@@ -216,24 +215,20 @@ pub(in crate::gateway) struct CallMark {
     pub(in crate::gateway) answer: Answer,
 }
 
-impl CallMark {
-    /// `s17` for a streamed answer, `w17` for a whole one, `n17` for one that is not metered.
-    pub(in crate::gateway) fn write_to(self, out: &mut String) {
+/// `s17` for a streamed answer, `w17` for a whole one, `n17` for one that is not metered.
+impl fmt::Display for CallMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.answer {
             Answer::Streamed => 's',
             Answer::Whole => 'w',
             Answer::Unmetered => 'n',
         };
-        let _ = write!(out, "{kind}{}", self.number);
+        write!(f, "{kind}{}", self.number)
     }
+}
 
-    /// The call in the fourth field of an allow.
-    pub(in crate::gateway) fn in_verdict(verdict: &str) -> Option<Self> {
-        let mut fields = verdict.split('|');
-        let is_allow = fields.next() == Some("allow");
-        fields.nth(2).filter(|_| is_allow).and_then(Self::parse)
-    }
-
+impl CallMark {
+    /// Reads a mark.
     pub(in crate::gateway) fn parse(text: &str) -> Option<Self> {
         let (kind, number) = text.split_at_checked(1)?;
         let answer = match kind {

@@ -3,137 +3,215 @@
 
 use std::sync::Arc;
 
+use once_cell::sync::Lazy;
+
 use crate::error::{Reason, Refusal};
-use crate::gateway::Gateway;
-use crate::gateway::calls::log_tail::Facts;
+use crate::gateway::decide::Decide;
 use crate::gateway::decide::connection::PeerLine;
-use crate::gateway::decide::request::{self, Payload, Request};
+use crate::gateway::decide::request::{Payload, Request};
 use crate::gateway::decide::verdict::Verdict;
-use crate::gateway::decide::verified_token::Session;
+use crate::gateway::decide::verified_token::VerifiedToken;
 use crate::gateway::decide::waiting::Patience;
+use crate::google::Credential;
 use crate::jose::{self, Key};
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading};
+use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading, Role};
 use crate::switch::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Media, Route, Target};
 
-impl Gateway {
-    /// Comes to a verdict and hands it, with what it rests on, to `take`. A caller who is `known`
-    /// brings no token any more.
-    pub(in crate::gateway) fn judge<T>(
-        &self,
-        request: &[u8],
-        known: Option<&Arc<Session>>,
+/// A request that was judged: the verdict, and what it rests on as far as that was found.
+#[derive(Clone, Debug)]
+pub(in crate::gateway) struct Judgement<'j> {
+    pub(in crate::gateway) verdict: Verdict<'j>,
+    pub(in crate::gateway) token: Option<Arc<VerifiedToken>>,
+    pub(in crate::gateway) target: Option<Target<'j>>,
+    pub(in crate::gateway) role: Option<&'j Role>,
+    pub(in crate::gateway) credential: Option<&'j Credential>,
+    pub(in crate::gateway) answer: AnswerAsked,
+}
+
+/// What a request says of the answer that it wants.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::gateway) struct AnswerAsked {
+    /// The cap on output tokens that the body sets, where it was read.
+    pub(in crate::gateway) output_cap: Option<u64>,
+    /// How many answers the body asks for; 0 where nothing says.
+    pub(in crate::gateway) count: u64,
+    /// What the body holds that is no text, where it was read.
+    pub(in crate::gateway) media: Media,
+    /// Whether it is to come in pieces.
+    pub(in crate::gateway) is_streamed: bool,
+}
+
+impl<'j> Judgement<'j> {
+    /// One of which nothing but the verdict is known.
+    pub(in crate::gateway) fn of(verdict: impl Into<Verdict<'j>>) -> Self {
+        Self {
+            verdict: verdict.into(),
+            token: None,
+            target: None,
+            role: None,
+            credential: None,
+            answer: AnswerAsked::default(),
+        }
+    }
+
+    fn found(self, token: Arc<VerifiedToken>, target: Option<Target<'j>>) -> Self {
+        Self { token: Some(token), target, ..self }
+    }
+
+    /// What the role and the target say, by the names of log line and variables.
+    pub(in crate::gateway) fn named(&self) -> [(&'static str, Option<&str>); 8] {
+        let (target, credential) = (self.target.as_ref(), self.credential);
+        let model = target.and_then(|target| target.model);
+        [
+            ("role", self.role.map(|role| role.name.as_str())),
+            ("credential", credential.map(|credential| credential.name.as_str())),
+            ("google_identity", credential.and_then(Credential::google_identity)),
+            ("project", target.and_then(|target| target.project)),
+            ("location", target.map(|target| target.location)),
+            ("publisher", model.map(|model| model.publisher)),
+            ("model", model.map(|model| model.name)),
+            ("method", target.map(|target| target.route.method.as_str())),
+        ]
+    }
+}
+
+impl Decide {
+    /// Judges a request; nothing in its place is one that could not be read. A caller who is
+    /// `known` brings no token any more.
+    pub(in crate::gateway) fn judge<'j>(
+        &'j self,
+        request: Option<&'j Request<'_>>,
+        known: Option<&Arc<VerifiedToken>>,
         now: Now,
         (since, patience): (Monotonic, Patience),
-        take: impl FnOnce(Verdict<'_>, &Facts<'_>) -> T,
-    ) -> T {
-        let Ok((head, body)) = request::split(request) else {
-            return take(Verdict::Deny(Reason::Internal.into()), &Facts::default());
+    ) -> Judgement<'j> {
+        let Some(request) = request else {
+            return Judgement::of(Reason::Internal);
         };
-        let Ok(request) = Request::parse(&head, body) else {
-            return take(Verdict::Deny(Reason::Internal.into()), &Facts::default());
+        let token = match known {
+            Some(token) => Ok(Arc::clone(token)),
+            None => self.token(request, now, since),
         };
-        let mut facts = Facts { request: Some(&request), ..Facts::default() };
-        let session = match known {
-            Some(session) => Ok(Arc::clone(session)),
-            None => self.session(&request, now, since),
-        };
-        let session = match session {
-            Ok(session) => session,
-            Err(verdict) => return take(verdict.within(patience), &facts),
-        };
-        facts.session = Some(&session);
-        let url = match request.origin_url() {
-            Ok(url) => url,
-            Err(reason) => return take(Verdict::Deny(reason.into()), &facts),
-        };
-        let target = match Target::parse(request.method, &url) {
+        match token {
+            Ok(token) => {
+                let judgement = self.judge_target(request, token, now);
+                Judgement { verdict: judgement.verdict.within(patience), ..judgement }
+            }
+            Err(verdict) => Judgement::of(verdict.within(patience)),
+        }
+    }
+
+    fn judge_target<'j>(
+        &'j self,
+        request: &'j Request<'_>,
+        token: Arc<VerifiedToken>,
+        now: Now,
+    ) -> Judgement<'j> {
+        let target = request.origin_url().map_err(Refusal::from).and_then(|url| {
+            Target::parse(request.method, url).map_err(|reason| unrouted(reason, url))
+        });
+        let target = match target {
             Ok(target) => target,
-            Err(reason) => return take(Verdict::Deny(unrouted(reason, &url)), &facts),
+            Err(refusal) => return Judgement::of(Verdict::Deny(refusal)).found(token, None),
         };
-        facts.target = Some(&target);
         if let Some(reason) = request.forbidden_header() {
-            return take(Verdict::Deny(reason.into()), &facts);
+            return Judgement::of(reason).found(token, Some(target));
         }
         // The body says which model is asked, or that there is none: no role can be asked before.
         let must_read = target.names_model_in_body() || !target.route.takes_body();
         // Otherwise it is cheaper to ask whether a role has to know the body than to read it.
         if !must_read && matches!(request.payload(), Payload::Whole(_)) {
-            let verdict = self.authorize(&session, &target, &Known::Later, &mut facts, now);
-            if !matches!(verdict, Verdict::NeedsBody) {
-                return take(verdict.within(patience), &facts);
+            let judgement = self.authorize(request, &token, target.clone(), &Known::Later, now);
+            if !matches!(judgement.verdict, Verdict::NeedsBody) {
+                return Judgement { token: Some(token), ..judgement };
             }
         }
-        let body = match (Known::of(&request, &target), must_read) {
-            (Err(refusal), _) => return take(Verdict::Deny(refusal), &facts),
-            (Ok(Known::Later), false) => Known::Later,
-            (Ok(Known::Later), true) => return take(Verdict::NeedsBody, &facts),
+        let body = match (Known::of(request, &target), must_read) {
+            (Err(refusal), _) => Err(Verdict::Deny(refusal)),
+            (Ok(Known::Later), true) => Err(Verdict::NeedsBody),
             (Ok(Known::Never(reason)), true) => {
-                return take(Verdict::Deny(self.unread(reason, &request, &target)), &facts);
+                Err(Verdict::Deny(self.unread(reason, request, &target)))
             }
-            (Ok(known), _) => known,
+            (Ok(known), _) => Ok(known),
+        };
+        let body = match body {
+            Ok(body) => body,
+            Err(verdict) => return Judgement::of(verdict).found(token, Some(target)),
         };
         // A body of another model is none that a role can judge; where it goes unread, nobody does.
         let (target, body) = match body.complete(&target) {
-            Ok(target) => (target, &body),
+            Ok(target) => (target, body),
             Err(reason) if target.names_model_in_body() => {
-                return take(Verdict::Deny(reason.into()), &facts);
+                return Judgement::of(reason).found(token, Some(target));
             }
-            Err(reason) => (target.clone(), &Known::Never(reason)),
+            Err(reason) => (target, Known::Never(reason)),
         };
-        let mut facts = Facts { target: Some(&target), ..facts };
-        let verdict = self.authorize(&session, &target, body, &mut facts, now);
-        take(verdict.within(patience), &facts)
+        let judgement = self.authorize(request, &token, target, &body, now);
+        Judgement { token: Some(token), ..judgement }
     }
 
     /// The role that decides, and its credential's bearer.
-    fn authorize<'g>(
-        &'g self,
-        session: &Session,
-        target: &'g Target<'g>,
-        body: &Known,
-        facts: &mut Facts<'g>,
+    fn authorize<'j>(
+        &'j self,
+        request: &Request<'_>,
+        token: &VerifiedToken,
+        target: Target<'j>,
+        body: &Known<'_>,
         now: Now,
-    ) -> Verdict<'g> {
-        let request = facts.request;
-        let peer = request.and_then(|request| request.peer.as_ref()).map(PeerLine::as_peer);
+    ) -> Judgement<'j> {
+        let peer = request.peer.as_ref().map(PeerLine::as_peer);
         let contents = body.contents(target.route);
-        let Some(request) = request else {
-            return Verdict::Deny(Reason::Internal.into());
-        };
-        let ask = ask(request, target, body.reading(&contents), peer.as_ref(), now);
-        let role = match (self.policy.decide(&session.grants, &ask), body) {
-            (Decision::Allow(role), _) => role,
-            (Decision::RoleNone, _) => return Verdict::Deny(role_none(session)),
+        let ask = ask(request, &target, body.reading(&contents), peer.as_ref(), now);
+        let verdict = match (self.policy.decide(&token.grants, &ask), body) {
+            (Decision::Allow(role), _) => {
+                let answer = AnswerAsked {
+                    output_cap: contents.max_output_tokens.filter(|_| target.route.takes_cap()),
+                    count: body.answers(),
+                    media: body.media(),
+                    is_streamed: target.route.streams || body.is_streamed(),
+                };
+                return self.signed_by(role, target, answer, now);
+            }
+            (Decision::RoleNone, _) => Verdict::Deny(role_none(token)),
             (Decision::Missed(missed), _) => {
                 let detail = missed.to_string();
-                return Verdict::Deny(Refusal::detailed(Reason::BodyNotAllowed, &detail));
+                Verdict::Deny(Refusal::detailed(Reason::BodyNotAllowed, &detail))
             }
             (Decision::Unreadable, Known::Never(reason)) => {
-                return Verdict::Deny(self.unread(*reason, request, target));
+                Verdict::Deny(self.unread(*reason, request, &target))
             }
-            (Decision::Unreadable, _) => return Verdict::Deny(Reason::Internal.into()),
-            (Decision::NeedPeer, _) => return Verdict::NeedsPeer,
-            (Decision::NeedContents, _) => return Verdict::NeedsBody,
+            (Decision::Unreadable, _) => Verdict::from(Reason::Internal),
+            (Decision::NeedPeer, _) => Verdict::NeedsPeer,
+            (Decision::NeedContents, _) => Verdict::NeedsBody,
         };
-        facts.role = Some(role);
-        facts.output_cap = contents.max_output_tokens.filter(|_| target.route.takes_cap());
-        facts.answers = body.answers();
-        facts.media = body.media();
-        facts.is_streamed = target.route.streams || body.is_streamed();
-        facts.credential = self.bearers.credential(role.credential);
-        match self.bearers.slot(role.credential, target.location) {
-            None => Verdict::Deny(Reason::LocationWithoutBackend.into()),
-            Some(slot) if slot.is_ready(now) => Verdict::Allow {
-                target,
-                host: slot.host(),
-                handle: slot.handle(),
-                call: None,
-                labels: None,
-            },
+        Judgement { target: Some(target), ..Judgement::of(verdict) }
+    }
+
+    /// What a role allows goes out, once its credential has a bearer at the location.
+    fn signed_by<'j>(
+        &'j self,
+        role: &'j Role,
+        target: Target<'j>,
+        answer: AnswerAsked,
+        now: Now,
+    ) -> Judgement<'j> {
+        let verdict = match self.bearers.slot(role.credential, target.location) {
+            None => Verdict::from(Reason::LocationWithoutBackend),
+            Some(slot) if slot.is_ready(now) => {
+                Verdict::Allow { host: slot.host(), handle: slot.handle() }
+            }
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
+        };
+        Judgement {
+            verdict,
+            token: None,
+            target: Some(target),
+            role: Some(role),
+            credential: self.bearers.credential(role.credential),
+            answer,
         }
     }
 
@@ -148,42 +226,41 @@ impl Gateway {
     }
 
     /// Who asks: from the cache of verified tokens, or verified now.
-    pub(in crate::gateway) fn session(
+    pub(in crate::gateway) fn token(
         &self,
         request: &Request<'_>,
         now: Now,
         since: Monotonic,
-    ) -> Result<Arc<Session>, Verdict<'static>> {
-        let deny = |reason: Reason| Verdict::Deny(reason.into());
-        let token = request.token().map_err(deny)?;
+    ) -> Result<Arc<VerifiedToken>, Verdict<'static>> {
+        let token = request.token().map_err(Verdict::from)?;
         let digest = jose::digest(token.as_bytes());
-        if let Some(session) = self.sessions.get(&digest)
-            && session.is_current()
+        if let Some(verified) = self.tokens.get(&digest)
+            && verified.is_current()
         {
-            session.validity.check(now.wall).map_err(deny)?;
-            return Ok(session);
+            verified.validity.check(now.wall).map_err(Verdict::from)?;
+            return Ok(verified);
         }
         match self.verifier.verify(token, now, since) {
             Outcome::Refuse(refusal) => Err(Verdict::Deny(refusal)),
             Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
             Outcome::Valid(Verified { key, identity }) => {
-                let session = self.session_of(identity, Some(key)).map_err(deny)?;
-                self.sessions.insert(digest, Arc::clone(&session));
-                Ok(session)
+                let verified = self.token_of(identity, Some(key)).map_err(Verdict::from)?;
+                self.tokens.insert(digest, Arc::clone(&verified));
+                Ok(verified)
             }
         }
     }
 
-    pub(in crate::gateway) fn session_of(
+    pub(in crate::gateway) fn token_of(
         &self,
         identity: Identity,
         key: Option<Arc<Key>>,
-    ) -> Result<Arc<Session>, Reason> {
+    ) -> Result<Arc<VerifiedToken>, Reason> {
         let issuer = self.verifier.issuers().get(identity.issuer).ok_or(Reason::Internal)?;
         let name = &issuer.config.name;
         let grants = self.policy.grants_of(&caller(&identity, name));
-        let grants = self.sessions.shared(grants);
-        Ok(Arc::new(Session::new(&identity, key, name, grants, &self.sessions.names)))
+        let grants = self.tokens.shared(grants);
+        Ok(Arc::new(VerifiedToken::new(&identity, key, name, grants, &self.tokens.names)))
     }
 }
 
@@ -200,8 +277,8 @@ fn unrouted(reason: Reason, url: &str) -> Refusal {
 }
 
 /// Why no role allows it.
-fn role_none(session: &Session) -> Refusal {
-    match session.lacks_groups {
+fn role_none(token: &VerifiedToken) -> Refusal {
+    match token.lacks_groups {
         true => Refusal::detailed(
             Reason::RoleNone,
             "the issuer left your groups out of the token, as they are too many for it",
@@ -238,23 +315,27 @@ pub(in crate::gateway) fn ask<'a>(
 }
 
 /// What is known of a body.
-pub(in crate::gateway) enum Known {
+#[derive(Clone, Copy)]
+pub(in crate::gateway) enum Known<'b> {
     /// It can be read if need be.
     Later,
     /// It cannot be read, for this reason.
     Never(Reason),
     /// It asks for this; without a body, for nothing.
-    Read(Box<Body>),
+    Read(&'b Body),
 }
 
-impl Known {
+/// The body of a request that has none.
+static NO_BODY: Lazy<Body> = Lazy::new(Body::default);
+
+impl<'b> Known<'b> {
     pub(in crate::gateway) fn of(
-        request: &Request<'_>,
+        request: &'b Request<'_>,
         target: &Target<'_>,
     ) -> Result<Self, Refusal> {
         match request.payload() {
             Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing.into()),
-            Payload::Empty => Ok(Self::Read(Box::default())),
+            Payload::Empty => Ok(Self::Read(&NO_BODY)),
             Payload::Unsaid => Ok(Self::Later),
             _ if !target.route.takes_body() && on(Check::BodyTaken) => {
                 Err(Refusal::detailed(Reason::BodyNotAllowed, "this method takes no body"))
@@ -262,18 +343,18 @@ impl Known {
             Payload::Unread => Ok(Self::Later),
             Payload::Unreadable => Ok(Self::Never(Reason::BodyTooLargeToCheck)),
             Payload::Whole(_) if !request.is_json() => Ok(Self::Never(Reason::BodyNotJson)),
-            Payload::Whole(bytes) => match Body::scan(bytes) {
-                Ok(body) => Ok(Self::Read(Box::new(body))),
+            Payload::Whole(bytes) => match request.scanned(bytes) {
+                Ok(body) => Ok(Self::Read(body)),
                 Err(reason) => Ok(Self::Never(reason)),
             },
         }
     }
 
     /// The target, with what the body says of it.
-    pub(in crate::gateway) fn complete<'u>(
-        &'u self,
-        target: &Target<'u>,
-    ) -> Result<Target<'u>, Reason> {
+    pub(in crate::gateway) fn complete<'u>(self, target: &Target<'u>) -> Result<Target<'u>, Reason>
+    where
+        'b: 'u,
+    {
         match self {
             Self::Read(body) => target.clone().with_body(body),
             Self::Later | Self::Never(_) => Ok(target.clone()),

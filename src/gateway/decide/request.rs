@@ -3,6 +3,7 @@
 //! was asked for. No field can hold a line feed: HAProxy refuses such a header or URL.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -10,7 +11,7 @@ use crate::error::Reason;
 use crate::gateway::decide::connection::PeerLine;
 use crate::gateway::decide::dialect::Dialect;
 use crate::switch::{Check, on};
-use crate::vertex::respell;
+use crate::vertex::{Body, respell};
 
 /// The headers that can carry the caller's token.
 const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
@@ -32,8 +33,32 @@ const GOOGLE_TOKENS: [&str; 2] = ["ya29.", "AIza"];
 /// The end of the last field before the empty line, and that line.
 const END_OF_HEAD: &[u8] = b"\n\r\n";
 
+/// What came, cut between head and body.
+pub(in crate::gateway) struct Received<'r> {
+    head: Cow<'r, str>,
+    body: &'r [u8],
+}
+
+impl<'r> Received<'r> {
+    /// What is not UTF-8 in the head is read as a character that no URL and no token can hold.
+    /// Without an empty line there is no head.
+    pub(in crate::gateway) fn split(bytes: &'r [u8]) -> Self {
+        let end = memchr::memmem::find(bytes, END_OF_HEAD);
+        let end = end.map_or(0, |end| end.saturating_add(END_OF_HEAD.len()));
+        let (head, body) = bytes.split_at_checked(end).unwrap_or_default();
+        let head =
+            str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
+        Self { head, body }
+    }
+
+    /// The request; nothing of a head that lacks a line, or headers their end: HAProxy 2.6 lets a
+    /// NUL into a header and cuts the text there.
+    pub(in crate::gateway) fn request(&self) -> Option<Request<'_>> {
+        Request::parse(&self.head, self.body)
+    }
+}
+
 /// A request, read once.
-#[derive(Clone)]
 pub(in crate::gateway) struct Request<'r> {
     /// `req.ver`: `1.1`, `2.0`.
     pub(in crate::gateway) version: &'r str,
@@ -48,6 +73,11 @@ pub(in crate::gateway) struct Request<'r> {
     head_bytes: usize,
     body_stage: BodyStage,
     body: &'r [u8],
+    /// What the body says, once it was read.
+    scanned: OnceCell<Result<Box<Body>, Reason>>,
+    /// The URL in origin form, in the spelling that targets are read from; nothing for the absolute
+    /// form over HTTP/1.
+    origin: Option<Cow<'r, str>>,
     credential: Credential<'r>,
     has_forbidden_header: bool,
     content_type: Option<&'r str>,
@@ -95,43 +125,27 @@ pub(in crate::gateway) enum Payload<'r> {
     Whole(&'r [u8]),
 }
 
-/// Not what `decide` takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gateway) struct Malformed;
-
-/// The head of a request as text, and its body.
-pub(in crate::gateway) fn split(request: &[u8]) -> Result<(Cow<'_, str>, &[u8]), Malformed> {
-    let end = memchr::memmem::find(request, END_OF_HEAD).ok_or(Malformed)?;
-    let (head, body) =
-        request.split_at_checked(end.saturating_add(END_OF_HEAD.len())).ok_or(Malformed)?;
-    // What is not UTF-8 is read as a character that no URL and no token can hold.
-    let head = str::from_utf8(head).map_or_else(|_| String::from_utf8_lossy(head), Cow::Borrowed);
-    Ok((head, body))
-}
-
 impl<'r> Request<'r> {
     /// Takes the head apart.
-    ///
-    /// # Errors
-    /// A line that is missing, or headers without their end: HAProxy 2.6 lets a NUL into a header
-    /// and cuts the text there.
-    pub(in crate::gateway) fn parse(head: &'r str, body: &'r [u8]) -> Result<Self, Malformed> {
+    fn parse(head: &'r str, body: &'r [u8]) -> Option<Self> {
         let mut rest = head;
         let mut line = || {
             let (line, behind) = rest.split_once('\n')?;
             rest = behind;
             Some(line)
         };
-        let (version, method, url, peer) = (line(), line(), line(), line().ok_or(Malformed)?);
+        let (version, method, url, peer) = (line()?, line()?, line()?, line()?);
         let mut request = Self {
-            version: version.ok_or(Malformed)?,
-            method: method.ok_or(Malformed)?,
-            url: url.ok_or(Malformed)?,
+            version,
+            method,
+            url,
             address: peer.split(' ').next().and_then(|address| address.parse().ok()),
             peer: PeerLine::parse(peer),
             head_bytes: head.len(),
-            body_stage: BodyStage::parse(line().ok_or(Malformed)?),
+            body_stage: BodyStage::parse(line()?),
             body,
+            scanned: OnceCell::new(),
+            origin: None,
             credential: Credential::None,
             has_forbidden_header: false,
             content_type: None,
@@ -139,22 +153,23 @@ impl<'r> Request<'r> {
             is_chunked: false,
             user_agent: "",
         };
+        request.origin = request.origin_form().map(respell);
         let headers = rest;
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', headers.as_bytes()) {
             let line = headers.get(start..end).and_then(|line| line.strip_suffix('\r'));
             start = end + 1;
-            match line.ok_or(Malformed)? {
-                "" if start == headers.len() => return Ok(request),
+            match line? {
+                "" if start == headers.len() => return Some(request),
                 line => {
-                    let colon = memchr::memchr(b':', line.as_bytes()).ok_or(Malformed)?;
-                    let (name, value) = line.split_at_checked(colon).ok_or(Malformed)?;
+                    let colon = memchr::memchr(b':', line.as_bytes())?;
+                    let (name, value) = line.split_at_checked(colon)?;
                     let value = value.strip_prefix(':').unwrap_or(value);
                     request.read_header(name, value.trim_start_matches(' '));
                 }
             }
         }
-        Err(Malformed)
+        None
     }
 
     fn read_header(&mut self, name: &'r str, value: &'r str) {
@@ -209,8 +224,17 @@ impl<'r> Request<'r> {
     ///
     /// # Errors
     /// `url_not_canonical` for the absolute form over HTTP/1.
-    pub(in crate::gateway) fn origin_url(&self) -> Result<Cow<'r, str>, Reason> {
-        self.origin_form().map(respell).ok_or(Reason::UrlNotCanonical)
+    pub(in crate::gateway) fn origin_url(&self) -> Result<&str, Reason> {
+        self.origin.as_deref().ok_or(Reason::UrlNotCanonical)
+    }
+
+    /// What these bytes of the body say; they are read once.
+    ///
+    /// # Errors
+    /// `body_not_json`.
+    pub(in crate::gateway) fn scanned(&self, bytes: &[u8]) -> Result<&Body, Reason> {
+        let scanned = self.scanned.get_or_init(|| Body::scan(bytes).map(Box::new));
+        scanned.as_deref().map_err(|reason| *reason)
     }
 
     /// The path for the log: what stands before the query.

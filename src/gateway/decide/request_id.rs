@@ -43,6 +43,10 @@ impl RequestId {
         Self(text)
     }
 
+    pub(in crate::gateway) const fn as_bytes(&self) -> &[u8; 36] {
+        &self.0
+    }
+
     pub(in crate::gateway) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Verified tokens, kept by the digest of the whole token, signature included. A session holds
+//! Verified tokens, kept by the digest of the whole token, signature included. Each holds
 //! what follows from token, key and configuration alone; refusals are not kept.
 
 use std::collections::HashSet;
@@ -9,20 +9,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
-use crate::gateway::calls::log_tail;
 use crate::jose::Key;
 use crate::log_value;
 use crate::oidc::{Identity, Validity};
 
 /// The most tokens that are kept; the least used make room.
-const MAX_SESSIONS: u64 = 1_000_000;
+const MAX_TOKENS: u64 = 1_000_000;
 
 /// The most lists of grants that are shared.
 const MAX_LISTS: usize = 4096;
 
 /// A caller with a verified token.
 #[derive(Debug)]
-pub(in crate::gateway) struct Session {
+pub(in crate::gateway) struct VerifiedToken {
     /// What verified the token; nothing where claims were only read, and such a session is never
     /// one of the cache.
     key: Option<Arc<Key>>,
@@ -39,7 +38,7 @@ pub(in crate::gateway) struct Session {
     pub(in crate::gateway) lacks_groups: bool,
 }
 
-impl Session {
+impl VerifiedToken {
     /// What a caller of the issuer with this name, having these grants, is known by.
     pub(in crate::gateway) fn new(
         identity: &Identity,
@@ -48,11 +47,16 @@ impl Session {
         grants: Arc<[u32]>,
         names: &Names,
     ) -> Self {
-        let principal = log_tail::principal(issuer, &identity.subject).into();
+        let principal = principal(issuer, &identity.subject).into();
         let display = log_value::encoded(identity.display.as_deref().unwrap_or_default()).into();
         let digest = names.digest(issuer, &identity.subject);
         let Identity { validity, lacks_groups, .. } = *identity;
         Self { key, validity, grants, principal, digest, display, lacks_groups }
+    }
+
+    /// The two parts of the principal.
+    pub(in crate::gateway) fn issuer_and_subject(&self) -> (&str, &str) {
+        self.principal.split_once(':').unwrap_or_default()
     }
 
     /// Whether the issuer still publishes the key that verified the token.
@@ -73,19 +77,27 @@ impl Names {
     }
 }
 
+/// `issuer:subject`; an issuer's name holds no colon.
+fn principal(issuer: &str, subject: &str) -> String {
+    let mut out = log_value::encoded(issuer);
+    out.push(':');
+    log_value::write(&mut out, subject, log_value::MAX_BYTES);
+    out
+}
+
 /// The cache, shared by all threads.
-pub(in crate::gateway) struct Sessions {
+pub(in crate::gateway) struct VerifiedTokens {
     pub(in crate::gateway) names: Names,
-    cache: Option<Cache<[u8; 32], Arc<Session>>>,
+    cache: Option<Cache<[u8; 32], Arc<VerifiedToken>>>,
     /// Lists of grants, each once: callers with the same roles share theirs.
     lists: Mutex<HashSet<Arc<[u32]>>>,
 }
 
-impl Default for Sessions {
+impl Default for VerifiedTokens {
     fn default() -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(1024)
-            .weight_capacity(MAX_SESSIONS)
+            .weight_capacity(MAX_TOKENS)
             .build();
         let cache = options.ok().map(|options| {
             Cache::with_options(
@@ -99,8 +111,8 @@ impl Default for Sessions {
     }
 }
 
-impl Sessions {
-    pub(in crate::gateway) fn get(&self, digest: &[u8; 32]) -> Option<Arc<Session>> {
+impl VerifiedTokens {
+    pub(in crate::gateway) fn get(&self, digest: &[u8; 32]) -> Option<Arc<VerifiedToken>> {
         self.cache.as_ref()?.get(digest)
     }
 
@@ -123,7 +135,7 @@ impl Sessions {
     /// How many verified tokens are kept, and how many can be.
     pub(in crate::gateway) fn tokens(&self) -> (usize, usize) {
         let kept = self.cache.as_ref().map_or(0, Cache::len);
-        (kept, usize::try_from(MAX_SESSIONS).unwrap_or(usize::MAX))
+        (kept, usize::try_from(MAX_TOKENS).unwrap_or(usize::MAX))
     }
 
     /// How many lists of grants are kept, and how many can be.
@@ -132,16 +144,16 @@ impl Sessions {
         (lists.len(), MAX_LISTS)
     }
 
-    pub(in crate::gateway) fn insert(&self, digest: [u8; 32], session: Arc<Session>) {
+    pub(in crate::gateway) fn insert(&self, digest: [u8; 32], token: Arc<VerifiedToken>) {
         if let Some(cache) = &self.cache {
-            cache.insert(digest, session);
+            cache.insert(digest, token);
         }
     }
 }
 
-impl fmt::Debug for Sessions {
+impl fmt::Debug for VerifiedTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sessions")
+        f.write_str("VerifiedTokens")
     }
 }
 
@@ -151,15 +163,15 @@ mod tests {
 
     #[test]
     fn callers_with_the_same_roles_share_one_list_and_lists_are_bounded() {
-        let sessions = Sessions::default();
-        let list = |number: u32| sessions.shared(vec![number, 1_000_000].into());
+        let tokens = VerifiedTokens::default();
+        let list = |number: u32| tokens.shared(vec![number, 1_000_000].into());
         assert!(Arc::ptr_eq(&list(0), &list(0)));
         let kept = list(7);
         let most = u32::try_from(MAX_LISTS).unwrap();
         for number in 0..most + 10 {
             assert_eq!(*list(number), [number, 1_000_000]);
         }
-        assert!(sessions.lists.lock().unwrap().len() <= MAX_LISTS);
+        assert!(tokens.lists.lock().unwrap().len() <= MAX_LISTS);
         assert!(Arc::ptr_eq(&list(7), &kept), "one in use stays");
     }
 }

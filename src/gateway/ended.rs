@@ -2,11 +2,11 @@
 //! for the caller.
 
 use crate::error::Reason;
-use crate::gateway::calls::log_fields::Upstream;
-use crate::gateway::calls::table::{Call, CallMark};
-use crate::gateway::decide::verdict;
-use crate::meter::Usage;
-use crate::time::Monotonic;
+use crate::gateway::calls::read::{WholeUsage, parse_usage};
+use crate::gateway::calls::settle::Ending;
+use crate::gateway::calls::table::CallMark;
+use crate::gateway::calls::upstream::Upstream;
+use crate::gateway::decide::reply::VerdictText;
 
 /// Between the parts of what HAProxy hands over; none of them can hold it but the first.
 const SEPARATOR: char = '^';
@@ -16,20 +16,17 @@ const START: char = '-';
 
 /// A request that has ended.
 #[derive(Debug)]
-pub(in crate::gateway) struct Ended<'t> {
+pub(super) struct Ended<'t> {
     /// The last verdict.
-    pub(in crate::gateway) verdict: &'t str,
+    pub(super) verdict: VerdictText<'t>,
     /// An allow that could not be carried out.
-    undone: &'t str,
-    /// The status that Google answered with.
-    pub(in crate::gateway) upstream: Option<u16>,
+    undone: VerdictText<'t>,
+    upstream: Option<Upstream>,
     left: Option<Left>,
-    /// Google closed the connection before it answered, and HAProxy says nothing of that.
-    is_closed: bool,
-    /// What `usage` said of a whole answer.
-    pub(in crate::gateway) whole: Option<(Monotonic, Usage)>,
+    /// What was said of a whole answer.
+    whole: Option<WholeUsage>,
     /// The bytes that came from the caller, headers included.
-    pub(in crate::gateway) uploaded: Option<u64>,
+    uploaded: Option<u64>,
 }
 
 /// An answer that left.
@@ -51,7 +48,7 @@ impl Left {
 
 impl<'t> Ended<'t> {
     /// Takes apart what the log format hands over.
-    pub(in crate::gateway) fn parse(text: &'t str) -> Option<Self> {
+    pub(super) fn parse(text: &'t str) -> Option<Self> {
         let text = text.strip_prefix(START)?;
         // A log format of an operator's own may lack the last part.
         let is_whole = text.matches(SEPARATOR).count() >= 5;
@@ -61,75 +58,60 @@ impl<'t> Ended<'t> {
         let mut part = || parts.next();
         let (whole, left, upstream, undone, verdict) =
             (part()?, part()?, part()?, part()?, part()?);
-        let whole = whole.split_once(' ').and_then(|(millis, fields)| {
-            Some((Monotonic(millis.parse().ok()?), Usage::parse_fields(fields)?))
-        });
-        let (upstream, left) = (upstream.parse().ok(), Left::parse(left));
-        let uploaded = uploaded.parse().ok();
-        Some(Self { verdict, undone, upstream, left, is_closed: false, whole, uploaded })
+        Some(Self {
+            verdict: VerdictText(verdict),
+            undone: VerdictText(undone),
+            upstream: upstream.parse().ok().map(Upstream::Status),
+            left: Left::parse(left),
+            whole: parse_usage(whole),
+            uploaded: uploaded.parse().ok(),
+        })
     }
 
     /// One whose connection Google closed before it answered, as far as HAProxy's log line is missing.
-    pub(in crate::gateway) const fn closed(verdict: &'t str) -> Self {
+    pub(super) const fn closed(verdict: VerdictText<'t>) -> Self {
         Self {
             verdict,
-            undone: "",
-            upstream: None,
+            undone: VerdictText(""),
+            upstream: Some(Upstream::Closed),
             left: None,
-            is_closed: true,
             whole: None,
             uploaded: None,
         }
     }
 
-    /// How Google answered.
-    pub(in crate::gateway) const fn answer(&self) -> Option<Upstream> {
-        match self.upstream {
-            Some(status) => Some(Upstream::Status(status)),
-            None if self.is_closed => Some(Upstream::Closed),
-            None => None,
-        }
-    }
-
     /// The call that was allowed.
-    pub(in crate::gateway) fn mark(&self) -> Option<CallMark> {
-        CallMark::in_verdict(self.verdict).or_else(|| CallMark::in_verdict(self.undone))
+    pub(super) fn mark(&self) -> Option<CallMark> {
+        let mark = |verdict: VerdictText<'_>| verdict.call().and_then(CallMark::parse);
+        mark(self.verdict).or_else(|| mark(self.undone))
     }
 
-    pub(in crate::gateway) fn id(&self) -> Option<&'t str> {
-        verdict::id_in(self.verdict)
-    }
-
-    /// Whether Google can have seen the call: HAProxy says 503 where no connection came about.
-    pub(in crate::gateway) fn may_have_arrived(&self, call: &Call) -> bool {
+    /// How the call ended. HAProxy says 503 where no connection came about.
+    pub(super) fn into_ending(self) -> Ending {
         let is_unsent = self.left.is_some_and(|left| !left.had_server || left.status == 503);
-        call.sent.is_some() && (self.upstream.is_some() || !is_unsent)
+        let Self { upstream, whole, uploaded, .. } = self;
+        Ending { upstream, is_unsent, whole, uploaded }
     }
 
     /// Why its caller did not get what was asked for; nothing for an answer of Google's.
-    pub(in crate::gateway) fn refusal(&self) -> Option<Reason> {
-        let mut fields = self.verdict.split('|');
+    pub(super) fn refusal(&self) -> Option<Reason> {
         let told = self.left.map(|left| left.status);
-        match (fields.next().unwrap_or_default(), self.upstream) {
+        match (self.verdict.word(), self.upstream) {
             ("", _) => Some(Reason::Undecided),
-            ("allow", Some(401)) => Some(Reason::GoogleCredentialRefused),
-            ("allow", Some(403)) => Some(Reason::GoogleDenied),
+            ("allow", Some(Upstream::Closed)) => Some(Reason::UpstreamClosed),
+            ("allow", Some(Upstream::Status(401))) => Some(Reason::GoogleCredentialRefused),
+            ("allow", Some(Upstream::Status(403))) => Some(Reason::GoogleDenied),
             // Google's answer began and did not come whole in time: HAProxy put its own in its place.
-            ("allow", Some(upstream)) => match told {
+            ("allow", Some(Upstream::Status(upstream))) => match told {
                 Some(500 | 502 | 504) if told != Some(upstream) => told.map(of_status),
                 _ => None,
             },
-            ("allow", None) if self.is_closed => Some(Reason::UpstreamClosed),
             ("allow", None) => Some(told.map_or(Reason::RequestIncomplete, of_status)),
             // The caller left, or HAProxy waited for a body that did not come.
             ("body", _) if matches!(told, None | Some(400 | 408)) => {
                 Some(Reason::RequestIncomplete)
             }
-            _ => {
-                let code = fields.nth(1).unwrap_or_default();
-                let known = Reason::ALL.iter().find(|reason| reason.code() == code);
-                Some(known.copied().unwrap_or(Reason::Internal))
-            }
+            _ => Some(self.verdict.reason()),
         }
     }
 }

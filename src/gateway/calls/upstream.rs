@@ -1,0 +1,30 @@
+//! How Google answered.
+
+use std::fmt::{self, Display};
+
+/// How Google answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gateway) enum Upstream {
+    Status(u16),
+    /// It closed the connection instead.
+    Closed,
+}
+
+impl Upstream {
+    /// Its status.
+    pub(in crate::gateway) const fn status(self) -> Option<u16> {
+        match self {
+            Self::Status(status) => Some(status),
+            Self::Closed => None,
+        }
+    }
+}
+
+impl Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => status.fmt(f),
+            Self::Closed => f.write_str("closed"),
+        }
+    }
+}
