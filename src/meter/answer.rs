@@ -50,7 +50,7 @@ impl Answer {
         let known = self.with_open_event();
         let usage = Usage { is_complete, ..known.usage };
         let counted = known.counted_in(&known.counts, usage);
-        let counted = counted.judged(!known.has_uncounted);
+        let counted = counted.judged(known.has_last_word());
         // What an API says on its way is not yet a bound.
         let counts = match counted {
             Counted::AtLeast if known.is_interim => known.counts.without_output(),
@@ -63,6 +63,11 @@ impl Answer {
     pub(super) fn total(&self) -> Option<u64> {
         let known = self.with_open_event();
         known.counted_in(&known.counts, Usage::default()).total
+    }
+
+    /// Whether the counts are those of the whole answer, and are counts.
+    const fn has_last_word(&self) -> bool {
+        !self.has_uncounted && !self.is_interim && !self.counts.has_nonsense()
     }
 
     fn counted_in(&self, counts: &Counts, mut usage: Usage) -> Usage {
@@ -226,7 +231,8 @@ impl Answer {
             self.counts.update(&event.counts);
             self.has_uncounted = false;
             let is_last = self.usage.finish.is_some() || event.event_type == EventType::End;
-            self.is_interim = self.is_stream && !is_last;
+            let says_all = event.counts.says_output() || self.usage.parts == 0;
+            self.is_interim = self.is_stream && !(is_last && says_all);
         }
         self.counted = event.counted.or(self.counted);
         self.embedded = event.embedded.or(self.embedded);

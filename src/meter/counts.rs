@@ -76,6 +76,8 @@ pub(super) struct Counts {
     /// compaction entry's tokens are not included in the top-level usage fields" (Claude API,
     /// `usage.iterations`).
     iterations: Option<Iteration>,
+    /// A count was said that is none.
+    has_nonsense: bool,
 }
 
 /// One of Claude's `iterations`, or the sum of several.
@@ -119,6 +121,22 @@ impl Counts {
             Count::ToolUse => &mut self.tool_use,
             Count::Total => &mut self.total,
         } = value;
+    }
+
+    /// Sets a count that is said; one that is none leaves the others in doubt.
+    pub(super) const fn say(&mut self, count: Count, value: Option<u64>) {
+        self.set(count, value);
+        self.has_nonsense |= value.is_none();
+    }
+
+    /// Whether a count was said that is none.
+    pub(super) const fn has_nonsense(&self) -> bool {
+        self.has_nonsense
+    }
+
+    /// Whether it says what the answer took, and not the prompt alone.
+    pub(super) const fn says_output(&self) -> bool {
+        self.output.is_some() || self.total.is_some() || self.iterations.is_some()
     }
 
     /// Forgets what the details of the input hold.
@@ -173,6 +191,7 @@ impl Counts {
         take(&mut self.tool_use, later.tool_use);
         take(&mut self.total, later.total);
         self.iterations = later.iterations.or(self.iterations);
+        self.has_nonsense |= later.has_nonsense;
     }
 
     /// The counts without those of the answer, which are no lower bound while it is written: an

@@ -138,7 +138,7 @@ impl Event {
     /// A count.
     pub(super) fn number(&mut self, place: Place, number: Option<u64>) {
         match place {
-            Place::Counted(count) => self.counts.set(count, number),
+            Place::Counted(count) => self.counts.say(count, number),
             Place::CountedOf(count) => self.iteration.set(count, number),
             Place::CountTokens => self.counted = number,
             Place::TokenCount => self.prediction.tokens = number,

@@ -89,8 +89,8 @@ impl Counted {
 }
 
 impl Usage {
-    /// How far the counts go, as long as they are the API's own. `is_last_word` says that nothing
-    /// was generated after they were said.
+    /// How far the counts go, as long as they are the API's own. `is_last_word` says that they
+    /// are those of the whole answer.
     pub(super) fn judged(&self, is_last_word: bool) -> Counted {
         // Images among text are parts of an answer whose tokens count; Imagen says no tokens.
         let says_tokens = self.input.is_some() || self.output.is_some() || self.total.is_some();
@@ -108,8 +108,7 @@ impl Usage {
     /// Whether the counts cover an answer that holds something, and not its prompt alone.
     fn says_what_was_generated(&self) -> bool {
         let all = [self.input, self.tool_use].into_iter().flatten().fold(0, u64::saturating_add);
-        let generated =
-            [self.output, self.thought, self.total.map(|total| total.saturating_sub(all))];
+        let generated = [self.output, self.total.map(|total| total.saturating_sub(all))];
         self.parts == 0 || generated.into_iter().flatten().any(|tokens| tokens > 0)
     }
 }

@@ -394,7 +394,91 @@ fn a_last_event_that_says_a_total_says_all() {
     // One that says none adds to what was said: Claude's end tells the output alone.
     let partial = IN_THE_END.replace(r#","totalTokenCount":165"#, "");
     let stream = format!("data: {ON_ITS_WAY}\n\ndata: {partial}\n\n");
-    assert_eq!(counts(&events(&stream)), "exact in 87 out 21 thought 78 total 186");
+    assert_eq!(counts(&events(&stream)), "at_least in 87 thought 78 total 165");
+}
+
+/// Streams that end well, whose last word on tokens came before they were written, or is none.
+const WITHOUT_A_LAST_WORD: &[(&str, &[&str])] = &[
+    (
+        "Claude, content that is no text",
+        &[
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_start","content_block":{"type":"redacted_thinking","data":"x"}}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+    ),
+    (
+        "Claude, an output that is no count",
+        &[
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"hello"}}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":25,"output_tokens":-1}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+    ),
+    (
+        "Claude, no output",
+        &[
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}"#,
+            r#"{"type":"content_block_delta","delta":{"type":"text_delta","text":"hello"}}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":25,"output_tokens":null}}"#,
+            r#"{"type":"message_stop"}"#,
+        ],
+    ),
+    (
+        "Gemini, thoughts and then the end",
+        &[
+            r#"{"candidates":[{"content":{"parts":[]}}],"usageMetadata":{"promptTokenCount":5,"thoughtsTokenCount":30,"totalTokenCount":35}}"#,
+            r#"{"candidates":[{"finishReason":"STOP"}]}"#,
+        ],
+    ),
+    (
+        "Gemini, the result of code",
+        &[
+            r#"{"candidates":[{"content":{"parts":[{"codeExecutionResult":{"outcome":"OUTCOME_OK"}}]}}],"usageMetadata":{"promptTokenCount":5}}"#,
+            r#"{"candidates":[{"finishReason":"STOP"}]}"#,
+        ],
+    ),
+    (
+        "Gemini, blocked amid its text",
+        &[
+            r#"{"candidates":[{"content":{"parts":[{"text":"a"}]}}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":1,"totalTokenCount":6}}"#,
+            r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#,
+        ],
+    ),
+    (
+        "Gemini, counts that are none",
+        &[
+            r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":-1,"thoughtsTokenCount":5,"totalTokenCount":-1}}"#,
+        ],
+    ),
+    (
+        "OpenAI, sound",
+        &[
+            r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":0,"total_tokens":5}}"#,
+            r#"{"choices":[{"delta":{"audio":{"data":"x"}}}]}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#,
+        ],
+    ),
+];
+
+#[test]
+fn an_end_without_a_last_word_is_not_exact() {
+    for (what, said) in WITHOUT_A_LAST_WORD {
+        let stream: String = said.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let usage = events(&(stream + "data: [DONE]\n\n"));
+        assert_eq!((usage.counted, usage.is_complete), (Counted::AtLeast, true), "{what}");
+    }
+    // Whole answers say it once.
+    for nonsense in [
+        r#"{"choices":[{"message":{"content":"a"}}],"usage":{"prompt_tokens":5,"completion_tokens":-1,"total_tokens":-1,"completion_tokens_details":{"reasoning_tokens":3}}}"#,
+        r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":3,"totalTokenCount":-1}}"#,
+    ] {
+        assert_eq!(json(nonsense).counted, Counted::AtLeast, "{nonsense}");
+        let honest = nonsense.replace("-1", "9");
+        assert_eq!(json(&honest).counted, Counted::Exact, "{honest}");
+    }
 }
 
 #[test]
