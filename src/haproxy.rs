@@ -34,6 +34,10 @@ const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 /// The variable by which the rule set tells its version.
 const RULES: &str = "VERTEX_RULES";
 
+/// The variables of the rule set that choose between two ways, and the words for these.
+pub const SWITCHES: [(&str, [&str; 2]); 2] =
+    [("VERTEX_ABORTONCLOSE", ["on", "off"]), ("VERTEX_LOG_STYLE", ["text", "json"])];
+
 /// What a log format calls.
 const ACCOUNT: &str = "lua.vertex_account";
 
@@ -54,12 +58,25 @@ pub struct Haproxy {
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
     pub maxrewrite: usize,
-    /// Settings whose size cannot be read, each with why.
-    pub unreadable: Vec<(&'static str, String)>,
+    /// Settings whose size cannot be read.
+    pub unreadable: Vec<Unreadable>,
     /// The largest document that the rule set lets an issuer send, in bytes.
     pub fetch_max: usize,
     /// Whether it runs without the packaged rule set: rules of the operator's own call the actions.
     pub is_bare: bool,
+    /// How `SWITCHES` are set, where they are.
+    pub switches: HashMap<&'static str, String>,
+}
+
+/// A size that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The setting or variable.
+    pub setting: &'static str,
+    /// The line that sets it, where one does.
+    pub place: String,
+    /// Why not.
+    pub why: String,
 }
 
 /// The system that HAProxy is started on.
@@ -113,13 +130,17 @@ impl Haproxy {
             maxrewrite: DEFAULT_MAXREWRITE,
             fetch_max: 0,
             unreadable: Vec::new(),
+            switches: HashMap::new(),
             is_bare: environment.get(RULES).is_none(),
             sections,
         };
+        let set = |(name, _): &(&'static str, _)| Some((*name, environment.get(name)?));
+        haproxy.switches = SWITCHES.iter().filter_map(set).collect();
         let fetch_max = environment.get(FETCH_MAX);
         haproxy.bufsize = haproxy.size("tune.bufsize").unwrap_or(haproxy.bufsize);
         haproxy.maxrewrite = haproxy.size("tune.maxrewrite").unwrap_or(haproxy.maxrewrite);
-        haproxy.fetch_max = fetch_max.and_then(|size| haproxy.bytes(FETCH_MAX, &size)).unwrap_or(0);
+        haproxy.fetch_max =
+            fetch_max.and_then(|size| haproxy.bytes(FETCH_MAX, "", &size)).unwrap_or(0);
         haproxy
     }
 
@@ -142,12 +163,14 @@ impl Haproxy {
     }
 
     fn size(&mut self, keyword: &'static str) -> Option<usize> {
-        let given = self.global(keyword).last().map(|(_, value)| value.to_owned())?;
-        self.bytes(keyword, &given)
+        let (line, given) = self.global(keyword).last()?;
+        let (place, given) = (line.place.clone(), given.to_owned());
+        self.bytes(keyword, &place, &given)
     }
 
-    fn bytes(&mut self, setting: &'static str, given: &str) -> Option<usize> {
-        size::bytes(given).map_err(|why| self.unreadable.push((setting, why))).ok()
+    fn bytes(&mut self, setting: &'static str, place: &str, given: &str) -> Option<usize> {
+        let unreadable = |why| Unreadable { setting, place: place.to_owned(), why };
+        size::bytes(given).map_err(|why| self.unreadable.push(unreadable(why))).ok()
     }
 }
 
@@ -190,7 +213,7 @@ mod tests {
             let (users, real_path) = (HashMap::new(), &str::to_owned);
             let system = System { environment, version: None, users, real_path };
             let unreadable = Haproxy::read(&files, &system).unreadable;
-            unreadable.into_iter().map(|(setting, _)| setting).collect::<Vec<_>>()
+            unreadable.into_iter().map(|size| size.setting).collect::<Vec<_>>()
         };
         assert_eq!(unreadable("65536", "22000"), [""; 0]);
         assert_eq!(unreadable("64k", "22000"), ["tune.bufsize"]);

@@ -10,6 +10,9 @@ use once_cell::sync::Lazy;
 use crate::haproxy::{File, Haproxy, System, Version};
 use crate::time::{Monotonic, Now, UnixTime};
 
+/// The largest file that is read.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
 static STARTED: Lazy<Instant> = Lazy::new(
     #[allow(clippy::disallowed_methods, reason = "the host's edge")]
     Instant::now,
@@ -31,6 +34,14 @@ pub(crate) fn now() -> Now {
 /// Those of the system.
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let about = std::fs::metadata(path)?;
+    // Of a pipe or a device no end is sure to come.
+    if !about.is_file() && !about.is_dir() {
+        return Err(io::Error::other("it is no file, but a pipe or a device"));
+    }
+    if about.len() > MAX_FILE_BYTES {
+        return Err(io::Error::other("it is larger than 64 MB"));
+    }
     std::fs::read(path)
 }
 
@@ -55,6 +66,16 @@ pub(crate) fn age_of_file(path: &Path) -> Option<u64> {
 pub(crate) fn mode_of_file(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o777)
+}
+
+/// Why a file or folder of HAProxy's cannot be read.
+#[cfg(feature = "cli")]
+#[allow(clippy::disallowed_methods, reason = "the host's edge")]
+pub(crate) fn why_unread(name: &str) -> Option<io::Error> {
+    match std::fs::metadata(name) {
+        Ok(about) if about.is_dir() => None,
+        _ => read_file(Path::new(name)).err(),
+    }
 }
 
 /// What HAProxy's files say; a folder stands for its `.cfg` files in the order of their names.

@@ -102,7 +102,8 @@ fn load(file: &str, haproxy: Haproxy) -> std::result::Result<(Gateway, Vec<Strin
     crate::switch::only_without(host::switched_off());
     match Config::load(file, &host::read_file) {
         Ok(config) => {
-            let doubts = config.doubts();
+            let mut doubts = config.doubts();
+            doubts.extend(gateway::doubts_of_rules(&haproxy));
             Gateway::open(config, &haproxy, host::now()).map(|gateway| (gateway, doubts))
         }
         Err(errors) => Err(errors.and(gateway::check_rules(&haproxy)).in_file(file)),
@@ -214,6 +215,7 @@ fn unlogged(
         backend: text("backend")?.unwrap_or_default(),
         server: text("server")?.unwrap_or_else(|| "-".to_owned()),
         style: style_named(text("style")?.as_deref()),
+        uploaded: closed.get("uploaded")?,
     };
     let date = |UnixTime(secs)| date.call((DATE, secs)).unwrap_or_else(|_| "-".to_owned());
     let Some(gateway) = GATEWAY.get() else {

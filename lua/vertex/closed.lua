@@ -4,11 +4,13 @@ local native = require("haproxy_vertex")
 local later = require("vertex.later")
 
 local style = os.getenv("VERTEX_LOG_STYLE")
+-- The defaults of the packaged rules say where a backend logs; rules of the operator's own may not.
+local packaged = os.getenv("VERTEX_RULES")
 
 local M = {}
 
--- Whether Google closed the connection; nothing where HAProxy does not tell (2.8). HAProxy's own answers
--- and Google's have left their mark. Without one it was Google, or the client, of whom HAProxy writes.
+-- Whether Google closed the connection without a line of HAProxy's; nothing where HAProxy does not tell:
+-- before 3.0, and of a rule that closes. HAProxy's own answers and Google's have left their mark.
 ---@param txn TXN
 ---@return boolean?
 local function is_google(txn)
@@ -16,12 +18,18 @@ local function is_google(txn)
     return false
   end
   local state = txn.f.txn_sess_term_state
-  if state then
-    return state(txn.f):match("^S") ~= nil
+  local who = state and state(txn.f):sub(1, 1)
+  if who and who ~= "P" then
+    return who == "S"
   end
-  -- No `core.queue`: before HAProxy 2.8, where the answer's channel is closed if the server did it.
-  if not core.queue then
-    return not txn.res:may_recv()
+end
+
+-- Before 3.0: of a request that is still coming up, only Google can have closed the other side. HAProxy's
+-- own line says so.
+---@param txn TXN
+local function mark(txn)
+  if not txn.f.txn_sess_term_state and txn.req:may_recv() and not txn.res:may_recv() then
+    txn:set_var("txn.vertex.upstream", "closed")
   end
 end
 
@@ -41,17 +49,25 @@ local function tell(call, txn)
     backend = fetch:be_name(),
     server = fetch:srv_name(),
     style = style,
+    uploaded = fetch.bytes_in and fetch:bytes_in(),
   }
-  if closed then
-    local line = native.unlogged(call, verdict, connection, os.date)
-    return line and txn:log(core.info, line)
-  end
-  -- HAProxy's own line, if it writes one, ends the call within this turn of its loop.
-  later.run(function()
+  local function write(to)
     local line = native.unlogged(call, verdict, connection, os.date)
     if line then
-      core.log(core.info, line)
+      to(line)
     end
+  end
+  if closed and packaged then
+    return write(function(line)
+      txn:log(core.info, line)
+    end)
+  end
+  mark(txn)
+  -- HAProxy's own line, if it writes one, ends the call within this turn of its loop.
+  later.run(function()
+    write(function(line)
+      core.log(core.info, line)
+    end)
   end)
 end
 

@@ -1,12 +1,24 @@
 -- The filter of a stream, for what else runs for it: filters, actions and converters of a stream run in
 -- one coroutine.
 local filters = setmetatable({}, { __mode = "k" })
+-- Calls that were signed before their stream had a filter: in the frontend, while the backend declares it.
+local signed = setmetatable({}, { __mode = "k" })
 
 local M = {}
 
 ---@param filter table
+---@param call integer
+local function await_end(filter, call)
+  filter.call, filter.end_analyze = call, filter.on_end
+end
+
+---@param filter table
 function M.keep(filter)
-  filters[coroutine.running()] = filter
+  local stream = coroutine.running()
+  filters[stream] = filter
+  if signed[stream] then
+    await_end(filter, signed[stream])
+  end
 end
 
 ---@return table?
@@ -19,8 +31,12 @@ end
 ---@param call integer?
 function M.watch(call)
   local filter = M.filter()
-  if filter and call then
-    filter.call, filter.end_analyze = call, filter.on_end
+  if not call then
+    return
+  elseif filter then
+    await_end(filter, call)
+  else
+    signed[coroutine.running()] = call
   end
 end
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::cli::{ConfigFile, Report};
 use crate::config::Config;
+use crate::error::system_fault;
 use crate::gateway::{self, Gateway, doubts_of_rules};
 use crate::google::Credential;
 use crate::host;
@@ -30,6 +31,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let mut text = String::new();
+    for name in &arguments.haproxy {
+        if let Some(why) = host::why_unread(name) {
+            return Err(format!("cannot read {name}: {}", system_fault(&why)));
+        }
+    }
     let haproxy = match arguments.haproxy.as_slice() {
         [] => None,
         files => Some(host::haproxy(files.iter().cloned(), None)),

@@ -101,6 +101,7 @@ fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig
             KeySource::Fetched { discovery, jwks: None, hosts }
         }
     };
+    claim(&format!("{at}/claims/subject"), raw.claims.subject.as_deref())?;
     claim(&format!("{at}/claims/groups"), raw.claims.groups.as_deref())?;
     claim(&format!("{at}/claims/display"), raw.claims.display.as_deref())?;
     let audience = match raw.claims.audience.unwrap_or(raw::AudienceClaim::Aud) {

@@ -63,7 +63,7 @@ impl Gateway {
         let millis_ago = now.mono.millis_since(call.begun.at);
         let at = now.wall + -(millis_ago / 1000);
         let came = Came { date: date(at), secs: at.0, millis_ago };
-        let ended = Ended::closed(VerdictText(verdict));
+        let ended = Ended::closed(VerdictText(verdict), connection.uploaded);
         let said = self.line(ended, Some(call), now, connection.style);
         Some(unlogged::line(connection, &came, &said))
     }

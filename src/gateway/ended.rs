@@ -11,6 +11,9 @@ use crate::gateway::decide::reply::VerdictText;
 /// Between the parts of what HAProxy hands over; none of them can hold it but the first.
 const SEPARATOR: char = '^';
 
+/// Behind HAProxy's termination state, where it tells that (3.0).
+const STATE_END: char = '=';
+
 /// Without a verdict there is still something for HAProxy's rules to begin with.
 const START: char = '-';
 
@@ -22,11 +25,37 @@ pub(super) struct Ended<'t> {
     /// An allow that could not be carried out.
     undone: VerdictText<'t>,
     upstream: Option<Upstream>,
+    state: Option<State>,
     left: Option<Left>,
     /// What was said of a whole answer.
     whole: Option<WholeUsage>,
     /// The bytes that came from the caller, headers included.
     uploaded: Option<u64>,
+}
+
+/// HAProxy's termination state (its manual, section 8.5): who ended the stream, and at which stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    by: char,
+    stage: char,
+}
+
+impl State {
+    fn parse(text: &str) -> Option<Self> {
+        let mut chars = text.chars();
+        let (by, stage) = (chars.next()?, chars.next()?);
+        chars.next().is_none().then_some(Self { by, stage })
+    }
+
+    /// Whether a rule answered, or closed the connection.
+    const fn is_rule(self) -> bool {
+        matches!(self.by, 'L' | 'P')
+    }
+
+    /// Whether nothing was sent to a server: the request, a tarpit, the queue, the connection.
+    const fn is_unsent(self) -> bool {
+        matches!(self.stage, 'R' | 'T' | 'Q' | 'C')
+    }
 }
 
 /// An answer that left.
@@ -49,7 +78,12 @@ impl Left {
 impl<'t> Ended<'t> {
     /// Takes apart what the log format hands over.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
-        let text = text.strip_prefix(START)?;
+        let state =
+            text.split_once(STATE_END).and_then(|(state, rest)| Some((State::parse(state)?, rest)));
+        let (state, text) = match state {
+            Some((state, text)) => (Some(state), text),
+            None => (None, text.strip_prefix(START)?),
+        };
         // A log format of an operator's own may lack the last part.
         let is_whole = text.matches(SEPARATOR).count() >= 5;
         let (text, uploaded) =
@@ -61,7 +95,11 @@ impl<'t> Ended<'t> {
         Some(Self {
             verdict: VerdictText(verdict),
             undone: VerdictText(undone),
-            upstream: upstream.parse().ok().map(Upstream::Status),
+            upstream: match upstream {
+                "closed" => Some(Upstream::Closed),
+                status => status.parse().ok().map(Upstream::Status),
+            },
+            state,
             left: Left::parse(left),
             whole: parse_usage(whole),
             uploaded: uploaded.parse().ok(),
@@ -69,14 +107,15 @@ impl<'t> Ended<'t> {
     }
 
     /// One whose connection Google closed before it answered, as far as HAProxy's log line is missing.
-    pub(super) const fn closed(verdict: VerdictText<'t>) -> Self {
+    pub(super) const fn closed(verdict: VerdictText<'t>, uploaded: Option<u64>) -> Self {
         Self {
             verdict,
             undone: VerdictText(""),
             upstream: Some(Upstream::Closed),
+            state: None,
             left: None,
             whole: None,
-            uploaded: None,
+            uploaded,
         }
     }
 
@@ -88,7 +127,8 @@ impl<'t> Ended<'t> {
 
     /// How the call ended. HAProxy says 503 where no connection came about.
     pub(super) fn into_ending(self) -> Ending {
-        let is_unsent = self.left.is_some_and(|left| !left.had_server || left.status == 503);
+        let is_unsent = self.state.is_some_and(State::is_unsent)
+            || self.left.is_some_and(|left| !left.had_server || left.status == 503);
         let Self { upstream, whole, uploaded, .. } = self;
         Ending { upstream, is_unsent, whole, uploaded }
     }
@@ -96,16 +136,25 @@ impl<'t> Ended<'t> {
     /// Why its caller did not get what was asked for; nothing for an answer of Google's.
     pub(super) fn refusal(&self) -> Option<Reason> {
         let told = self.left.map(|left| left.status);
+        let is_rule = self.state.is_some_and(State::is_rule);
+        // HAProxy's own answer with Google's status.
+        let is_local = self.state.is_some_and(|state| state.by == 'L');
         match (self.verdict.word(), self.upstream) {
             ("", _) => Some(Reason::Undecided),
             ("allow", Some(Upstream::Closed)) => Some(Reason::UpstreamClosed),
             ("allow", Some(Upstream::Status(401))) => Some(Reason::GoogleCredentialRefused),
             ("allow", Some(Upstream::Status(403))) => Some(Reason::GoogleDenied),
-            // Google's answer began and did not come whole in time: HAProxy put its own in its place.
             ("allow", Some(Upstream::Status(upstream))) => match told {
-                Some(500 | 502 | 504) if told != Some(upstream) => told.map(of_status),
-                _ => None,
+                Some(status) if status == upstream && !is_local => None,
+                None if !is_rule => None,
+                // Google's answer began and did not come whole in time: HAProxy put its own in its
+                // place.
+                Some(status @ (500 | 502 | 504)) if !is_rule => Some(of_status(status)),
+                _ => Some(Reason::AnsweredByRule),
             },
+            ("allow", None) if is_rule && self.state.is_some_and(State::is_unsent) => {
+                Some(Reason::AnsweredByRule)
+            }
             ("allow", None) => Some(told.map_or(Reason::RequestIncomplete, of_status)),
             // The caller left, or HAProxy waited for a body that did not come.
             ("body", _) if matches!(told, None | Some(400 | 408)) => {
@@ -163,6 +212,55 @@ mod tests {
             ("", "-429", Some(Reason::AnsweredByRule)),
         ] {
             assert_eq!(allow(upstream, left), reason, "{upstream} {left}");
+        }
+    }
+
+    #[test]
+    fn an_answer_by_a_rule_is_none_of_googles() {
+        let allow = |state: &str, upstream: &str, left: &str| {
+            refusal(&format!("{state}allow|us-central1|0.ab|s1|id|-|h|/|-|t^^{upstream}^{left}^^"))
+        };
+        let by_rule = Some(Reason::AnsweredByRule);
+        for (state, upstream, left, reason) in [
+            ("-", "200", "403", by_rule),
+            ("-", "200", "503", by_rule),
+            ("-", "200", "302", by_rule),
+            ("PH=", "200", "502", by_rule),
+            ("SH=", "200", "502", Some(Reason::UpstreamClosed)),
+            ("PH=", "200", "", by_rule),
+            ("CD=", "200", "", None),
+            ("--=", "200", "200", None),
+            ("LH=", "200", "200", by_rule),
+            ("PD=", "200", "200", None),
+            ("PR=", "", "-500", by_rule),
+            ("PT=", "", "-500", by_rule),
+            ("LR=", "", "-503", by_rule),
+            ("PR=", "", "", by_rule),
+            ("IR=", "", "-500", Some(Reason::Internal)),
+            ("SC=", "", "503", Some(Reason::UpstreamUnavailable)),
+            ("sQ=", "", "503", Some(Reason::UpstreamUnavailable)),
+            ("PH=", "", "502", Some(Reason::UpstreamClosed)),
+            ("CC=", "", "", Some(Reason::RequestIncomplete)),
+        ] {
+            assert_eq!(allow(state, upstream, left), reason, "{state} {upstream} {left}");
+        }
+    }
+
+    #[test]
+    fn what_did_not_leave_costs_nothing() {
+        let is_unsent = |state: &str| {
+            let text = format!("{state}allow|us-central1|0.ab|s1|id|-|h|/|-|t^^^^^");
+            Ended::parse(&text).expect("parts").into_ending().is_unsent
+        };
+        for (state, unsent) in [
+            ("CC=", true),
+            ("CQ=", true),
+            ("PR=", true),
+            ("CH=", false),
+            ("SH=", false),
+            ("-", false),
+        ] {
+            assert_eq!(is_unsent(state), unsent, "{state}");
         }
     }
 

@@ -5,6 +5,8 @@ mod backends;
 mod counting;
 mod frontends;
 mod process;
+mod sections;
+mod switches;
 
 use std::fmt::Write as _;
 use std::sync::atomic::AtomicU64;
@@ -23,7 +25,7 @@ use crate::gateway::decide::request_id::RequestIds;
 use crate::gateway::decide::verified_token::VerifiedTokens;
 use crate::gateway::decide::waiting::Waiting;
 use crate::google::Bearers;
-use crate::haproxy::{Haproxy, Line};
+use crate::haproxy::{Haproxy, Line, Unreadable};
 use crate::jose;
 use crate::oidc::{Issuer, IssuerConfig, KeySource, Verifier};
 use crate::policy::Policy;
@@ -42,6 +44,9 @@ const UNROUTED_BACKEND: &str = "vertex_unrouted";
 /// The `defaults` of frontends and of locations' backends, which carry our rules.
 const FRONTEND_DEFAULTS: &str = "vertex";
 const BACKEND_DEFAULTS: &str = "vertex-upstream";
+
+/// The filter that reads answers.
+const METER: &str = "lua.vertex-meter";
 
 /// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
 const REWRITE_RESERVE_BYTES: usize = 1024;
@@ -148,12 +153,22 @@ impl Gateway {
         let bufsize_wanted = maxrewrite_wanted
             .saturating_mul(4)
             .max(maxrewrite_wanted.saturating_add(fetch_room).next_multiple_of(4096));
-        let remedy = match haproxy.is_bare {
-            true => format!(
+        // A line that takes no variable of ours stands behind the one of vertex.cfg that does.
+        let own = ["tune.bufsize", "tune.maxrewrite"].iter().find_map(|keyword| {
+            let (line, _) = haproxy.global(keyword).last()?;
+            (!haproxy.is_bare && !line.text.contains("VERTEX_")).then_some(line)
+        });
+        let remedy = match own {
+            Some(line) => format!(
+                "`{}` takes the place of what vertex.cfg sets: leave it out, or write \
+                 tune.maxrewrite {maxrewrite_wanted} and tune.bufsize {bufsize_wanted}",
+                line.text
+            ),
+            None if haproxy.is_bare => format!(
                 "write tune.maxrewrite {maxrewrite_wanted} and tune.bufsize {bufsize_wanted} in \
                  the global section"
             ),
-            false => format!(
+            None => format!(
                 "set VERTEX_MAXREWRITE={maxrewrite_wanted} and VERTEX_BUFSIZE={bufsize_wanted} in \
                  HAProxy's environment"
             ),
@@ -162,7 +177,10 @@ impl Gateway {
             "tune.bufsize {bufsize} with tune.maxrewrite {maxrewrite} is too small for an \
              Authorization header of {longest} bytes and documents of {fetch_max} bytes: {remedy}"
         );
-        Err(ConfigError::at("/credentials", problem))
+        Err(match own {
+            Some(line) => fault(line, problem),
+            None => ConfigError::at("/credentials", problem),
+        })
     }
 }
 
@@ -203,11 +221,17 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
 /// # Errors
 /// Every fault.
 pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
-    let size = |(setting, why): &(&str, String)| {
-        ConfigError::at("", format!("HAProxy's {setting}: {why}"))
+    let size = |Unreadable { setting, place, why }: &Unreadable| {
+        let problem = format!("HAProxy's {setting}: {why}");
+        match place.as_str() {
+            "" => ConfigError::at("", problem),
+            place => ConfigError::in_haproxy(place, problem),
+        }
     };
     let mut faults: Vec<_> = haproxy.unreadable.iter().map(size).collect();
     if !haproxy.is_bare {
+        faults.extend(switches::faults(haproxy));
+        faults.extend(sections::faults(haproxy));
         faults.extend(frontends::faults(haproxy));
         faults.extend(backends::faults_of_rules(haproxy));
     }
@@ -220,7 +244,8 @@ pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
 /// What may be wrong with HAProxy's own files, where that cannot be told for sure.
 #[must_use]
 pub fn doubts_of_rules(haproxy: &Haproxy) -> Vec<String> {
-    process::doubts_of_scripts(haproxy).into_iter().collect()
+    let log = counting::doubt_of_log(haproxy);
+    process::doubts_of_scripts(haproxy).into_iter().chain(log).collect()
 }
 
 fn fault(line: &Line, problem: String) -> ConfigError {

@@ -1,5 +1,8 @@
 //! Sizes in HAProxy's configuration.
 
+/// What fits a number of HAProxy's.
+const MAX_BYTES: usize = 0x7fff_ffff;
+
 /// A size in bytes. HAProxy 3.2 reads `64k` as 65536, and older ones as 64: none that means another
 /// number elsewhere is taken.
 ///
@@ -7,7 +10,10 @@
 /// Says what to write instead.
 pub(super) fn bytes(text: &str) -> Result<usize, String> {
     if let Ok(size) = text.parse() {
-        return Ok(size);
+        return match size <= MAX_BYTES {
+            true => Ok(size),
+            false => Err(format!("{text} bytes are more than HAProxy takes")),
+        };
     }
     let suffixed =
         text.split_at_checked(text.len().saturating_sub(1)).and_then(|(number, unit)| {
@@ -32,6 +38,7 @@ mod tests {
     #[test]
     fn bytes_are_taken_and_suffixes_told_in_bytes() {
         assert_eq!(bytes("65536"), Ok(65_536));
+        assert!(bytes("99999999999").is_err());
         for (text, size) in
             [("64k", "65536"), ("64K", "65536"), ("1m", "1048576"), ("1g", "1073741824")]
         {

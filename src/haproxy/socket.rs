@@ -66,6 +66,12 @@ impl User {
         Self { text: number.to_owned(), number: number.parse().ok() }
     }
 
+    /// Whether the system knows it.
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        self.number.is_some()
+    }
+
     /// Whether it can open any socket.
     #[must_use]
     pub fn is_root(&self) -> bool {

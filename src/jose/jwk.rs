@@ -61,6 +61,9 @@ impl KeySet {
                 set.passed_over.push(format!("keys[{index}]: {why}"));
             }
         }
+        if members.is_empty() {
+            return Err(JwksError("no usable key: it holds none".to_owned()));
+        }
         if set.keys.is_empty() {
             return Err(JwksError(format!("no usable key: {}", set.passed_over.join("; "))));
         }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use zeroize::Zeroizing;
@@ -36,7 +37,7 @@ impl RsaSigner {
             STANDARD.decode(body.as_bytes()).map_err(|_| "the PEM block is not base64")?,
         );
         let pair = RsaKeyPair::from_pkcs8(&der)
-            .map_err(|why| format!("not an RSA key of 2048 to 4096 bits: {why}"))?;
+            .map_err(|why| format!("not an RSA key of 2048 to 4096 bits: {}", rejection(&why)))?;
         Ok(Self(pair))
     }
 
@@ -50,5 +51,16 @@ impl RsaSigner {
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
             .map_err(|_| Reason::Internal)?;
         Ok(signature)
+    }
+}
+
+/// Why a key is not taken, in words.
+fn rejection(why: &KeyRejected) -> &'static str {
+    match why.to_string().as_str() {
+        "TooSmall" => "it is shorter",
+        "TooLarge" => "it is longer",
+        "WrongAlgorithm" => "it is a key of another kind",
+        "VersionNotSupported" => "its PKCS #8 is of another version",
+        _ => "its numbers do not belong together, or are cut",
     }
 }

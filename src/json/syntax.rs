@@ -5,6 +5,9 @@ pub fn syntax_fault(why: &serde_json::Error, text: &[u8]) -> String {
     if text.iter().all(u8::is_ascii_whitespace) {
         return "empty; JSON is wanted".to_owned();
     }
+    if text.starts_with(&[0xFF, 0xFE]) || text.starts_with(&[0xFE, 0xFF]) {
+        return "this is UTF-16: save the file as UTF-8".to_owned();
+    }
     let place = format!("line {}, column {}", why.line(), why.column());
     if why.is_eof() {
         return format!("{place}: it ends too early: a closing quote, ] or }} is missing");
@@ -33,6 +36,15 @@ fn words(why: &serde_json::Error, text: &[u8]) -> String {
         ("expected `:`", _) => "a colon is wanted after a member's name",
         ("recursion limit exceeded", _) => "nested deeper than 128",
         ("invalid unicode code point", _) => "not UTF-8",
+        ("invalid number", [b'-', b'-', ..]) => "this is PEM, and JSON is wanted",
+        ("invalid number" | "number out of range", _) => "a number is written 12, -3 or 0.5",
+        ("invalid escape", _) => "an escape is one of \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX",
+        (
+            "unexpected end of hex escape"
+            | "lone leading surrogate in hex escape"
+            | "lone surrogate found",
+            _,
+        ) => "a character beyond \\uFFFF is two escapes, as \\ud83d\\ude00",
         (control, _) if control.starts_with("control character") => {
             "a line feed or control character in a text: \\n and \\u00XX are wanted"
         }

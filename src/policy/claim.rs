@@ -93,6 +93,12 @@ impl ClaimPath {
     pub fn parse(text: &str) -> Result<Self, String> {
         let names = match text.strip_prefix('/') {
             None if text.is_empty() => return Err("empty: a claim's name is wanted".to_owned()),
+            None if is_json_path(text) => {
+                return Err(format!(
+                    "{text} is no claim's name: a JSON pointer is wanted, as in \
+                     /realm_access/roles, and of a list each element counts"
+                ));
+            }
             None if has_dots_for_slashes(text) => {
                 let pointer = text.replace('.', "/");
                 return Err(format!(
@@ -117,6 +123,11 @@ impl ClaimPath {
     fn find<'j>(&self, claims: &'j Json) -> Option<&'j Json> {
         self.names.iter().try_fold(claims, |json, name| json.get(name))
     }
+}
+
+/// Whether a name is written in JSONPath (RFC 9535): `$.a.b`, `a.b[0]`, `a[*]`.
+fn is_json_path(text: &str) -> bool {
+    text.starts_with("$.") || text.starts_with("$[") || (text.contains('[') && text.ends_with(']'))
 }
 
 /// Whether a name is written as other tools write a way into objects (`realm_access.roles`). A URL

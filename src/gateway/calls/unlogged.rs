@@ -24,6 +24,8 @@ pub struct Connection {
     pub server: String,
     /// How lines are written.
     pub style: Style,
+    /// The bytes that came from the client, headers included, where HAProxy tells (3.0).
+    pub uploaded: Option<u64>,
 }
 
 /// When a request came.
@@ -39,7 +41,7 @@ pub(in crate::gateway) struct Came {
 
 /// The whole line; `said` is what our fields say.
 pub(in crate::gateway) fn line(connection: &Connection, came: &Came, said: &str) -> String {
-    let Connection { client, client_port, frontend, backend, server, style } = connection;
+    let Connection { client, client_port, frontend, backend, server, style, .. } = connection;
     let Came { date, secs, millis_ago } = came;
     match style {
         Style::Text => format!(
@@ -90,7 +92,8 @@ mod tests {
     fn connection(style: Style) -> Connection {
         let [client, frontend, backend, server] =
             ["192.0.2.7", "ai", "vertex_global", "google"].map(str::to_owned);
-        Connection { client, client_port: 4711, frontend, backend, server, style }
+        let (client_port, uploaded) = (4711, None);
+        Connection { client, client_port, frontend, backend, server, style, uploaded }
     }
 
     #[test]

@@ -3,15 +3,12 @@
 
 use crate::error::ConfigError;
 use crate::gateway::load::{
-    BACKEND_DEFAULTS, FETCH_BACKEND, LOCATION_BACKEND, fault, is_location_backend,
+    BACKEND_DEFAULTS, FETCH_BACKEND, LOCATION_BACKEND, METER, fault, is_location_backend,
 };
 use crate::haproxy::{Haproxy, Line, Section, Server, Version};
 use crate::vertex::host_of;
 
 const FETCH_DEFAULTS: &str = "vertex-fetch";
-
-/// The filter that reads answers.
-const METER: &str = "lua.vertex-meter";
 
 /// What the packaged rules say of backends. One that is not `from` its defaults has no gate, and
 /// sends the caller's token on.

@@ -2,8 +2,8 @@
 //! ended, and the line asks what became of the call.
 
 use crate::error::ConfigError;
-use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, fault};
-use crate::haproxy::{Haproxy, Kind, Line, Section, asks_for_account, waits_for_the_end};
+use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, METER, fault};
+use crate::haproxy::{Haproxy, Kind, Line, Section, Version, asks_for_account, waits_for_the_end};
 
 /// Options that set a format of HAProxy's own.
 const FORMATS: &[&str] = &["httplog", "httpslog", "tcplog"];
@@ -27,6 +27,19 @@ pub(super) fn faults(haproxy: &Haproxy) -> Vec<ConfigError> {
         })
     });
     formats.chain(silent).collect()
+}
+
+/// Lines that HAProxy leaves to us go to the log of `global`, where no other is known.
+pub(super) fn doubt_of_log(haproxy: &Haproxy) -> Option<String> {
+    let tells = haproxy.version.is_some_and(|version| version >= Version::V3_0);
+    let is_needed = haproxy.accounts && (haproxy.is_bare || !tells);
+    (is_needed && !haproxy.sections.is_empty() && haproxy.global("log").next().is_none()).then(
+        || {
+            "HAProxy's global section has no log, and the lines of calls that Google closes the \
+         connection on go there: write `log /dev/log local0` in it"
+                .to_owned()
+        },
+    )
 }
 
 /// Formats that HAProxy fills in at the head of an answer, before there is anything to count.
@@ -65,14 +78,24 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
     if section.is_backend() && !haproxy.is_bare && section.from == BACKEND_DEFAULTS {
         return own().filter(|line| is_silencing_rule(line)).collect();
     }
-    // In rules of the operator's own, those count whose line asks.
     let lines = haproxy.lines_of(section);
+    // In rules of the operator's own, a backend that signs or reads answers has calls to end.
+    if haproxy.accounts && section.is_backend() && has_calls(&lines) {
+        return lines.into_iter().filter(|line| is_silencing_rule(line)).collect();
+    }
+    // Of their frontends, those count whose line asks.
     match format_of(lines.iter().copied()) {
         Some(format) if section.is_frontend() && asks_for_account(format) => {
             silencing(lines.into_iter())
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether a call of ours leaves by these lines.
+fn has_calls(lines: &[&Line]) -> bool {
+    let is_ours = |word: &String| matches!(word.as_str(), METER | "lua.vertex-sign" | "lua.vertex");
+    lines.iter().any(|line| line.words.iter().any(is_ours))
 }
 
 /// The last line that says what log lines look like.
@@ -115,7 +138,7 @@ fn words(line: &Line) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::load::tests::read;
+    use crate::gateway::load::tests::{read, read_on};
 
     fn problems(text: &str) -> Vec<String> {
         faults(&read(text)).iter().map(ToString::to_string).collect()
@@ -232,5 +255,39 @@ mod tests {
         assert_eq!(formats.len(), 2);
         assert!(formats.iter().all(|(line, _)| asks_for_account(line)));
         assert_eq!(faults(&haproxy), []);
+    }
+
+    #[test]
+    fn in_rules_of_ones_own_a_backend_with_calls_is_not_silent() {
+        let bare = |backend: &str| {
+            let text = format!(
+                "frontend f\n log-format \"%B %[str(),lua.vertex_account]\"\nbackend b\n {backend}\n"
+            );
+            let haproxy = Haproxy { is_bare: true, ..read(&text) };
+            faults(&haproxy).len()
+        };
+        let filter = "filter lua.vertex-meter";
+        for rule in [
+            "http-request set-log-level silent",
+            "http-response set-log-level silent if { status 204 }",
+            "http-after-response set-log-level \"silent\"",
+        ] {
+            assert_eq!(bare(&format!("{filter}\n {rule}")), 1, "{rule}");
+            assert_eq!(bare(&format!("http-request lua.vertex-sign role\n {rule}")), 1, "{rule}");
+            assert_eq!(bare(rule), 0, "{rule}");
+        }
+        assert_eq!(bare(&format!("{filter}\n http-request set-log-level info")), 0);
+    }
+
+    #[test]
+    fn lines_that_are_left_to_us_have_a_log() {
+        let doubt = |version: &str, global: &str| {
+            let account = "frontend f\n log-format \"%B %[str(),lua.vertex_account]\"";
+            let text = format!("global\n {global}\n{account}\n");
+            doubt_of_log(&read_on(version, &text)).is_some()
+        };
+        assert!(doubt("2.6.12", "maxconn 1"));
+        assert!(!doubt("2.6.12", "log /dev/log local0"));
+        assert!(!doubt("3.2.1", "maxconn 1"));
     }
 }

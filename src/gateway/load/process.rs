@@ -48,7 +48,8 @@ pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
         Some(listener) => closed_to_worker(haproxy, listener).into_iter().collect(),
         None => {
             let folder = chroot.map_or("", |(_, folder)| folder);
-            let wanted = format!("{}{}", folder.trim_end_matches('/'), socket.destination);
+            let path = socket.destination.trim_start_matches('/');
+            let wanted = format!("{}/{path}", folder.trim_end_matches('/'));
             let within = match folder {
                 "" => String::new(),
                 folder => format!(" in its chroot {folder}"),
@@ -57,11 +58,20 @@ pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
                 true => format!("write `bind unix@{wanted}`"),
                 false => format!("set VERTEX_FETCH_BIND={wanted} in HAProxy's environment"),
             };
+            // What is bound within the chroot, as the worker sees it.
+            let seen = |listener: &Listener| {
+                let inside = listener.path.strip_prefix(folder.trim_end_matches('/'))?;
+                inside.starts_with('/').then(|| inside.to_owned())
+            };
+            let seen = socket.listeners.iter().find_map(seen);
+            let inside = match seen {
+                Some(path) => format!("or VERTEX_FETCH_DST={path}, as it is seen from inside"),
+                None => "or let VERTEX_FETCH_DST say where it is, seen from inside".to_owned(),
+            };
             let others: Vec<&str> = socket.listeners.iter().map(|l| l.path.as_str()).collect();
             let problem = format!(
                 "keys cannot be fetched: HAProxy's worker looks for the socket {}{within}, which is \
-                 {wanted} outside, and no `bind` is there (there are: {}): {remedy}, or let \
-                 VERTEX_FETCH_DST say where it is, seen from inside",
+                 {wanted} outside, and no `bind` is there (there are: {}): {remedy}, {inside}",
                 socket.destination,
                 if others.is_empty() { "none".to_owned() } else { others.join(", ") },
             );
@@ -85,9 +95,13 @@ fn closed_to_worker(haproxy: &Haproxy, listener: &Listener) -> Option<ConfigErro
         true => format!("write `user {}` in its `bind`", worker.text),
         false => format!("set VERTEX_USER={} in HAProxy's environment", worker.text),
     };
+    let unknown = match worker.is_known() {
+        true => "",
+        false => ", a user that this machine does not have",
+    };
     let problem = format!(
         "keys cannot be fetched: the socket {} is for user {owner} alone, and HAProxy's worker runs \
-         as {}: {remedy}",
+         as {}{unknown}: {remedy}",
         listener.path, worker.text
     );
     Some(ConfigError::in_haproxy(&listener.place, problem))
