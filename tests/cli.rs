@@ -112,6 +112,13 @@ fn a_configuration_without_fault_is_0_and_one_with_a_fault_1_at_its_place() {
     assert_eq!(missing.status, 1);
     assert!(missing.out.contains("cannot read nothing.json"), "{missing:?}");
     assert_eq!(folder.call(&["chek"]).status, 2);
+    let unread = folder.call(&["check", "-c", "vertex.json", "-f", "nope.cfg"]);
+    assert_eq!(unread.status, 2);
+    assert!(unread.err.contains("cannot read nope.cfg: no such file"), "{unread:?}");
+    // Of a device no end would come.
+    let device = folder.call(&["check", "-c", "/dev/zero"]);
+    assert_eq!(device.status, 1);
+    assert!(device.out.contains("a pipe or a device"), "{device:?}");
 }
 
 type Change<'c> = &'c dyn Fn(&mut Value);

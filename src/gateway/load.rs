@@ -279,6 +279,7 @@ fn restore(issuers: &[Issuer], state: &StateFile, now: Now) {
 mod tests {
     use std::collections::HashMap;
 
+    use super::check_rules;
     use crate::haproxy::{File, Haproxy, System, Version};
 
     /// HAProxy with one file, `x.cfg`, and the packaged rule set.
@@ -295,5 +296,19 @@ mod tests {
             real_path: &str::to_owned,
         };
         Haproxy::read(&files, &system)
+    }
+
+    #[test]
+    fn a_size_that_cannot_be_read_is_told_where_it_stands() {
+        let told = |text: &str| {
+            let faults = check_rules(&read(text)).err();
+            let faults = faults.into_iter().flatten().map(|fault| fault.to_string());
+            faults.collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told("global\n tune.bufsize 64k"),
+            ["x.cfg:2: HAProxy's tune.bufsize: 64k is not the same in every HAProxy: write 65536"]
+        );
+        assert_eq!(told("global\n tune.bufsize 65536"), [""; 0]);
     }
 }

@@ -64,3 +64,20 @@ fn rejection(why: &KeyRejected) -> &'static str {
         _ => "its numbers do not belong together, or are cut",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+
+    use super::*;
+
+    #[test]
+    fn a_key_of_another_kind_is_refused_in_words() {
+        let der =
+            EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+        let body = STANDARD.encode(der.unwrap().as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let why = RsaSigner::from_pkcs8_pem(&pem).unwrap_err();
+        assert!(why.ends_with(": it is a key of another kind"), "{why}");
+    }
+}

@@ -94,11 +94,18 @@ mod tests {
             ("[1 2]", "line 1, column 4: a comma or ] is wanted"),
             ("\u{feff}{}", "line 1, column 1: a byte order mark"),
             ("[\"a\nb\"]", "a line feed or control character in a text"),
+            ("[1.]", "a number is written 12, -3 or 0.5"),
+            ("[1e999]", "a number is written 12, -3 or 0.5"),
+            ("[\"\\q\"]", "an escape is one of"),
+            ("[\"\\ud83d x\"]", "a character beyond \\uFFFF is two escapes"),
+            ("-----BEGIN PRIVATE KEY-----\nx", "this is PEM, and JSON is wanted"),
         ];
         for (text, says) in cases {
             let told = fault(text);
             assert!(told.starts_with(says) || told.contains(says), "{text}: {told}");
         }
+        let wide = [0xFF, 0xFE, b'{', 0, b'}', 0];
+        assert!(syntax_fault(&Json::parse(&wide).unwrap_err(), &wide).contains("UTF-16"));
         let latin = b"[\"\xe9\"]";
         let told = syntax_fault(&Json::parse(latin).unwrap_err(), latin);
         assert!(told.ends_with(": not UTF-8"), "{told}");

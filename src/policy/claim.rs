@@ -190,6 +190,10 @@ mod tests {
             let why = ClaimPath::parse(wrong).unwrap_err();
             assert!(why.contains(pointer), "{why}");
         }
+        for json_path in ["$.realm_access.roles", "$['a']", "realm_access.roles[0]", "roles[*]"] {
+            let why = ClaimPath::parse(json_path).unwrap_err();
+            assert!(why.contains("a JSON pointer is wanted"), "{why}");
+        }
         for name in [
             "/realm_access/roles",
             "/kubernetes.io",
