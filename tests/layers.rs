@@ -24,6 +24,11 @@ const USERS_BESIDE: &[(&str, &[&str])] = &[
     ("journal", &["lua", "ffi"]),
 ];
 
+/// The rooms of `gateway`, and which of them each may use: a verdict knows no call, a call no
+/// request, neither a page, and no room who joins them.
+const ROOMS: &[(&str, &[&str])] =
+    &[("decide", &[]), ("calls", &[]), ("admin", &["decide", "calls"])];
+
 /// Words of code that stand in one file, or below one folder, alone.
 const ONE_PLACE: &[(&str, &str)] = &[
     ("mlua", "lua"),
@@ -155,6 +160,41 @@ fn modules_use_each_other_along_the_documented_arrows_only() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The words after each `crate::gateway::` of a room's code.
+fn used_of_gateway(code: &str) -> BTreeSet<String> {
+    used(&code.replace("crate::gateway::", "crate::"))
+        .difference(&used(&code.replace("crate::gateway::", "gone::")))
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn the_rooms_of_the_gateway_use_each_other_along_the_arrows_only() {
+    let (mut wrong, mut files) = (Vec::new(), 0);
+    for source in sources() {
+        let Some(name) = source.name.strip_prefix("gateway/") else {
+            continue;
+        };
+        let room = name.split(['/', '.']).next().unwrap();
+        let Some(others) = listed(ROOMS, room) else {
+            continue;
+        };
+        files += 1;
+        for used in used_of_gateway(&source.code.join("\n")) {
+            if used != room && !others.contains(&used.as_str()) {
+                wrong.push(format!("{} uses crate::gateway::{used}", source.name));
+            }
+        }
+    }
+    assert!(files > 20, "{files} files");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let code = "use crate::gateway::{Gateway, calls::table};\nuse crate::gateway::admin::View;\nuse crate::time::Now;";
+    assert_eq!(
+        used_of_gateway(code).into_iter().collect::<Vec<_>>(),
+        ["Gateway", "admin", "calls"]
+    );
 }
 
 #[test]
