@@ -24,7 +24,7 @@ local function find_native()
 end
 
 local native = find_native()
-local account = require("vertex.account")
+local account = require("vertex.log_fields")
 local authorize = require("vertex.authorize")
 local bearer = require("vertex.bearer")
 local fetch = require("vertex.fetch")

@@ -4,7 +4,7 @@
 //! answers and the time, and carries out what it is told. The layers, each using only those
 //! to its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `switch`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `test_switches`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
 //! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
@@ -22,10 +22,10 @@ pub mod haproxy;
 #[allow(dead_code, reason = "each face uses a part of it")]
 mod host;
 pub mod jose;
-#[cfg(any(feature = "lua53", feature = "lua54"))]
-mod journal;
 pub mod json;
 pub mod limits;
+#[cfg(any(feature = "lua53", feature = "lua54"))]
+mod log_queue;
 pub mod log_value;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod lua;
@@ -33,7 +33,7 @@ pub mod meter;
 pub mod metrics;
 pub mod oidc;
 pub mod policy;
-mod switch;
+mod test_switches;
 pub mod time;
 pub mod vertex;
 pub mod watch;

@@ -24,40 +24,40 @@
 //!
 //! Counts are of this process alone, and begin empty.
 
+mod budget_key;
 mod counters;
 mod estimate;
 mod exhausted;
-mod figures;
 mod limit;
 mod reservation;
 mod rule;
 mod shares;
-mod span;
-mod subject;
+mod status;
 mod table;
+mod window;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::time::Now;
+use budget_key::{Digests, Parts};
 use counters::Counters;
 use reservation::{Hold, Want};
 use rule::Rule;
 use shares::Shares;
-use span::Current;
-use subject::{Digests, Parts};
 use table::Table;
+use window::Current;
 
+pub use budget_key::BudgetKey;
 pub use estimate::{Prompt, tokens_in};
 pub use exhausted::{Exhausted, What};
-pub use figures::{Figures, Usage};
 pub use limit::{
     Amounts, DEFAULT_RESERVE_TOKENS, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules,
 };
 pub use reservation::Reservation;
 pub use shares::MAX_CALLER_KEYS;
-pub use span::Span;
-pub use subject::Subject;
+pub use status::{LimitStatus, Usage};
 pub use table::MAX_KEYS;
+pub use window::Window;
 
 /// A role's part of the rules.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Limits {
     /// The limit that is exhausted; of several, the one that is to be waited for longest.
     pub fn reserve(
         &self,
-        who: Subject<'_>,
+        who: BudgetKey<'_>,
         tokens: u64,
         now: Now,
     ) -> Result<Reservation, Exhausted> {
@@ -148,11 +148,11 @@ impl Limits {
     ///
     /// # Errors
     /// The limit on requests that is exhausted.
-    pub fn count(&self, who: Subject<'_>, now: Now) -> Result<Reservation, Exhausted> {
+    pub fn count(&self, who: BudgetKey<'_>, now: Now) -> Result<Reservation, Exhausted> {
         self.take(who, Want { tokens: 0, is_free: true }, now)
     }
 
-    fn take(&self, who: Subject<'_>, want: Want, now: Now) -> Result<Reservation, Exhausted> {
+    fn take(&self, who: BudgetKey<'_>, want: Want, now: Now) -> Result<Reservation, Exhausted> {
         let current = Current::at(now.wall);
         let mut reservation = self.holds_of(who, want);
         let caller = reservation.caller;
@@ -236,7 +236,7 @@ impl Limits {
     }
 
     /// Where a request is counted: in the role's own limits first, then in the gateway's.
-    fn holds_of(&self, who: Subject<'_>, want: Want) -> Reservation {
+    fn holds_of(&self, who: BudgetKey<'_>, want: Want) -> Reservation {
         let mut reservation = Reservation::new(want, shares::caller_of(who.principal));
         let role = self.roles.get(who.role);
         let (first, end) = role.map_or((0, 0), |role| (role.first, role.end));

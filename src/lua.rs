@@ -13,7 +13,7 @@ use crate::error::{ConfigErrors, Reason};
 use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
-use crate::journal;
+use crate::log_queue;
 use crate::oidc::{Answer, Reply, Unanswered};
 use crate::time::UnixTime;
 
@@ -28,7 +28,7 @@ const MAX_DOUBTS: usize = 8;
 
 #[mlua::lua_module(name = "haproxy_vertex")]
 fn exports(lua: &Lua) -> Result<Table> {
-    journal::install();
+    log_queue::install();
     let exports = lua.create_table()?;
     exports.set("version", env!("CARGO_PKG_VERSION"))?;
     exports.set("check", lua.create_function(check)?)?;
@@ -55,7 +55,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("fail", lua.create_function(fail)?)?;
     exports.set("unanswered", lua.create_function(unanswered)?)?;
     observe::export(lua, &exports)?;
-    exports.set("next_log", lua.create_function(|_, ()| Ok(journal::next().unzip()))?)?;
+    exports.set("next_log", lua.create_function(|_, ()| Ok(log_queue::next().unzip()))?)?;
     #[cfg(feature = "faults")]
     #[allow(clippy::panic, reason = "that is what it is for")]
     exports.set(
@@ -78,7 +78,7 @@ fn check(
         )));
     }
     let checked = load(&file, haproxy(version.as_deref()));
-    journal::clear();
+    log_queue::clear();
     Ok(checked.err().map(|errors| errors.to_string()))
 }
 
@@ -99,7 +99,7 @@ fn open(
 /// A gateway, and what in its configuration deserves a second look.
 fn load(file: &str, haproxy: Haproxy) -> std::result::Result<(Gateway, Vec<String>), ConfigErrors> {
     #[cfg(feature = "faults")]
-    crate::switch::only_without(host::switched_off());
+    crate::test_switches::only_without(host::switched_off());
     match Config::load(file, &host::read_file) {
         Ok(config) => {
             let mut doubts = config.doubts();

@@ -3,26 +3,26 @@
 //! what depends on the request or the clock is looked at each time.
 
 mod claim;
-mod cover;
 mod index;
 mod may;
-mod miss;
+mod near_miss;
 mod pattern;
 mod peer;
+mod schedule;
+mod shadow;
 mod terms;
 mod uri;
 mod who;
-mod window;
 
 pub use claim::{Claim, ClaimPath, ClaimTest, Scalar};
 pub use may::{Ask, May};
-pub use miss::Miss;
+pub use near_miss::NearMiss;
 pub use pattern::Pattern;
 pub use peer::{Certificate, CertificateTest, Network, Peer};
+pub use schedule::{Day, Schedule};
 pub use terms::{BodyTerms, Contents, Missed, Reading, Term};
 pub use uri::UriPrefix;
 pub use who::{Caller, Who};
-pub use window::{Day, Window};
 
 use index::Index;
 

@@ -2,27 +2,27 @@
 //! its one canonical spelling, or it is refused. What leaves is written from the parsed target.
 
 mod body;
+mod canonical;
 mod host;
 mod known;
 mod labels;
 mod model;
 mod query;
 mod route;
-mod spelling;
 
 use std::fmt;
 
 pub use body::{Body, CapMember, Media};
+pub use canonical::respell;
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 pub use model::Model;
 pub use query::{Alt, Query};
 pub use route::{Class, ModelPlace, Route, Segment, Tokens, Variable, operation_of, routes};
-pub use spelling::respell;
 
 use crate::error::Reason;
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use route::Names;
 
 /// No name in a URL of Google's is longer.
@@ -64,7 +64,7 @@ impl<'u> Target<'u> {
             return Err(Reason::RouteUnknown);
         }
         if on(Check::Spelling) {
-            spelling::check(path)?;
+            canonical::check(path)?;
         }
         let (version, path) =
             path.strip_prefix('/').and_then(|p| p.split_once('/')).ok_or(Reason::RouteUnknown)?;

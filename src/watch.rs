@@ -7,11 +7,11 @@
 mod baseline;
 mod decay;
 mod history;
-mod known;
 mod rate;
+mod seen;
 mod signal;
+mod suppress;
 mod table;
-mod told;
 
 use std::fmt;
 use std::hash::RandomState;
@@ -21,7 +21,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::time::Now;
 use decay::Second;
 use history::{History, Use};
-use known::Tag;
+use seen::Tag;
 use table::Table;
 
 pub use signal::{Signal, Signals};

@@ -13,7 +13,7 @@ const BESIDE: &[(&str, &[&str])] = &[
     ("config", &["error", "google", "jose", "json", "limits", "oidc", "policy", "vertex"]),
     ("haproxy", &[]),
     ("host", &["haproxy", "time"]),
-    ("journal", &[]),
+    ("log_queue", &[]),
 ];
 
 /// Who may use the modules outside the arrows.
@@ -21,7 +21,7 @@ const USERS_BESIDE: &[(&str, &[&str])] = &[
     ("config", &["gateway", "lua", "ffi", "cli"]),
     ("haproxy", &["gateway", "lua", "ffi", "cli", "host"]),
     ("host", &["lua", "ffi", "cli"]),
-    ("journal", &["lua", "ffi"]),
+    ("log_queue", &["lua", "ffi"]),
 ];
 
 /// The rooms of `gateway`, and which of them each may use: a verdict knows no call, a call no
@@ -229,7 +229,7 @@ fn the_arrows_are_read_as_they_are_meant() {
         ("oidc", "config"),
         ("config", "gateway"),
         ("haproxy", "error"),
-        ("gateway", "journal"),
+        ("gateway", "log_queue"),
         ("oidc", "unheard"),
     ];
     for (user, used) in allowed {

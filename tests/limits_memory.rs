@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::at;
 use haproxy_vertex::limits::{
-    Amounts, Limit, LimitSet, Limits, MAX_KEYS, Per, RoleLimits, Rules, Subject,
+    Amounts, BudgetKey, Limit, LimitSet, Limits, MAX_KEYS, Per, RoleLimits, Rules,
 };
 
 struct Counting;
@@ -66,8 +66,8 @@ fn limits(all: &[(Per, Amounts)]) -> Limits {
     })
 }
 
-fn caller(number: u64) -> Subject<'static> {
-    Subject { role: 0, principal: principal(number), model: "google/gemini-2.5-flash" }
+fn caller(number: u64) -> BudgetKey<'static> {
+    BudgetKey { role: 0, principal: principal(number), model: "google/gemini-2.5-flash" }
 }
 
 /// Whether a request passes; it ends at once.
@@ -104,7 +104,7 @@ fn a_million_callers_and_no_more() {
     let bytes = BYTES.load(Ordering::Relaxed) - before;
     println!("{} bytes a key at a million", bytes / 1_000_000);
     assert!(bytes / 1_000_000 <= 160, "{bytes}");
-    assert_eq!((limits.figures(at(0))[0].keys, limits.overflowed()), (1_000_000, 0));
+    assert_eq!((limits.statuses(at(0))[0].keys, limits.overflowed()), (1_000_000, 0));
 
     // Newcomers fill what is left, and then share one budget; who was there first keeps theirs.
     let newcomers = u64::try_from(MAX_KEYS).unwrap() + 100_000;
@@ -112,8 +112,8 @@ fn a_million_callers_and_no_more() {
     let full = BYTES.load(Ordering::Relaxed) - before;
     println!("{} MB when full", full / 1_000_000);
     assert!(full <= 160 * MAX_KEYS, "{full}");
-    let figures = &limits.figures(at(1))[0];
-    assert_eq!(figures.keys, MAX_KEYS + 1);
+    let status = &limits.statuses(at(1))[0];
+    assert_eq!(status.keys, MAX_KEYS + 1);
     assert_eq!(passed, MAX_KEYS - 1_000_000 + 5);
     assert!(limits.overflowed() >= 100_000);
     for _ in 0..4 {

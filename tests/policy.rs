@@ -6,8 +6,8 @@ mod common;
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
     Ask, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest, Contents,
-    Day, Decision, May, Network, Pattern, Peer, Policy, Reading, Role, Scalar, Term, UriPrefix,
-    Who, Window,
+    Day, Decision, May, Network, Pattern, Peer, Policy, Reading, Role, Scalar, Schedule, Term,
+    UriPrefix, Who,
 };
 use haproxy_vertex::time::UnixTime;
 
@@ -225,7 +225,7 @@ fn networks_and_certificates_are_asked_for_only_where_a_role_depends_on_them() {
 
 #[test]
 fn times_are_looked_at_each_time() {
-    let window = Window { days: vec![Day::Wed], from: 8 * 60, to: 18 * 60, utc_offset: 0 };
+    let window = Schedule { days: vec![Day::Wed], from: 8 * 60, to: 18 * 60, utc_offset: 0 };
     let policy = one(Who { times: Some(vec![window]), ..anyone() });
     let at = |hours: i64| Ask { wall: UnixTime(WEDNESDAY.0 + hours * 3600), ..ASK };
     assert_eq!(ALICE.gets(&policy, at(7)), "-");

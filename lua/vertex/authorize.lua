@@ -1,6 +1,6 @@
 -- `http-request lua.vertex-authorize`: whether the caller that `vertex-verify` found may do this.
 local native = require("haproxy_vertex")
-local settle = require("vertex.settle")
+local settle = require("vertex.await")
 local variables = require("vertex.variables")
 
 local M = {}

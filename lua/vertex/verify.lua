@@ -1,7 +1,7 @@
 -- `http-request lua.vertex-verify`: who asks. What it finds goes on inside the module (`set_priv`),
 -- where no rule can put anything; `verified` is set at the end of the way and nowhere else.
 local native = require("haproxy_vertex")
-local settle = require("vertex.settle")
+local settle = require("vertex.await")
 local variables = require("vertex.variables")
 
 local M = {}

@@ -1,6 +1,6 @@
 -- The slow path of vertex.cfg: a request whose verdict is not the last word asks until there is one.
 local native = require("haproxy_vertex")
-local settle = require("vertex.settle")
+local settle = require("vertex.await")
 
 local VERDICT = "txn.vertex.verdict"
 

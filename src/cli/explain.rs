@@ -14,7 +14,7 @@ use crate::gateway::{Explanation, Gateway};
 use crate::host;
 use crate::jose::Compact;
 use crate::json::{Json, syntax_fault};
-use crate::policy::Miss;
+use crate::policy::NearMiss;
 use crate::time::{Now, UnixTime};
 use crate::vertex::{Target, respell};
 
@@ -223,7 +223,7 @@ fn as_json(explanation: &Explanation, signature: &str) -> String {
     let nearest = explanation.nearest.iter().take(MOST_ROLES);
     let nearest: Vec<_> = nearest
         .map(|(role, misses)| {
-            let lacks: Vec<_> = misses.iter().map(Miss::member).collect();
+            let lacks: Vec<_> = misses.iter().map(NearMiss::member).collect();
             serde_json::json!({ "role": role, "lacks": lacks })
         })
         .collect();
@@ -240,6 +240,6 @@ fn as_json(explanation: &Explanation, signature: &str) -> String {
     json.to_string() + "\n"
 }
 
-fn members(misses: &[Miss]) -> String {
-    misses.iter().map(Miss::member).collect::<Vec<_>>().join(", ")
+fn members(misses: &[NearMiss]) -> String {
+    misses.iter().map(NearMiss::member).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,7 @@
 //! What a configuration may say, and hardly means.
 
 use crate::config::Config;
-use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Span};
+use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Window};
 use crate::oidc::IssuerConfig;
 use crate::policy::{Pattern, Role};
 use crate::vertex::{
@@ -52,9 +52,9 @@ impl Config {
         };
         let all = limits.limits.as_slice().iter().chain(self.limits.gateway.as_slice());
         let tokens = all.flat_map(|limit| {
-            [Span::Minute, Span::Hour]
+            [Window::Minute, Window::Hour]
                 .into_iter()
-                .filter_map(move |span| Some((limit, limit.amounts.tokens(span)?)))
+                .filter_map(move |window| Some((limit, limit.amounts.tokens(window)?)))
         });
         let unfit = tokens.filter(|(_, amount)| *amount < least);
         unfit

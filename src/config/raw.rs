@@ -10,7 +10,7 @@ use crate::google::JwtForm;
 pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
-pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Who, Window};
+pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Schedule, Who};
 pub(super) use shape::{Members, Names, OneOrMore};
 
 /// The configuration of haproxy-vertex.

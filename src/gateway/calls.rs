@@ -9,7 +9,7 @@ pub(super) mod table;
 pub(super) mod unlogged;
 pub(super) mod upstream;
 
-use crate::limits::{Exhausted, Limits, Rules, Subject};
+use crate::limits::{BudgetKey, Exhausted, Limits, Rules};
 use crate::time::Now;
 use crate::watch::Watch;
 use table::{Begun, CallMark, CallTable};
@@ -45,7 +45,7 @@ impl Calls {
         let estimate = begun.estimate();
         if !self.limits.is_empty_for(begun.role) {
             let model = model();
-            let who = Subject { role: begun.role, principal: begun.principal, model: &model };
+            let who = BudgetKey { role: begun.role, principal: begun.principal, model: &model };
             let reserved = match begun.is_free {
                 true => self.limits.count(who, now),
                 false => self.limits.reserve(who, estimate, now),

@@ -3,7 +3,7 @@
 use crate::limits::limit::Amounts;
 use crate::limits::reservation::Want;
 use crate::limits::shares::Caller;
-use crate::limits::span::{Current, Each, Span};
+use crate::limits::window::{Current, Each, Window};
 
 /// 48 bytes, 64 with the key: there may be a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ const _: () = assert!(size_of::<Counters>() == 48);
 
 /// One window at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct WindowCounts {
     pub(super) index: u32,
     pub(super) requests: u32,
     pub(super) tokens: u64,
@@ -48,31 +48,31 @@ impl Counters {
     /// future was opened before the clock was set back, and what it has used stays used: the next
     /// window is counted on with, so that it does not open twice, and one that lies further ahead
     /// becomes the current one, so that nobody waits for it ([`Self::follow`]).
-    pub(super) fn window(&self, span: Span, current: &Current) -> Window {
-        let (current, index) = (current.index(span), *self.index.of(span));
-        let (requests, tokens) = (*self.requests.of(span), *self.tokens.of(span));
+    pub(super) fn counted(&self, window: Window, current: &Current) -> WindowCounts {
+        let (current, index) = (current.index(window), *self.index.of(window));
+        let (requests, tokens) = (*self.requests.of(window), *self.tokens.of(window));
         if index < current {
-            return Window { index: current, requests: 0, tokens: 0 };
+            return WindowCounts { index: current, requests: 0, tokens: 0 };
         }
         let is_near = index <= current.saturating_add(1);
-        Window { index: if is_near { index } else { current }, requests, tokens }
+        WindowCounts { index: if is_near { index } else { current }, requests, tokens }
     }
 
     /// Follows a clock that was set back by far, so that a window of the future ends with the
     /// current one. To be called whenever the counters are looked at for a request: those that
     /// only refuse would follow the clock for ever.
     pub(super) fn follow(&mut self, current: &Current) {
-        for span in Span::ALL {
-            if *self.index.of(span) > current.index(span).saturating_add(1) {
-                self.store(span, self.window(span, current));
+        for window in Window::ALL {
+            if *self.index.of(window) > current.index(window).saturating_add(1) {
+                self.store(window, self.counted(window, current));
             }
         }
     }
 
-    const fn store(&mut self, span: Span, window: Window) {
-        *self.index.of_mut(span) = window.index;
-        *self.requests.of_mut(span) = window.requests;
-        *self.tokens.of_mut(span) = window.tokens;
+    const fn store(&mut self, window: Window, counted: WindowCounts) {
+        *self.index.of_mut(window) = counted.index;
+        *self.requests.of_mut(window) = counted.requests;
+        *self.tokens.of_mut(window) = counted.tokens;
     }
 
     /// Counts one request more, with these tokens reserved, in the windows that `amounts` limit.
@@ -82,12 +82,12 @@ impl Counters {
         let Want { tokens, is_free } = want;
         self.in_flight = self.in_flight.saturating_add(u32::from(!is_free));
         let mut opened = Each::default();
-        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
-            let window = self.window(span, current);
-            *opened.of_mut(span) = window.index;
-            let requests = window.requests.saturating_add(1);
-            let tokens = window.tokens.saturating_add(tokens);
-            self.store(span, Window { requests, tokens, ..window });
+        for window in Window::ALL.into_iter().filter(|window| amounts.counts(*window)) {
+            let counted = self.counted(window, current);
+            *opened.of_mut(window) = counted.index;
+            let requests = counted.requests.saturating_add(1);
+            let tokens = counted.tokens.saturating_add(tokens);
+            self.store(window, WindowCounts { requests, tokens, ..counted });
         }
         opened
     }
@@ -101,13 +101,13 @@ impl Counters {
         current: &Current,
     ) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
-            let window = self.window(span, current);
-            let tokens = match window.index == *opened.of(span) {
-                true => window.tokens.saturating_add(used).saturating_sub(reserved),
-                false => window.tokens.saturating_add(used.saturating_sub(reserved)),
+        for window in Window::ALL.into_iter().filter(|window| amounts.counts(*window)) {
+            let counted = self.counted(window, current);
+            let tokens = match counted.index == *opened.of(window) {
+                true => counted.tokens.saturating_add(used).saturating_sub(reserved),
+                false => counted.tokens.saturating_add(used.saturating_sub(reserved)),
             };
-            self.store(span, Window { tokens, ..window });
+            self.store(window, WindowCounts { tokens, ..counted });
         }
     }
 
@@ -118,11 +118,11 @@ impl Counters {
         opened: Each<u32>,
         current: &Current,
     ) {
-        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
-            let window = self.window(span, current);
-            if window.index == *opened.of(span) {
-                let requests = window.requests.saturating_sub(1);
-                self.store(span, Window { requests, ..window });
+        for window in Window::ALL.into_iter().filter(|window| amounts.counts(*window)) {
+            let counted = self.counted(window, current);
+            if counted.index == *opened.of(window) {
+                let requests = counted.requests.saturating_sub(1);
+                self.store(window, WindowCounts { requests, ..counted });
             }
         }
     }
@@ -140,10 +140,10 @@ impl Counters {
 
     /// Whether forgetting it would allow more than the limit does.
     pub(super) fn is_in_use(&self, current: &Current) -> bool {
-        let counts = |span: &Span| {
-            let window = self.window(*span, current);
-            window.requests > 0 || window.tokens > 0
+        let counts = |window: &Window| {
+            let counted = self.counted(*window, current);
+            counted.requests > 0 || counted.tokens > 0
         };
-        self.in_flight > 0 || Span::ALL.iter().any(counts)
+        self.in_flight > 0 || Window::ALL.iter().any(counts)
     }
 }

@@ -1,7 +1,7 @@
 //! Why a reservation is refused, and when the next one can succeed.
 
 use crate::error::Reason;
-use crate::limits::Span;
+use crate::limits::Window;
 use crate::time::UnixTime;
 
 /// What there is not enough of.
@@ -33,7 +33,7 @@ pub struct Exhausted {
     /// What there is not enough of.
     pub what: What,
     /// The window; nothing for requests in flight.
-    pub span: Option<Span>,
+    pub window: Option<Window>,
     /// How much is allowed.
     pub limit: u64,
     /// How much of it is left.
@@ -67,9 +67,9 @@ impl Exhausted {
     pub fn message(&self) -> String {
         let Self { limit, remaining, wanted, retry_after_secs: secs, .. } = self;
         let text = self.reason().text();
-        let a_span = match self.span {
-            Some(Span::Hour) => "an hour",
-            Some(Span::Minute) => "a minute",
+        let a_span = match self.window {
+            Some(Window::Hour) => "an hour",
+            Some(Window::Minute) => "a minute",
             None => "",
         };
         match self.what {

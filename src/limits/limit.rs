@@ -1,6 +1,6 @@
 //! Limits as the configuration gives them: what is counted together, and how much is allowed.
 
-use crate::limits::Span;
+use crate::limits::Window;
 
 /// The largest amount: up to 2^53 a JSON number is the same integer for every reader (RFC 8259
 /// section 6).
@@ -52,31 +52,31 @@ pub struct Amounts {
 impl Amounts {
     /// The requests that are allowed in a window.
     #[must_use]
-    pub const fn requests(&self, span: Span) -> Option<u64> {
-        match span {
-            Span::Minute => self.requests_per_minute,
-            Span::Hour => self.requests_per_hour,
+    pub const fn requests(&self, window: Window) -> Option<u64> {
+        match window {
+            Window::Minute => self.requests_per_minute,
+            Window::Hour => self.requests_per_hour,
         }
     }
 
     /// The tokens that are allowed in a window.
     #[must_use]
-    pub const fn tokens(&self, span: Span) -> Option<u64> {
-        match span {
-            Span::Minute => self.tokens_per_minute,
-            Span::Hour => self.tokens_per_hour,
+    pub const fn tokens(&self, window: Window) -> Option<u64> {
+        match window {
+            Window::Minute => self.tokens_per_minute,
+            Window::Hour => self.tokens_per_hour,
         }
     }
 
     /// Whether tokens are limited.
     #[must_use]
     pub fn limits_tokens(&self) -> bool {
-        Span::ALL.iter().any(|span| self.tokens(*span).is_some())
+        Window::ALL.iter().any(|window| self.tokens(*window).is_some())
     }
 
     /// Whether anything is counted in windows of this length.
-    pub(super) const fn counts(&self, span: Span) -> bool {
-        self.requests(span).is_some() || self.tokens(span).is_some()
+    pub(super) const fn counts(&self, window: Window) -> bool {
+        self.requests(window).is_some() || self.tokens(window).is_some()
     }
 }
 

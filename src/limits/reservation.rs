@@ -1,7 +1,7 @@
 //! What a request holds of its limits until it ends.
 
 use crate::limits::shares::Caller;
-use crate::limits::span::Each;
+use crate::limits::window::Each;
 
 /// As many limits apply to a request without an allocation.
 const INLINE: usize = 4;

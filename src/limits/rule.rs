@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Want;
-use crate::limits::span::Current;
+use crate::limits::window::Current;
 use crate::limits::{Exhausted, Limit, What};
 
 /// A limit at work.
@@ -35,7 +35,7 @@ impl Rule {
             let wait = usage.reset.map_or(1, |reset| (reset - current.now).max(1));
             let exhausted = Exhausted {
                 what: usage.what,
-                span: usage.span,
+                window: usage.window,
                 limit: usage.limit,
                 remaining: usage.limit.saturating_sub(usage.used),
                 wanted,

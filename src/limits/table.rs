@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Hold;
 use crate::limits::shares::{Caller, Shares};
-use crate::limits::span::Current;
+use crate::limits::window::Current;
 use crate::time::Monotonic;
 
 /// Shards for keys that callers bring up.

@@ -3,8 +3,8 @@
 use crate::meter::counts::{self, Counts};
 use crate::meter::event::{ErrorName, Event, EventType};
 use crate::meter::log_text::LogText;
+use crate::meter::member::Member;
 use crate::meter::names;
-use crate::meter::place::Place;
 use crate::meter::usage::{Counted, Usage};
 
 /// The kind of a JSON value, as far as it matters.
@@ -132,77 +132,77 @@ impl Answer {
     }
 
     /// A value begins at a place that is read.
-    pub(super) fn begin(&mut self, place: Place, kind: Kind) {
+    pub(super) fn begin(&mut self, place: Member, kind: Kind) {
         self.event.begin(place);
         match (place, kind) {
-            (Place::Top, Kind::Array) => self.is_stream = true,
-            (Place::Generated, Kind::Object) | (Place::GeneratedItem | Place::InlineData, _) => {
+            (Member::Top, Kind::Array) => self.is_stream = true,
+            (Member::Generated, Kind::Object) | (Member::GeneratedItem | Member::InlineData, _) => {
                 self.event.has_generated = true;
             }
-            (Place::Error, Kind::Object | Kind::String) => {
+            (Member::Error, Kind::Object | Kind::String) => {
                 self.event.error = None;
                 self.name_error(ErrorName::Unnamed, b"UNKNOWN", false);
             }
-            (Place::Media, Kind::String) => self.event.media(),
+            (Member::Media, Kind::String) => self.event.media(),
             _ => {}
         }
     }
 
     /// An object or array ends.
-    pub(super) fn end(&mut self, place: Place) {
+    pub(super) fn end(&mut self, place: Member) {
         self.event.end(place);
-        if place == Place::Answer {
+        if place == Member::Answer {
             self.take_event();
         }
     }
 
     /// A string that is not read, of so many bytes, is not empty.
-    pub(super) const fn text(&mut self, place: Place, bytes: u64) {
-        if matches!(place, Place::Generated | Place::Delta) {
+    pub(super) const fn text(&mut self, place: Member, bytes: u64) {
+        if matches!(place, Member::Generated | Member::Delta) {
             self.event.has_generated = true;
             self.generated = self.generated.saturating_add(bytes);
         }
     }
 
     /// A number.
-    pub(super) fn number(&mut self, place: Place, digits: &[u8]) {
+    pub(super) fn number(&mut self, place: Member, digits: &[u8]) {
         match place {
-            Place::FinishReason => self.string(place, names::finish_reason(digits), false),
-            Place::BlockReason => self.string(place, names::blocked_reason(digits), false),
-            Place::ErrorCode => self.string(place, digits, false),
+            Member::FinishReason => self.string(place, names::finish_reason(digits), false),
+            Member::BlockReason => self.string(place, names::blocked_reason(digits), false),
+            Member::ErrorCode => self.string(place, digits, false),
             _ => self.event.number(place, counts::parse(digits)),
         }
     }
 
     /// A string; `is_cut` says that there was more of it.
-    pub(super) fn string(&mut self, place: Place, text: &[u8], is_cut: bool) {
+    pub(super) fn string(&mut self, place: Member, text: &[u8], is_cut: bool) {
         match place {
-            Place::EventType if !is_cut => match EventType::of(text) {
+            Member::EventType if !is_cut => match EventType::of(text) {
                 EventType::Any => {}
                 known => self.event.event_type = known,
             },
-            Place::EventCode if self.event.event_type == EventType::Error => {
+            Member::EventCode if self.event.event_type == EventType::Error => {
                 self.name_error(ErrorName::Code, text, is_cut);
             }
-            Place::InlineType | Place::MediaType => self.event.media_type(place, text),
-            Place::FinishReason => {
+            Member::InlineType | Member::MediaType => self.event.media_type(place, text),
+            Member::FinishReason => {
                 self.event.candidate_ends();
                 self.finish(text, is_cut);
             }
-            Place::StopReason => self.finish(text, is_cut),
-            Place::Status if !self.event.has_finish => set(&mut self.usage.finish, text, is_cut),
-            Place::BlockReason => {
+            Member::StopReason => self.finish(text, is_cut),
+            Member::Status if !self.event.has_finish => set(&mut self.usage.finish, text, is_cut),
+            Member::BlockReason => {
                 self.event.is_blocked = true;
                 set(&mut self.usage.block, text, is_cut);
             }
-            Place::Id => set(&mut self.usage.response_id, text, is_cut),
-            Place::RequestId if self.usage.response_id.is_none() => {
+            Member::Id => set(&mut self.usage.response_id, text, is_cut),
+            Member::RequestId if self.usage.response_id.is_none() => {
                 set(&mut self.usage.response_id, text, is_cut);
             }
-            Place::Model => set(&mut self.usage.model_version, text, is_cut),
-            Place::ErrorStatus => self.name_error(ErrorName::Status, text, is_cut),
-            Place::ErrorType => self.name_error(ErrorName::Type, text, is_cut),
-            Place::ErrorCode => self.name_error(ErrorName::Code, text, is_cut),
+            Member::Model => set(&mut self.usage.model_version, text, is_cut),
+            Member::ErrorStatus => self.name_error(ErrorName::Status, text, is_cut),
+            Member::ErrorType => self.name_error(ErrorName::Type, text, is_cut),
+            Member::ErrorCode => self.name_error(ErrorName::Code, text, is_cut),
             // Google's JSON writes 64-bit integers as strings.
             _ if !is_cut => self.event.number(place, counts::parse(text)),
             _ => {}

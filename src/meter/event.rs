@@ -3,7 +3,7 @@
 //! last.
 
 use crate::meter::counts::{Counts, Iteration};
-use crate::meter::place::Place;
+use crate::meter::member::Member;
 
 /// What an event says of the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,42 +88,42 @@ pub(super) struct Event {
 
 impl Event {
     /// A value begins: what stood at its place before is forgotten.
-    pub(super) fn begin(&mut self, place: Place) {
+    pub(super) fn begin(&mut self, place: Member) {
         match place {
-            Place::Usage => self.counts = Counts::default(),
-            Place::Counted(count) => self.counts.set(count, None),
-            Place::InputDetails => self.counts.forget_input_details(),
-            Place::OutputDetails => self.counts.forget_output_details(),
-            Place::Iterations => self.counts.forget_iterations(),
-            Place::Iteration => self.iteration = Iteration::default(),
-            Place::CountedOf(count) => self.iteration.set(count, None),
-            Place::CountTokens => self.counted = None,
-            Place::Predictions => (self.embedded, self.images) = (None, 0),
-            Place::Prediction => self.prediction = Prediction::default(),
-            Place::Embeddings | Place::Statistics | Place::TokenCount => {
+            Member::Usage => self.counts = Counts::default(),
+            Member::Counted(count) => self.counts.set(count, None),
+            Member::InputDetails => self.counts.forget_input_details(),
+            Member::OutputDetails => self.counts.forget_output_details(),
+            Member::Iterations => self.counts.forget_iterations(),
+            Member::Iteration => self.iteration = Iteration::default(),
+            Member::CountedOf(count) => self.iteration.set(count, None),
+            Member::CountTokens => self.counted = None,
+            Member::Predictions => (self.embedded, self.images) = (None, 0),
+            Member::Prediction => self.prediction = Prediction::default(),
+            Member::Embeddings | Member::Statistics | Member::TokenCount => {
                 self.prediction.tokens = None;
             }
-            Place::Candidates => (self.candidates, self.finished, self.images) = (0, 0, 0),
-            Place::Candidate => self.candidate = Candidate::default(),
-            Place::InlineData => self.is_image = false,
+            Member::Candidates => (self.candidates, self.finished, self.images) = (0, 0, 0),
+            Member::Candidate => self.candidate = Candidate::default(),
+            Member::InlineData => self.is_image = false,
             _ => {}
         }
     }
 
     /// An object or array ends.
-    pub(super) fn end(&mut self, place: Place) {
+    pub(super) fn end(&mut self, place: Member) {
         match place {
-            Place::Usage => self.has_counts = true,
-            Place::Iteration => self.counts.add(&self.iteration),
-            Place::Prediction => {
+            Member::Usage => self.has_counts = true,
+            Member::Iteration => self.counts.add(&self.iteration),
+            Member::Prediction => {
                 let Prediction { tokens, has_media, is_other_media } = self.prediction;
                 if let Some(tokens) = tokens {
                     self.embedded = Some(self.embedded.unwrap_or(0).saturating_add(tokens));
                 }
                 self.images += u64::from(has_media && !is_other_media);
             }
-            Place::InlineData => self.images += u64::from(self.is_image),
-            Place::Candidate => {
+            Member::InlineData => self.images += u64::from(self.is_image),
+            Member::Candidate => {
                 // A request asks for eight at most; those beyond 64 share a bit.
                 let bit = 1 << self.candidate.index.min(63);
                 self.candidates |= bit;
@@ -136,22 +136,22 @@ impl Event {
     }
 
     /// A count.
-    pub(super) fn number(&mut self, place: Place, number: Option<u64>) {
+    pub(super) fn number(&mut self, place: Member, number: Option<u64>) {
         match place {
-            Place::Counted(count) => self.counts.say(count, number),
-            Place::CountedOf(count) => self.iteration.set(count, number),
-            Place::CountTokens => self.counted = number,
-            Place::TokenCount => self.prediction.tokens = number,
-            Place::CandidateIndex => self.candidate.index = number.unwrap_or(0),
+            Member::Counted(count) => self.counts.say(count, number),
+            Member::CountedOf(count) => self.iteration.set(count, number),
+            Member::CountTokens => self.counted = number,
+            Member::TokenCount => self.prediction.tokens = number,
+            Member::CandidateIndex => self.candidate.index = number.unwrap_or(0),
             _ => {}
         }
     }
 
     /// The type of an inline part or of a prediction.
-    pub(super) fn media_type(&mut self, place: Place, text: &[u8]) {
+    pub(super) fn media_type(&mut self, place: Member, text: &[u8]) {
         let is_image = text.starts_with(b"image/");
         match place {
-            Place::InlineType => self.is_image = is_image,
+            Member::InlineType => self.is_image = is_image,
             _ => self.prediction.is_other_media = !is_image,
         }
     }

@@ -3,7 +3,7 @@
 //! characters in strings, the digits of numbers and UTF-8 are nobody's concern here.
 
 use crate::meter::answer::{Answer, Kind};
-use crate::meter::place::{MAX_DEPTH, Place};
+use crate::meter::member::{MAX_DEPTH, Member};
 use crate::meter::string::{Purpose, Text};
 
 /// The most nested values whose kind is remembered.
@@ -39,11 +39,11 @@ pub(super) struct Json {
     /// A bit for each of them, the outermost lowest: whether it is an object.
     objects: u128,
     /// The places of the outermost of them.
-    places: [Place; MAX_DEPTH],
+    places: [Member; MAX_DEPTH],
     /// The place of the innermost.
-    here: Place,
+    here: Member,
     /// The place of the value that comes.
-    next: Place,
+    next: Member,
     text: Text,
 }
 
@@ -53,9 +53,9 @@ impl Json {
             state: State::Value,
             depth: 0,
             objects: 0,
-            places: [Place::Skipped; MAX_DEPTH],
-            here: Place::Skipped,
-            next: Place::Top,
+            places: [Member::Skipped; MAX_DEPTH],
+            here: Member::Skipped,
+            next: Member::Top,
             text: Text::new(),
         }
     }
@@ -64,8 +64,8 @@ impl Json {
     pub(super) const fn reset(&mut self) {
         self.state = State::Value;
         self.depth = 0;
-        self.here = Place::Skipped;
-        self.next = Place::Top;
+        self.here = Member::Skipped;
+        self.next = Member::Top;
     }
 
     /// Nothing but white space came yet.
@@ -152,7 +152,7 @@ impl Json {
             self.state = State::Broken;
             return true;
         }
-        if self.next != Place::Skipped {
+        if self.next != Member::Skipped {
             answer.begin(self.next, kind);
         }
         match kind {
@@ -169,7 +169,7 @@ impl Json {
         true
     }
 
-    fn open(&mut self, place: Place, is_object: bool, state: State) {
+    fn open(&mut self, place: Member, is_object: bool, state: State) {
         if let Some(slot) = self.places.get_mut(self.depth) {
             *slot = place;
         }
@@ -185,12 +185,12 @@ impl Json {
     }
 
     fn close(&mut self, answer: &mut Answer) {
-        if self.here != Place::Skipped {
+        if self.here != Member::Skipped {
             answer.end(self.here);
         }
         self.depth = self.depth.saturating_sub(1);
         let outer = self.depth.checked_sub(1).and_then(|index| self.places.get(index));
-        self.here = outer.copied().unwrap_or(Place::Skipped);
+        self.here = outer.copied().unwrap_or(Member::Skipped);
         self.state = if self.depth == 0 { State::Closed } else { State::Next };
     }
 
@@ -200,7 +200,7 @@ impl Json {
     }
 
     fn open_string(&mut self, purpose: Purpose) {
-        let is_read_here = purpose != Purpose::Name || self.here != Place::Skipped;
+        let is_read_here = purpose != Purpose::Name || self.here != Member::Skipped;
         self.text.open(if is_read_here { purpose } else { Purpose::NameSkipped });
         self.state = State::String;
     }
@@ -211,15 +211,15 @@ impl Json {
         let rest = self.text.feed(bytes, |purpose, text, is_cut| match purpose {
             Purpose::Name => {
                 is_name = true;
-                *next = if is_cut { Place::Skipped } else { here.member(text) };
+                *next = if is_cut { Member::Skipped } else { here.member(text) };
             }
             Purpose::NameSkipped => {
                 is_name = true;
-                *next = Place::Skipped;
+                *next = Member::Skipped;
             }
             Purpose::Value => answer.string(*next, text, is_cut),
             // Only whether there is something in it.
-            Purpose::Skipped if is_cut && *next != Place::Skipped => skipped_at = Some(*next),
+            Purpose::Skipped if is_cut && *next != Member::Skipped => skipped_at = Some(*next),
             Purpose::Skipped => {}
         });
         let Some(rest) = rest else { return &[] };
@@ -274,7 +274,7 @@ impl Json {
                     }
                 }
                 b'"' => {
-                    self.next = Place::Skipped;
+                    self.next = Member::Skipped;
                     self.open_string(Purpose::Skipped);
                     break;
                 }

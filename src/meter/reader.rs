@@ -2,7 +2,7 @@
 
 use crate::meter::answer::Answer;
 use crate::meter::json::Json;
-use crate::meter::lines::Lines;
+use crate::meter::sse::Lines;
 use crate::meter::usage::Usage;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];

@@ -1,7 +1,7 @@
 //! What a role allows: a target, and, unless its bodies go unread, what a body asks for.
 
 use crate::policy::{BodyTerms, Missed, Pattern, Peer, Reading, Term};
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use crate::time::UnixTime;
 
 /// What a caller asks for.

@@ -2,7 +2,7 @@
 //! each request.
 
 use crate::json::Json;
-use crate::policy::{CertificateTest, Claim, Network, Peer, Window};
+use crate::policy::{CertificateTest, Claim, Network, Peer, Schedule};
 use crate::time::UnixTime;
 
 /// A caller, as roles see one.
@@ -35,7 +35,7 @@ pub struct Who {
     /// The caller's client certificate.
     pub certificate: Option<CertificateTest>,
     /// It must be within one of these.
-    pub times: Option<Vec<Window>>,
+    pub times: Option<Vec<Schedule>>,
 }
 
 impl Who {
@@ -67,7 +67,7 @@ impl Who {
     /// Whether it is in force now.
     pub(super) fn holds_at(&self, now: UnixTime) -> bool {
         let times = self.times.as_ref();
-        times.is_none_or(|times| times.iter().any(|window| window.holds_at(now)))
+        times.is_none_or(|times| times.iter().any(|schedule| schedule.holds_at(now)))
     }
 
     /// Whether it depends on the other end of the connection.

@@ -5,18 +5,18 @@
 //! (ProtoJSON, protobuf.dev/programming-guides/json); any other can only forbid.
 
 mod cap;
+mod field;
 mod media;
 mod name;
-mod place;
 mod scan;
 
 use crate::error::Reason;
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use crate::vertex::Route;
 pub use cap::CapMember;
 pub use media::Media;
 
-use place::Place;
+use field::Field;
 
 /// What a body asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,25 +66,25 @@ impl Body {
     }
 
     /// Takes a text that stands where it acts.
-    fn text(&mut self, place: Place, text: &str) {
+    fn text(&mut self, place: Field, text: &str) {
         let owned = || text.to_owned();
         match place {
-            Place::Model => self.model = Some(owned()),
-            Place::OtherModel => self.other_models.push(owned()),
-            Place::BaseModel => self.base_model = Some(owned()),
-            Place::OperationName => self.operation_name = Some(owned()),
-            Place::ReadUri | Place::DataOrUri if is_data_url(text) => self.media.add_url(text),
-            Place::DataOrUri | Place::Plain if !is_address(text) => {}
-            Place::ReadUri | Place::DataOrUri | Place::Plain => self.file_uris.push(owned()),
-            Place::WriteUri => self.output_uris.push(owned()),
-            Place::StoredState | Place::Environment => self.stored_state.push(owned()),
+            Field::Model => self.model = Some(owned()),
+            Field::OtherModel => self.other_models.push(owned()),
+            Field::BaseModel => self.base_model = Some(owned()),
+            Field::OperationName => self.operation_name = Some(owned()),
+            Field::ReadUri | Field::DataOrUri if is_data_url(text) => self.media.add_url(text),
+            Field::DataOrUri | Field::Plain if !is_address(text) => {}
+            Field::ReadUri | Field::DataOrUri | Field::Plain => self.file_uris.push(owned()),
+            Field::WriteUri => self.output_uris.push(owned()),
+            Field::StoredState | Field::Environment => self.stored_state.push(owned()),
             // The others are names of Google's own, like `Kore`.
-            Place::Voice if text.starts_with("voice") => self.stored_state.push(owned()),
-            Place::AnyModel | Place::Fallbacks => self.any_model = true,
-            Place::Answers => self.answer_count(text.parse().ok()),
-            Place::ModelArmor => self.model_armor_templates.push(owned()),
-            Place::OutputLimit(at) => self.limit(at, text.parse().ok()),
-            Place::Tool => self.tools.push(owned()),
+            Field::Voice if text.starts_with("voice") => self.stored_state.push(owned()),
+            Field::AnyModel | Field::Fallbacks => self.any_model = true,
+            Field::Answers => self.answer_count(text.parse().ok()),
+            Field::ModelArmor => self.model_armor_templates.push(owned()),
+            Field::OutputLimit(at) => self.limit(at, text.parse().ok()),
+            Field::Tool => self.tools.push(owned()),
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! A model's name, and the spellings of it that clients write into bodies.
 
 use crate::error::Reason;
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use crate::vertex::route::Variable;
 use crate::vertex::{Body, ModelPlace, Target};
 

@@ -3,7 +3,7 @@
 //! Source: Google's system parameters, docs.cloud.google.com/apis/docs/system-parameters.
 
 use crate::error::Reason;
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use crate::vertex::Route;
 
 /// The longest value of a parameter.

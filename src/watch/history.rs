@@ -2,10 +2,10 @@
 
 use crate::watch::baseline::{Baseline, Tolerance};
 use crate::watch::decay::{Second, float};
-use crate::watch::known::{Known, Tag};
 use crate::watch::rate::Rate;
+use crate::watch::seen::{SeenValues, Tag};
 use crate::watch::signal::{Signal, Signals};
-use crate::watch::told::Told;
+use crate::watch::suppress::Suppress;
 
 /// Nothing but refusals is told of a principal within its first requests: fewer say nothing of
 /// what it uses.
@@ -48,15 +48,15 @@ pub(super) struct History {
     requests: u32,
     /// Refusals since the last request that was allowed.
     refusals: u16,
-    models: Known<8>,
-    locations: Known<8>,
-    networks: Known<16>,
-    clients: Known<8>,
+    models: SeenValues<8>,
+    locations: SeenValues<8>,
+    networks: SeenValues<16>,
+    clients: SeenValues<8>,
     request_rate: Rate,
     token_rate: Rate,
     /// Of the sizes of bodies.
     bodies: Baseline,
-    told: Told,
+    told: Suppress,
 }
 
 impl History {
@@ -66,14 +66,14 @@ impl History {
             last: now,
             requests: 0,
             refusals: 0,
-            models: Known::new(),
-            locations: Known::new(),
-            networks: Known::new(),
-            clients: Known::new(),
+            models: SeenValues::new(),
+            locations: SeenValues::new(),
+            networks: SeenValues::new(),
+            clients: SeenValues::new(),
             request_rate: Rate::new(now),
             token_rate: Rate::new(now),
             bodies: Baseline::new(now),
-            told: Told::new(now),
+            told: Suppress::new(now),
         }
     }
 

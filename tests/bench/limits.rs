@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use common::at;
-use haproxy_vertex::limits::{Amounts, Limit, LimitSet, Limits, Per, RoleLimits, Rules, Subject};
+use haproxy_vertex::limits::{Amounts, BudgetKey, Limit, LimitSet, Limits, Per, RoleLimits, Rules};
 use serde_json::json;
 
 const ROUNDS: usize = 400;
@@ -56,7 +56,7 @@ fn principals(count: u64) -> Vec<u128> {
 fn measure<'p>(limits: &Limits, callers: &mut impl Iterator<Item = &'p u128>, calls: usize) -> f64 {
     let started = Instant::now();
     for _ in 0..calls {
-        let who = Subject { role: 0, principal: *callers.next().unwrap(), model: MODEL };
+        let who = BudgetKey { role: 0, principal: *callers.next().unwrap(), model: MODEL };
         let reservation = black_box(limits.reserve(who, 100, at(1))).unwrap();
         limits.settle(reservation, 60, at(1));
     }

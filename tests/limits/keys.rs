@@ -1,19 +1,19 @@
 //! Who holds how many keys, and whose make room first.
 
 use haproxy_vertex::error::Reason;
-use haproxy_vertex::limits::{Limits, MAX_CALLER_KEYS, Subject};
+use haproxy_vertex::limits::{BudgetKey, Limits, MAX_CALLER_KEYS};
 use serde_json::json;
 
 use crate::{alice, at, limits, passes, principal, refused};
 
-fn asks(limits: &Limits, who: Subject<'_>, model: u32, secs: i64) -> bool {
+fn asks(limits: &Limits, who: BudgetKey<'_>, model: u32, secs: i64) -> bool {
     let model = format!("google/invented-{model}");
-    let reservation = limits.reserve(Subject { model: &model, ..who }, 10, at(secs));
+    let reservation = limits.reserve(BudgetKey { model: &model, ..who }, 10, at(secs));
     reservation.map(|reservation| limits.settle(reservation, 10, at(secs))).is_ok()
 }
 
-fn bob() -> Subject<'static> {
-    Subject { principal: principal(2), ..alice() }
+fn bob() -> BudgetKey<'static> {
+    BudgetKey { principal: principal(2), ..alice() }
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn a_caller_who_invents_models_takes_no_more_than_a_share_of_the_keys() {
         let share = usize::try_from(MAX_CALLER_KEYS).unwrap();
         // Beyond the share there is one budget more.
         assert_eq!(passed, share + 5, "{per}");
-        assert_eq!(limits.figures(at(0))[0].keys, share + 1, "{per}");
+        assert_eq!(limits.statuses(at(0))[0].keys, share + 1, "{per}");
         assert_eq!(limits.overflowed(), 20_000 - u64::from(MAX_CALLER_KEYS), "{per}");
         // Models that she asked before keep their budgets; another caller has a whole one of each.
         assert!(asks(&limits, alice(), 7, 0), "{per}");
@@ -56,7 +56,7 @@ fn keys_of_what_google_does_not_know_make_room_for_others() {
     let invents = |model: i64, millis: i64| {
         let model = format!("google/invented-{model}");
         let now = crate::common::now(millis / 1000, millis);
-        let reservation = limits.reserve(Subject { model: &model, ..alice() }, 10, now).unwrap();
+        let reservation = limits.reserve(BudgetKey { model: &model, ..alice() }, 10, now).unwrap();
         limits.settle_unknown(reservation, now);
     };
     passes(&limits, alice(), 10, 0);
@@ -66,7 +66,7 @@ fn keys_of_what_google_does_not_know_make_room_for_others() {
     }
     assert_eq!(limits.overflowed(), 0);
     let secs = share * 10 * 20 / 1000;
-    assert!(limits.figures(at(secs))[0].keys <= usize::try_from(share).unwrap() + 1);
+    assert!(limits.statuses(at(secs))[0].keys <= usize::try_from(share).unwrap() + 1);
     // One that has an answer is none of them, whatever was asked under it since.
     for _ in 0..4 {
         let reservation = limits.reserve(alice(), 10, at(secs)).unwrap();
@@ -87,7 +87,7 @@ fn a_key_without_a_model_is_always_known() {
     }
     // Newcomers make the table look for room.
     for caller in 10..30_000 {
-        passes(&limits, Subject { principal: principal(caller), ..alice() }, 10, 5);
+        passes(&limits, BudgetKey { principal: principal(caller), ..alice() }, 10, 5);
     }
     assert_eq!(refused(&limits, alice(), 10, 5).reason(), Reason::LimitRequests);
 }

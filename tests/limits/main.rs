@@ -14,7 +14,7 @@ use common::settings::{Files, minimal};
 use common::{START, at};
 use haproxy_vertex::error::Reason;
 use haproxy_vertex::limits::{
-    Amounts, DEFAULT_RESERVE_TOKENS, Exhausted, Limit, Limits, Per, Rules, Span, Subject, What,
+    Amounts, BudgetKey, DEFAULT_RESERVE_TOKENS, Exhausted, Limit, Limits, Per, Rules, What, Window,
 };
 use haproxy_vertex::time::UnixTime;
 use serde_json::{Value, json};
@@ -30,8 +30,8 @@ pub(crate) fn principal(number: u64) -> u128 {
     (half(0) << 64) | half(1)
 }
 
-pub(crate) fn alice() -> Subject<'static> {
-    Subject { role: 0, principal: principal(1), model: "google/gemini-2.5-flash" }
+pub(crate) fn alice() -> BudgetKey<'static> {
+    BudgetKey { role: 0, principal: principal(1), model: "google/gemini-2.5-flash" }
 }
 
 /// What a configuration says: these members put into the first role, and these at the top.
@@ -53,11 +53,11 @@ fn limits(role: Value) -> Limits {
     Limits::new(rules(json!({ "limits": role }), json!({})))
 }
 
-fn refused(limits: &Limits, who: Subject<'_>, tokens: u64, secs: i64) -> Exhausted {
+fn refused(limits: &Limits, who: BudgetKey<'_>, tokens: u64, secs: i64) -> Exhausted {
     limits.reserve(who, tokens, at(secs)).expect_err("a refusal")
 }
 
-fn passes(limits: &Limits, who: Subject<'_>, tokens: u64, secs: i64) {
+fn passes(limits: &Limits, who: BudgetKey<'_>, tokens: u64, secs: i64) {
     let reservation = limits.reserve(who, tokens, at(secs)).expect("room");
     limits.settle(reservation, tokens, at(secs));
 }
@@ -118,7 +118,7 @@ fn the_configuration_says_which_limits_there_are() {
 fn a_role_without_limits_has_none() {
     let limits = limits(json!({ "requests_per_hour": 1 }));
     assert!(!limits.is_empty_for(0) && limits.is_empty_for(1));
-    let other = Subject { role: 1, ..alice() };
+    let other = BudgetKey { role: 1, ..alice() };
     for _ in 0..3 {
         let reservation = limits.reserve(other, u64::MAX, at(0)).unwrap();
         assert!(reservation.is_empty());
@@ -138,7 +138,7 @@ fn the_last_request_of_a_minute_passes_and_the_next_is_refused() {
     }
     let exhausted = refused(&limits, alice(), 0, 5);
     assert_eq!(exhausted.reason(), Reason::LimitRequests);
-    assert_eq!((exhausted.what, exhausted.span), (What::Requests, Some(Span::Minute)));
+    assert_eq!((exhausted.what, exhausted.window), (What::Requests, Some(Window::Minute)));
     assert_eq!((exhausted.limit, exhausted.remaining, exhausted.never), (3, 0, false));
     assert_eq!(exhausted.retry_after_secs, 55);
     assert_eq!(exhausted.reset, UnixTime(START + 60));
@@ -173,7 +173,7 @@ fn as_many_are_in_flight_as_allowed_and_one_more_when_one_has_ended() {
     let two = limits.reserve(alice(), 5, at(0)).unwrap();
     let exhausted = refused(&limits, alice(), 5, 0);
     assert_eq!(exhausted.reason(), Reason::LimitParallel);
-    assert_eq!((exhausted.span, exhausted.limit, exhausted.remaining), (None, 2, 0));
+    assert_eq!((exhausted.window, exhausted.limit, exhausted.remaining), (None, 2, 0));
     assert_eq!(exhausted.retry_after_secs, 1);
     // However long it takes.
     refused(&limits, alice(), 5, 7200);
@@ -187,7 +187,7 @@ fn what_is_larger_than_the_whole_budget_is_told_that_it_never_passes() {
     let limits =
         limits(json!([{ "tokens_per_minute": 1000 }, { "per": "model", "tokens_per_hour": 5000 }]));
     let never = refused(&limits, alice(), 1001, 0);
-    assert!(never.never && never.span == Some(Span::Minute));
+    assert!(never.never && never.window == Some(Window::Minute));
     assert!(never.message().contains("1001, which is more than all 1000 tokens a minute"));
     // It goes before what has only to be waited for, however long.
     passes(&limits, alice(), 1000, 0);
@@ -195,9 +195,9 @@ fn what_is_larger_than_the_whole_budget_is_told_that_it_never_passes() {
         passes(&limits, alice(), 1000, minute * 60);
     }
     let hour = refused(&limits, alice(), 1000, 300);
-    assert_eq!((hour.never, hour.span), (false, Some(Span::Hour)));
+    assert_eq!((hour.never, hour.window), (false, Some(Window::Hour)));
     let never = refused(&limits, alice(), 1001, 300);
-    assert_eq!((never.never, never.span), (true, Some(Span::Minute)));
+    assert_eq!((never.never, never.window), (true, Some(Window::Minute)));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn every_limit_takes_a_reservation_or_none_does() {
         refused(&limits, alice(), 1, 0);
     }
     // The refusals took none of the requests.
-    let bob = Subject { principal: principal(2), ..alice() };
+    let bob = BudgetKey { principal: principal(2), ..alice() };
     for _ in 0..9 {
         passes(&limits, bob, 1, 0);
     }
@@ -229,9 +229,9 @@ fn every_limit_takes_a_reservation_or_none_does() {
 
 #[test]
 fn each_key_has_its_own_budget() {
-    let bob = Subject { principal: principal(2), ..alice() };
-    let pro = Subject { model: "google/gemini-2.5-pro", ..alice() };
-    let other = Subject { role: 1, ..alice() };
+    let bob = BudgetKey { principal: principal(2), ..alice() };
+    let pro = BudgetKey { model: "google/gemini-2.5-pro", ..alice() };
+    let other = BudgetKey { role: 1, ..alice() };
     let keys = [
         (json!([]), [false, false, false]),
         (json!("principal"), [true, false, false]),
@@ -291,7 +291,7 @@ fn windows_begin_with_the_minute_and_the_hour_of_the_clock() {
         passes(&limits, alice(), 0, secs);
         refused(&limits, alice(), 0, secs);
     }
-    assert_eq!(refused(&limits, alice(), 0, 3780).span, Some(Span::Hour));
+    assert_eq!(refused(&limits, alice(), 0, 3780).window, Some(Window::Hour));
     assert_eq!(refused(&limits, alice(), 0, 3780).retry_after_secs, 7200 - 3780);
 }
 
@@ -316,7 +316,7 @@ fn nor_does_it_for_a_key_that_could_have_made_room() {
     let limits = limits(json!({ "per": "principal", "requests_per_hour": 1 }));
     passes(&limits, alice(), 0, 3599);
     for (number, secs) in (10..20_000).zip(3600..) {
-        let who = Subject { principal: principal(number), ..alice() };
+        let who = BudgetKey { principal: principal(number), ..alice() };
         passes(&limits, who, 0, secs % 60 + 3600);
     }
     assert_eq!(refused(&limits, alice(), 0, 3599).what, What::Requests);
@@ -362,17 +362,17 @@ fn figures_say_how_full_each_limit_is() {
     let role = json!([{ "per": "principal", "tokens_per_hour": 1000, "requests_per_minute": 100 }, { "parallel_requests": 8 }]);
     let limits = limits(role);
     passes(&limits, alice(), 100, 0);
-    let bob = Subject { principal: principal(2), ..alice() };
+    let bob = BudgetKey { principal: principal(2), ..alice() };
     let reservation = limits.reserve(bob, 700, at(0)).unwrap();
-    let figures = limits.figures(at(1));
-    assert_eq!(figures.len(), 2);
-    assert_eq!((figures[0].pointer, figures[0].keys), ("/roles/0/limits/0", 2));
-    let fullest = figures[0].fullest.unwrap();
+    let status = limits.statuses(at(1));
+    assert_eq!(status.len(), 2);
+    assert_eq!((status[0].pointer, status[0].keys), ("/roles/0/limits/0", 2));
+    let fullest = status[0].fullest.unwrap();
     assert_eq!((fullest.what, fullest.used, fullest.limit), (What::Tokens, 700, 1000));
     assert_eq!(fullest.reset, Some(UnixTime(START + 3600)));
-    assert_eq!((figures[1].keys, figures[1].fullest.unwrap().used), (1, 1));
-    assert_eq!(figures[0].overflowed, 0);
+    assert_eq!((status[1].keys, status[1].fullest.unwrap().used), (1, 1));
+    assert_eq!(status[0].overflowed, 0);
     limits.settle(reservation, 700, at(2));
-    let figures = limits.figures(at(3600));
-    assert!(figures.iter().all(|figures| figures.keys == 0 && figures.fullest.is_none()));
+    let status = limits.statuses(at(3600));
+    assert!(status.iter().all(|status| status.keys == 0 && status.fullest.is_none()));
 }

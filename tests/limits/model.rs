@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use haproxy_vertex::limits::{Exhausted, Limit, Rules, Span, What};
+use haproxy_vertex::limits::{Exhausted, Limit, Rules, What, Window};
 
 /// Whom a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,20 +84,20 @@ pub(crate) struct Model {
 }
 
 /// What the engine's refusal is compared by.
-pub(crate) type Refusal = (What, Option<Span>, u64, u64, u64, bool, u64, i64);
+pub(crate) type Refusal = (What, Option<Window>, u64, u64, u64, bool, u64, i64);
 
 pub(crate) fn refusal(e: &Exhausted) -> Refusal {
     let reset = e.reset.0;
-    (e.what, e.span, e.limit, e.remaining, e.wanted, e.never, e.retry_after_secs, reset)
+    (e.what, e.window, e.limit, e.remaining, e.wanted, e.never, e.retry_after_secs, reset)
 }
 
-const SPANS: [(Span, i64); 2] = [(Span::Minute, 60), (Span::Hour, 3600)];
+const SPANS: [(Window, i64); 2] = [(Window::Minute, 60), (Window::Hour, 3600)];
 
-fn amounts(limit: &Limit, span: Span) -> (Option<u64>, Option<u64>) {
+fn amounts(limit: &Limit, span: Window) -> (Option<u64>, Option<u64>) {
     let amounts = &limit.amounts;
     match span {
-        Span::Minute => (amounts.requests_per_minute, amounts.tokens_per_minute),
-        Span::Hour => (amounts.requests_per_hour, amounts.tokens_per_hour),
+        Window::Minute => (amounts.requests_per_minute, amounts.tokens_per_minute),
+        Window::Hour => (amounts.requests_per_hour, amounts.tokens_per_hour),
     }
 }
 
@@ -123,7 +123,7 @@ impl Model {
         &self,
         who: Who,
         wall: i64,
-    ) -> Vec<(String, What, Option<Span>, i128, u64, i64)> {
+    ) -> Vec<(String, What, Option<Window>, i128, u64, i64)> {
         let mut all = Vec::new();
         let empty = Account::default();
         for (limit, key) in self.keys(who) {

@@ -2,7 +2,7 @@
 //! engine says and counts what the slow model does, at every step.
 
 use haproxy_vertex::limits::{
-    Amounts, Limit, LimitSet, Limits, Per, RoleLimits, Rules, Subject, What,
+    Amounts, BudgetKey, Limit, LimitSet, Limits, Per, RoleLimits, Rules, What,
 };
 use haproxy_vertex::time::Now;
 use proptest::prelude::*;
@@ -80,9 +80,9 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn subject(who: Who) -> Subject<'static> {
+fn subject(who: Who) -> BudgetKey<'static> {
     let model = MODELS[usize::from(who.model)];
-    Subject { role: who.role, principal: principal(who.principal.into()), model }
+    BudgetKey { role: who.role, principal: principal(who.principal.into()), model }
 }
 
 fn everybody() -> impl Iterator<Item = Who> {
@@ -129,7 +129,7 @@ proptest! {
                     .flat_map(|(pointer, usage)| usage.into_iter().map(move |u| (pointer.to_owned(), u)))
                     .map(|(pointer, u)| {
                         let reset = u.reset.map_or(wall + 1, |reset| reset.0);
-                        (pointer, u.what, u.span, i128::from(u.used), u.limit, reset)
+                        (pointer, u.what, u.window, i128::from(u.used), u.limit, reset)
                     })
                     .collect();
                 prop_assert_eq!(found, model.usage(who, wall));

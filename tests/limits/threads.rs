@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use haproxy_vertex::limits::{Limits, Subject, What};
+use haproxy_vertex::limits::{BudgetKey, Limits, What};
 use serde_json::json;
 
 use super::common::at;
@@ -46,9 +46,9 @@ fn with_right_estimates_no_window_is_exceeded_and_none_is_left_unused() {
         let watcher = scope.spawn(|| {
             let mut looks = 0_u64;
             while !ended.load(Ordering::Acquire) {
-                for figures in limits.figures(at(0)) {
-                    let fullest = figures.fullest;
-                    assert!(fullest.is_none_or(|u| u.used <= u.limit), "{figures:?}");
+                for status in limits.statuses(at(0)) {
+                    let fullest = status.fullest;
+                    assert!(fullest.is_none_or(|u| u.used <= u.limit), "{status:?}");
                 }
                 looks += 1;
             }
@@ -58,7 +58,7 @@ fn with_right_estimates_no_window_is_exceeded_and_none_is_left_unused() {
             for turn in 0..TRIES {
                 let model =
                     ["google/a", "google/b", "google/c"][usize::try_from(turn % 3).unwrap()];
-                let who = Subject { role: 0, principal: principal((thread + turn) % 4), model };
+                let who = BudgetKey { role: 0, principal: principal((thread + turn) % 4), model };
                 if let Ok(reservation) = limits.reserve(who, 10, at(0)) {
                     passed.fetch_add(1, Ordering::Relaxed);
                     limits.settle(reservation, 10, at(0));
@@ -81,9 +81,9 @@ fn nobody_is_refused_for_what_another_request_only_tried_to_take() {
     let limits = limits(role);
     together(|thread| {
         for turn in 0..TRIES {
-            let too_large = limits.reserve(Subject { model: "google/b", ..alice() }, 101, at(0));
+            let too_large = limits.reserve(BudgetKey { model: "google/b", ..alice() }, 101, at(0));
             assert!(too_large.is_err());
-            let fits = limits.reserve(Subject { model: "google/a", ..alice() }, 0, at(0));
+            let fits = limits.reserve(BudgetKey { model: "google/a", ..alice() }, 0, at(0));
             limits.settle(fits.unwrap_or_else(|e| panic!("{thread} {turn}: {e:?}")), 0, at(0));
         }
     });

@@ -3,7 +3,9 @@
 use crate::config::check::{Checked, named, non_empty, texts};
 use crate::config::raw;
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
-use crate::policy::{CertificateTest, Claim, ClaimPath, ClaimTest, Network, Pattern, Who, Window};
+use crate::policy::{
+    CertificateTest, Claim, ClaimPath, ClaimTest, Network, Pattern, Schedule, Who,
+};
 
 /// The furthest that a place on Earth is from UTC, in minutes.
 const MAX_OFFSET: u16 = 14 * 60;
@@ -118,14 +120,14 @@ fn certificate(raw: raw::Certificate, at: &str) -> Checked<CertificateTest> {
     }
 }
 
-fn times(list: Vec<raw::Window>, at: &str) -> Checked<Vec<Window>> {
+fn times(list: Vec<raw::Schedule>, at: &str) -> Checked<Vec<Schedule>> {
     non_empty(at, &list, "a span of time")?;
-    let window = |(index, raw): (usize, raw::Window)| {
+    let window = |(index, raw): (usize, raw::Schedule)| {
         let at = format!("{at}/{index}");
         let days =
             non_empty(&format!("{at}/days"), &raw.days, "a day: mon, tue, wed, thu, fri, sat, sun");
         let minute = |text: &str, member: &str| {
-            Window::minute(text).ok_or_else(|| {
+            Schedule::minute(text).ok_or_else(|| {
                 let problem = format!("\"{text}\": a time like 08:30 is wanted");
                 ConfigError::at(format!("{at}/{member}"), problem)
             })
@@ -140,14 +142,14 @@ fn times(list: Vec<raw::Window>, at: &str) -> Checked<Vec<Window>> {
             let problem = "the same as `from`: for whole days, 00:00 to 24:00 is wanted";
             return Err(ConfigError::at(format!("{at}/to"), problem).into());
         }
-        Ok::<_, ConfigErrors>(Window { days: raw.days, from, to, utc_offset })
+        Ok::<_, ConfigErrors>(Schedule { days: raw.days, from, to, utc_offset })
     };
     each(list.into_iter().enumerate().map(window))
 }
 
 fn offset(text: &str) -> Option<i16> {
     let (sign, rest) = text.split_at_checked(1)?;
-    let minutes = Window::minute(rest).filter(|minutes| *minutes <= MAX_OFFSET)?;
+    let minutes = Schedule::minute(rest).filter(|minutes| *minutes <= MAX_OFFSET)?;
     let minutes = i16::try_from(minutes).ok()?;
     match sign {
         "+" => Some(minutes),

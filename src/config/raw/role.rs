@@ -71,7 +71,7 @@ pub(in crate::config) struct Who {
     /// The client certificate that HAProxy verified.
     pub(in crate::config) certificate: Option<Certificate>,
     /// It is within one of these times of the week.
-    pub(in crate::config) times: Option<Vec<Window>>,
+    pub(in crate::config) times: Option<Vec<Schedule>>,
 }
 
 /// What is asked of a claim.
@@ -106,7 +106,7 @@ pub(in crate::config) enum Certificate {
 #[derive(Debug, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Window {
+pub(in crate::config) struct Schedule {
     /// The days on which it begins.
     pub(in crate::config) days: Vec<Day>,
     /// The first minute, `HH:MM`.

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::gateway::admin::View;
 use crate::google::BearerStatus;
-use crate::limits::{self, Figures, Span};
+use crate::limits::{self, LimitStatus, Window};
 use crate::oidc::{Issuer, KeyStatus, Origin};
 use crate::policy::Pattern;
 use crate::time::{Monotonic, Now, UnixTime};
@@ -172,20 +172,20 @@ impl View<'_> {
     }
 
     pub(in crate::gateway) fn limit_rows(&self, now: Now) -> Vec<LimitRow> {
-        let row = |figures: Figures<'_>| LimitRow {
-            limit: figures.pointer.to_owned(),
-            keys: figures.keys,
-            fullest: figures.fullest.map(|usage| usage.what.name()),
-            span: figures.fullest.and_then(|usage| usage.span).map(Span::name),
-            used: figures.fullest.map(|usage| usage.used),
-            of: figures.fullest.map(|usage| usage.limit),
-            reset_seconds: figures
+        let row = |status: LimitStatus<'_>| LimitRow {
+            limit: status.pointer.to_owned(),
+            keys: status.keys,
+            fullest: status.fullest.map(|usage| usage.what.name()),
+            span: status.fullest.and_then(|usage| usage.window).map(Window::name),
+            used: status.fullest.map(|usage| usage.used),
+            of: status.fullest.map(|usage| usage.limit),
+            reset_seconds: status
                 .fullest
                 .and_then(|usage| usage.reset)
                 .map(|reset| reset - now.wall),
-            overflowed: figures.overflowed,
+            overflowed: status.overflowed,
         };
-        self.calls.limits.figures(now).into_iter().map(row).collect()
+        self.calls.limits.statuses(now).into_iter().map(row).collect()
     }
 
     pub(in crate::gateway) fn cache_rows(&self) -> Vec<CacheRow> {

@@ -12,7 +12,7 @@ use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::decide::waiting::Patience;
 use crate::json::Json;
 use crate::oidc::Outcome;
-use crate::policy::Miss;
+use crate::policy::NearMiss;
 use crate::time::Now;
 use crate::vertex::Target;
 
@@ -28,7 +28,7 @@ pub struct Explanation {
     /// The terms of the role that cap a request, by the names of `may`.
     pub caps: Vec<(&'static str, u64)>,
     /// What each role lacks, the nearest first; empty unless it is roles that refuse.
-    pub nearest: Vec<(String, Vec<Miss>)>,
+    pub nearest: Vec<(String, Vec<NearMiss>)>,
 }
 
 impl Decide {
@@ -85,7 +85,7 @@ impl Decide {
         claims: &Json,
         request: &Request<'_>,
         now: Now,
-    ) -> Option<Vec<(String, Vec<Miss>)>> {
+    ) -> Option<Vec<(String, Vec<NearMiss>)>> {
         let identity = self.verifier.identify(claims.clone(), now.wall).ok()?;
         let issuer = self.verifier.issuers().get(identity.issuer)?;
         let caller = judge::caller(&identity, &issuer.config.name);

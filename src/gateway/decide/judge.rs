@@ -16,7 +16,7 @@ use crate::google::Credential;
 use crate::jose::{self, Key};
 use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading, Role};
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Media, Route, Target};
 

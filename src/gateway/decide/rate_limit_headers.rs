@@ -46,7 +46,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::limits::Span;
+    use crate::limits::Window;
     use crate::time::UnixTime;
 
     const DIALECTS: [Dialect; 3] = [Dialect::Google, Dialect::OpenAi, Dialect::Anthropic];
@@ -54,7 +54,7 @@ mod tests {
     fn exhausted(what: What, secs: u64) -> Exhausted {
         Exhausted {
             what,
-            span: (what != What::Parallel).then_some(Span::Minute),
+            window: (what != What::Parallel).then_some(Window::Minute),
             limit: 600,
             remaining: 7,
             wanted: 30,

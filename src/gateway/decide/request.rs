@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use crate::error::Reason;
 use crate::gateway::decide::connection::PeerLine;
 use crate::gateway::decide::dialect::Dialect;
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 use crate::vertex::{Body, respell};
 
 /// The headers that can carry the caller's token.

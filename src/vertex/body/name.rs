@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::json::fold_name;
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
 
 /// A member's name.
 pub(super) struct Name<'n> {

@@ -6,9 +6,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::switch::{Check, on};
+use crate::test_switches::{Check, on};
+use crate::vertex::body::field::Field;
 use crate::vertex::body::name::Name;
-use crate::vertex::body::place::Place;
 use crate::vertex::body::{Body, is_address, is_data_url, media};
 
 /// The objects among a tool's settings that act on nothing.
@@ -17,13 +17,13 @@ const TOOL_SETTINGS: &[&str] = &["filters", "ranking_options", "user_location"];
 /// Reads `bytes` into `body`.
 pub(super) fn scan(bytes: &[u8], body: &mut Body) -> Result<(), serde_json::Error> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    Walk { body, place: Place::Root }.deserialize(&mut json)?;
+    Walk { body, place: Field::Root }.deserialize(&mut json)?;
     json.end()
 }
 
 struct Walk<'b> {
     body: &'b mut Body,
-    place: Place,
+    place: Field,
 }
 
 /// What kind of value was walked through.
@@ -56,13 +56,13 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_unit<E: Error>(self) -> Result<Kind, E> {
         match self.place {
-            Place::Root => Err(E::custom("an object is wanted")),
+            Field::Root => Err(E::custom("an object is wanted")),
             _ => Ok(Kind::Null),
         }
     }
 
     fn visit_bool<E: Error>(self, truth: bool) -> Result<Kind, E> {
-        if self.place == Place::Stream {
+        if self.place == Field::Stream {
             self.body.is_streamed = truth;
             return Ok(Kind::Other);
         }
@@ -84,15 +84,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {
         match self.place {
-            Place::Root => return Err(E::custom("an object is wanted")),
+            Field::Root => return Err(E::custom("an object is wanted")),
             // A tool that the caller's own code carries out.
-            Place::ToolType if matches!(text, "function" | "custom") => {}
-            Place::ToolType => self.body.text(Place::Tool, text),
-            Place::MediaType => {
-                self.body.text(Place::Plain, text);
+            Field::ToolType if matches!(text, "function" | "custom") => {}
+            Field::ToolType => self.body.text(Field::Tool, text),
+            Field::MediaType => {
+                self.body.text(Field::Plain, text);
                 return Ok(Kind::MediaType(media::Kind::of_type(text)));
             }
-            Place::DataOrUri if is_data(text) => return Ok(Kind::Data(media::length(text))),
+            Field::DataOrUri if is_data(text) => return Ok(Kind::Data(media::length(text))),
             place => self.body.text(place, text),
         }
         Ok(Kind::Other)
@@ -114,17 +114,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
         // A model in whole, as it is uploaded, is none that is asked.
-        let place = if place == Place::Model { Place::Plain } else { place };
+        let place = if place == Field::Model { Field::Plain } else { place };
         match place {
-            Place::AnyModel => body.text(place, ""),
-            Place::Environment => body.text(Place::Tool, "environment"),
+            Field::AnyModel => body.text(place, ""),
+            Field::Environment => body.text(Field::Tool, "environment"),
             _ => {}
         }
         let mut names = Names::default();
         let (mut typed, mut tools) = (false, Vec::new());
-        let (mut data, mut media) = (0, (place == Place::InputAudio).then_some(media::Kind::Audio));
+        let (mut data, mut media) = (0, (place == Field::InputAudio).then_some(media::Kind::Audio));
         while let Some(written) = map.next_key::<String>()? {
-            if place == Place::Free {
+            if place == Field::Free {
                 map.next_value_seed(Walk { body: &mut *body, place })?;
                 names.add(written).map_err(A::Error::custom)?;
                 continue;
@@ -135,17 +135,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 names.add(other.to_owned()).map_err(A::Error::custom)?;
             }
             let inside = match member {
-                Place::Tool => Place::of_tool(&name),
+                Field::Tool => Field::of_tool(&name),
                 member => member,
             };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
-            typed |= member == Place::ToolType && kind != Kind::Null;
+            typed |= member == Field::ToolType && kind != Kind::Null;
             match kind {
                 Kind::Data(bytes) => data = bytes,
                 Kind::MediaType(kind) => media = Some(kind),
                 Kind::Object | Kind::Null | Kind::Other => {}
             }
-            if member == Place::Tool {
+            if member == Field::Tool {
                 let is_setting =
                     kind != Kind::Object || TOOL_SETTINGS.contains(&name.snake.as_ref());
                 tools.push((written.clone(), is_setting));
@@ -165,10 +165,10 @@ impl<'de> Visitor<'de> for Walk<'_> {
 impl Walk<'_> {
     fn number<E: Error>(self, number: Option<u64>) -> Result<Kind, E> {
         match self.place {
-            Place::OutputLimit(at) => self.body.limit(at, number),
-            Place::Answers => self.body.answer_count(number),
+            Field::OutputLimit(at) => self.body.limit(at, number),
+            Field::Answers => self.body.answer_count(number),
             place if place.wants_text() => return Err(E::custom("a text is wanted")),
-            Place::Root => return Err(E::custom("an object is wanted")),
+            Field::Root => return Err(E::custom("an object is wanted")),
             _ => {}
         }
         Ok(Kind::Other)
@@ -176,9 +176,9 @@ impl Walk<'_> {
 
     fn check_nested<E: Error>(&self, is_array: bool) -> Result<(), E> {
         match self.place {
-            Place::Root if is_array => Err(E::custom("an object is wanted")),
-            Place::Model if !is_array => Ok(()),
-            Place::OutputLimit(_) => Err(E::custom("a number is wanted")),
+            Field::Root if is_array => Err(E::custom("an object is wanted")),
+            Field::Model if !is_array => Ok(()),
+            Field::OutputLimit(_) => Err(E::custom("a number is wanted")),
             place if place.wants_text() => Err(E::custom("a text is wanted")),
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ from support.place import CONFIGURATION, lua_version
 from support.standin import Standin
 
 # Rules of vertex.cfg that stop something, each as it is and as it is without: a text of the file
-# and what takes its place. The module's own checks have switches, see src/switch.rs.
+# and what takes its place. The module's own checks have switches, see src/test_switches.rs.
 RULES: dict[str, tuple[str, str]] = {
     "headers": ("    http-request del-header ^(?!", "    # http-request del-header ^(?!"),
     "uri": ("    http-request set-uri ", "    # http-request set-uri "),

@@ -89,7 +89,7 @@ class Kind:
     """What pairs of one kind have in common: which check stops them."""
 
     name: str
-    # Checks of the module (src/switch.rs), and rules of vertex.cfg (gateways.py).
+    # Checks of the module (src/test_switches.rs), and rules of vertex.cfg (gateways.py).
     checks: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     since: tuple[int, int] = (2, 6)

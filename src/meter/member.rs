@@ -8,7 +8,7 @@ pub(super) const MAX_DEPTH: usize = 8;
 
 /// The place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Member {
     /// Nothing in it is read.
     Skipped,
     /// The whole body, or the data of one event: an answer, or an array of them.
@@ -78,7 +78,7 @@ pub(super) enum Place {
     ErrorCode,
 }
 
-impl Place {
+impl Member {
     /// The place of an object's member, `name` being unescaped.
     pub(super) fn member(self, name: &[u8]) -> Self {
         match self {
@@ -178,106 +178,106 @@ impl Place {
     }
 }
 
-fn answer(name: &[u8]) -> Place {
+fn answer(name: &[u8]) -> Member {
     match name {
-        b"usageMetadata" | b"usage" => Place::Usage,
-        b"metadata" => Place::Metadata,
-        b"totalTokens" | b"input_tokens" => Place::CountTokens,
-        b"candidates" => Place::Candidates,
-        b"choices" => Place::Choices,
-        b"predictions" | b"embeddings" | b"responses" => Place::Predictions,
-        b"delta" => Place::Delta,
-        b"message" | b"response" | b"interaction" => Place::Resource,
-        b"content" | b"output" | b"steps" => Place::Generated,
-        b"promptFeedback" => Place::PromptFeedback,
-        b"type" | b"event_type" => Place::EventType,
-        b"code" => Place::EventCode,
-        b"request_id" => Place::RequestId,
+        b"usageMetadata" | b"usage" => Member::Usage,
+        b"metadata" => Member::Metadata,
+        b"totalTokens" | b"input_tokens" => Member::CountTokens,
+        b"candidates" => Member::Candidates,
+        b"choices" => Member::Choices,
+        b"predictions" | b"embeddings" | b"responses" => Member::Predictions,
+        b"delta" => Member::Delta,
+        b"message" | b"response" | b"interaction" => Member::Resource,
+        b"content" | b"output" | b"steps" => Member::Generated,
+        b"promptFeedback" => Member::PromptFeedback,
+        b"type" | b"event_type" => Member::EventType,
+        b"code" => Member::EventCode,
+        b"request_id" => Member::RequestId,
         _ => resource(name),
     }
 }
 
-fn resource(name: &[u8]) -> Place {
+fn resource(name: &[u8]) -> Member {
     match name {
-        b"usage" => Place::Usage,
-        b"responseId" | b"id" => Place::Id,
-        b"modelVersion" | b"model" => Place::Model,
-        b"status" => Place::Status,
-        b"stop_reason" => Place::StopReason,
-        b"incomplete_details" => Place::IncompleteDetails,
-        b"error" => Place::Error,
-        _ => Place::Skipped,
+        b"usage" => Member::Usage,
+        b"responseId" | b"id" => Member::Id,
+        b"modelVersion" | b"model" => Member::Model,
+        b"status" => Member::Status,
+        b"stop_reason" => Member::StopReason,
+        b"incomplete_details" => Member::IncompleteDetails,
+        b"error" => Member::Error,
+        _ => Member::Skipped,
     }
 }
 
-fn usage_part(name: &[u8]) -> Place {
+fn usage_part(name: &[u8]) -> Member {
     match name {
-        b"prompt_tokens_details" | b"input_tokens_details" => Place::InputDetails,
-        b"completion_tokens_details" | b"output_tokens_details" => Place::OutputDetails,
-        b"iterations" => Place::Iterations,
-        _ => Place::Skipped,
+        b"prompt_tokens_details" | b"input_tokens_details" => Member::InputDetails,
+        b"completion_tokens_details" | b"output_tokens_details" => Member::OutputDetails,
+        b"iterations" => Member::Iterations,
+        _ => Member::Skipped,
     }
 }
 
-fn gemini(place: Place, name: &[u8]) -> Place {
+fn gemini(place: Member, name: &[u8]) -> Member {
     match (place, name) {
-        (Place::Candidate, b"content") => Place::Content,
-        (Place::Candidate, b"finishReason") => Place::FinishReason,
-        (Place::Candidate, b"index") => Place::CandidateIndex,
-        (Place::Content, b"parts") => Place::Parts,
-        (Place::Part, b"text" | b"functionCall" | b"executableCode") => Place::Generated,
-        (Place::Part, b"inlineData") => Place::InlineData,
-        (Place::InlineData, b"mimeType") => Place::InlineType,
-        _ => Place::Skipped,
+        (Member::Candidate, b"content") => Member::Content,
+        (Member::Candidate, b"finishReason") => Member::FinishReason,
+        (Member::Candidate, b"index") => Member::CandidateIndex,
+        (Member::Content, b"parts") => Member::Parts,
+        (Member::Part, b"text" | b"functionCall" | b"executableCode") => Member::Generated,
+        (Member::Part, b"inlineData") => Member::InlineData,
+        (Member::InlineData, b"mimeType") => Member::InlineType,
+        _ => Member::Skipped,
     }
 }
 
-fn generated(place: Place, name: &[u8]) -> Place {
+fn generated(place: Member, name: &[u8]) -> Member {
     match (place, name) {
-        (Place::Choice, b"message" | b"delta") => Place::Message,
-        (Place::Choice, b"finish_reason") | (Place::Delta, b"stop_reason") => Place::StopReason,
-        (Place::Choice, b"text")
+        (Member::Choice, b"message" | b"delta") => Member::Message,
+        (Member::Choice, b"finish_reason") | (Member::Delta, b"stop_reason") => Member::StopReason,
+        (Member::Choice, b"text")
         | (
-            Place::Message,
+            Member::Message,
             b"content" | b"reasoning_content" | b"reasoning" | b"refusal" | b"tool_calls"
             | b"function_call",
         )
         | (
-            Place::Delta,
+            Member::Delta,
             b"text" | b"thinking" | b"partial_json" | b"content" | b"arguments" | b"data",
-        ) => Place::Generated,
-        _ => Place::Skipped,
+        ) => Member::Generated,
+        _ => Member::Skipped,
     }
 }
 
-fn prediction(place: Place, name: &[u8]) -> Place {
+fn prediction(place: Member, name: &[u8]) -> Member {
     match (place, name) {
-        (Place::Prediction, b"embeddings") => Place::Embeddings,
+        (Member::Prediction, b"embeddings") => Member::Embeddings,
         // Of `batchEmbedContents`, if not of the whole answer.
-        (Place::Prediction, b"statistics" | b"usageMetadata") => Place::Statistics,
-        (Place::Prediction, b"bytesBase64Encoded" | b"gcsUri") => Place::Media,
-        (Place::Prediction, b"mimeType") => Place::MediaType,
-        (Place::Embeddings, b"statistics") => Place::Statistics,
-        (Place::Statistics, b"token_count" | b"tokenCount" | b"promptTokenCount") => {
-            Place::TokenCount
+        (Member::Prediction, b"statistics" | b"usageMetadata") => Member::Statistics,
+        (Member::Prediction, b"bytesBase64Encoded" | b"gcsUri") => Member::Media,
+        (Member::Prediction, b"mimeType") => Member::MediaType,
+        (Member::Embeddings, b"statistics") => Member::Statistics,
+        (Member::Statistics, b"token_count" | b"tokenCount" | b"promptTokenCount") => {
+            Member::TokenCount
         }
-        _ => Place::Skipped,
+        _ => Member::Skipped,
     }
 }
 
-fn small(place: Place, name: &[u8]) -> Place {
+fn small(place: Member, name: &[u8]) -> Member {
     match (place, name) {
-        (Place::InputDetails, b"cached_tokens") => Place::Counted(Count::Cached),
-        (Place::InputDetails, b"cache_write_tokens") => Place::Counted(Count::CacheWritten),
-        (Place::OutputDetails, b"reasoning_tokens" | b"thinking_tokens") => {
-            Place::Counted(Count::Reasoning)
+        (Member::InputDetails, b"cached_tokens") => Member::Counted(Count::Cached),
+        (Member::InputDetails, b"cache_write_tokens") => Member::Counted(Count::CacheWritten),
+        (Member::OutputDetails, b"reasoning_tokens" | b"thinking_tokens") => {
+            Member::Counted(Count::Reasoning)
         }
-        (Place::Metadata, b"total_usage" | b"totalUsage") => Place::Usage,
-        (Place::IncompleteDetails, b"reason") => Place::StopReason,
-        (Place::PromptFeedback, b"blockReason") => Place::BlockReason,
-        (Place::Error, b"status") => Place::ErrorStatus,
-        (Place::Error, b"type") => Place::ErrorType,
-        (Place::Error, b"code") => Place::ErrorCode,
-        _ => Place::Skipped,
+        (Member::Metadata, b"total_usage" | b"totalUsage") => Member::Usage,
+        (Member::IncompleteDetails, b"reason") => Member::StopReason,
+        (Member::PromptFeedback, b"blockReason") => Member::BlockReason,
+        (Member::Error, b"status") => Member::ErrorStatus,
+        (Member::Error, b"type") => Member::ErrorType,
+        (Member::Error, b"code") => Member::ErrorCode,
+        _ => Member::Skipped,
     }
 }

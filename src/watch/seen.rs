@@ -44,9 +44,9 @@ impl Tag {
 /// At most `N` values, those last used. One more takes the place of the one longest unused, which
 /// is then new when it comes back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<const N: usize>([Tag; N]);
+pub(super) struct SeenValues<const N: usize>([Tag; N]);
 
-impl<const N: usize> Known<N> {
+impl<const N: usize> SeenValues<N> {
     pub(super) const fn new() -> Self {
         Self([Tag::NONE; N])
     }
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn the_value_longest_unused_makes_room() {
-        let mut known = Known::<3>::new();
-        let new = |known: &mut Known<3>, tags: &[u16]| -> Vec<bool> {
+        let mut known = SeenValues::<3>::new();
+        let new = |known: &mut SeenValues<3>, tags: &[u16]| -> Vec<bool> {
             tags.iter().map(|tag| known.note(Tag(*tag))).collect()
         };
         assert_eq!(new(&mut known, &[1, 2, 3, 1, 2, 3]), [true, true, true, false, false, false]);

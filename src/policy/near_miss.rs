@@ -4,7 +4,7 @@ use crate::policy::{Ask, Caller, Peer, Policy, Reading, Role, Term, Who};
 
 /// Something that a role asks for and a request lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Miss {
+pub enum NearMiss {
     /// `who.issuer`
     Issuer,
     /// `who.groups`
@@ -33,7 +33,7 @@ pub enum Miss {
     Body,
 }
 
-impl Miss {
+impl NearMiss {
     /// The member of the role.
     #[must_use]
     pub fn member(&self) -> String {
@@ -58,7 +58,7 @@ impl Miss {
 impl Policy {
     /// What each role lacks, those that lack least first, and of those the first in the file.
     #[must_use]
-    pub fn misses(&self, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<(&Role, Vec<Miss>)> {
+    pub fn misses(&self, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<(&Role, Vec<NearMiss>)> {
         let least = |role: &Role| {
             let of = |who: &Who| [who_misses(who, caller, ask), may_misses(role, ask)].concat();
             role.who.iter().map(of).min_by_key(Vec::len)
@@ -70,37 +70,37 @@ impl Policy {
     }
 }
 
-fn who_misses(who: &Who, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<Miss> {
+fn who_misses(who: &Who, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<NearMiss> {
     let peer = ask.peer.copied().unwrap_or(Peer { address: None, certificate: None });
     let claims = who.claims.iter().filter(|claim| !claim.holds(caller.claims));
     [
-        (who.issuer == caller.issuer, Miss::Issuer),
-        (who.fits_groups(caller), Miss::Groups),
-        (who.fits_subject(caller), Miss::Subjects),
-        (who.fits_network(&peer), Miss::Networks),
-        (who.fits_certificate(&peer), Miss::Certificate),
-        (who.holds_at(ask.wall), Miss::Times),
+        (who.issuer == caller.issuer, NearMiss::Issuer),
+        (who.fits_groups(caller), NearMiss::Groups),
+        (who.fits_subject(caller), NearMiss::Subjects),
+        (who.fits_network(&peer), NearMiss::Networks),
+        (who.fits_certificate(&peer), NearMiss::Certificate),
+        (who.holds_at(ask.wall), NearMiss::Times),
     ]
     .into_iter()
     .filter_map(|(fits, miss)| (!fits).then_some(miss))
-    .chain(claims.map(|claim| Miss::Claim(claim.path.as_str().to_owned())))
+    .chain(claims.map(|claim| NearMiss::Claim(claim.path.as_str().to_owned())))
     .collect()
 }
 
-fn may_misses(role: &Role, ask: &Ask<'_>) -> Vec<Miss> {
+fn may_misses(role: &Role, ask: &Ask<'_>) -> Vec<NearMiss> {
     let may = &role.may;
     let mut misses: Vec<_> = [
-        (may.has_project(ask.project), Miss::Projects),
-        (may.has_location(ask.location), Miss::Locations),
-        (may.has_model(ask.model), Miss::Models),
-        (may.has_method(ask.method), Miss::Methods),
+        (may.has_project(ask.project), NearMiss::Projects),
+        (may.has_location(ask.location), NearMiss::Locations),
+        (may.has_model(ask.model), NearMiss::Models),
+        (may.has_method(ask.method), NearMiss::Methods),
     ]
     .into_iter()
     .filter_map(|(fits, miss)| (!fits).then_some(miss))
     .collect();
     match may.missed(ask) {
-        Ok(missed) => misses.extend(missed.map(|missed| Miss::Term(missed.term()))),
-        Err(Reading::Never) => misses.push(Miss::Body),
+        Ok(missed) => misses.extend(missed.map(|missed| NearMiss::Term(missed.term()))),
+        Err(Reading::Never) => misses.push(NearMiss::Body),
         Err(_) => {}
     }
     misses

@@ -8,7 +8,7 @@ use crate::watch::signal::{SIGNALS, Signal, Signals};
 const INTERVAL_SECS: u32 = 3600;
 
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Suppress {
     /// When each signal was last told, of those that ever were.
     at: [Second; SIGNALS],
     ever: Signals,
@@ -16,7 +16,7 @@ pub(super) struct Told {
     up: Signals,
 }
 
-impl Told {
+impl Suppress {
     pub(super) const fn new(now: Second) -> Self {
         Self { at: [now; SIGNALS], ever: Signals::NONE, up: Signals::NONE }
     }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_rate_comes_up_once_until_it_has_fallen() {
-        let mut told = Told::new(second(0));
+        let mut told = Suppress::new(second(0));
         let levels = [Level::Unusual, Level::Unusual, Level::High, Level::Unusual, Level::Usual];
         let up: Vec<_> = [levels, levels]
             .concat()
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_signal_has_an_interval_of_its_own() {
-        let mut told = Told::new(second(0));
+        let mut told = Suppress::new(second(0));
         let model = Signals::from(Signal::NewModel);
         let both = model | Signal::NewNetwork.into();
         assert_eq!(told.tell(model, second(10)), model);

@@ -5,14 +5,14 @@ use crate::time::UnixTime;
 
 /// How long a window is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Span {
+pub enum Window {
     /// 60 seconds.
     Minute,
     /// 3600 seconds.
     Hour,
 }
 
-impl Span {
+impl Window {
     /// The shorter one first.
     pub const ALL: [Self; 2] = [Self::Minute, Self::Hour];
 
@@ -50,13 +50,13 @@ pub(super) struct Current {
 impl Current {
     pub(super) fn at(now: UnixTime) -> Self {
         let number = |secs: i64| u32::try_from(now.0.max(0) / secs).unwrap_or(u32::MAX);
-        let (minute, hour) = (number(Span::Minute.secs()), number(Span::Hour.secs()));
+        let (minute, hour) = (number(Window::Minute.secs()), number(Window::Hour.secs()));
         Self { now, index: Each { minute, hour } }
     }
 
     /// The window's number, counted from 1970; 0 before. Minutes fill 32 bits in the year 10136.
-    pub(super) const fn index(&self, span: Span) -> u32 {
-        *self.index.of(span)
+    pub(super) const fn index(&self, window: Window) -> u32 {
+        *self.index.of(window)
     }
 }
 
@@ -68,17 +68,17 @@ pub(super) struct Each<T> {
 }
 
 impl<T> Each<T> {
-    pub(super) const fn of(&self, span: Span) -> &T {
-        match span {
-            Span::Minute => &self.minute,
-            Span::Hour => &self.hour,
+    pub(super) const fn of(&self, window: Window) -> &T {
+        match window {
+            Window::Minute => &self.minute,
+            Window::Hour => &self.hour,
         }
     }
 
-    pub(super) const fn of_mut(&mut self, span: Span) -> &mut T {
-        match span {
-            Span::Minute => &mut self.minute,
-            Span::Hour => &mut self.hour,
+    pub(super) const fn of_mut(&mut self, window: Window) -> &mut T {
+        match window {
+            Window::Minute => &mut self.minute,
+            Window::Hour => &mut self.hour,
         }
     }
 }

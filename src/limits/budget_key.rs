@@ -6,7 +6,7 @@ use crate::limits::limit::Per;
 
 /// Whom a request is counted for.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'s> {
+pub struct BudgetKey<'s> {
     /// The role's place in the configuration.
     pub role: usize,
     /// A digest of issuer and subject under a key that only this process knows, all 128 bits as

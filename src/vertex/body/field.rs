@@ -10,7 +10,7 @@ use crate::vertex::body::name::Name;
 
 /// Where in a body a value stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Field {
     /// The body itself.
     Root,
     /// Somewhere without a meaning of its own.
@@ -175,7 +175,7 @@ const PROSE: &[&str] = &[
     "title",
 ];
 
-impl Place {
+impl Field {
     /// Where the value of a member stands. The second column is what is read in the spellings of
     /// APIs alone, the third in any.
     pub(super) fn member(self, name: &Name<'_>) -> Self {

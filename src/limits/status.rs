@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Want;
 use crate::limits::rule::Rule;
-use crate::limits::span::Current;
-use crate::limits::{Limits, Span, Subject, What};
+use crate::limits::window::Current;
+use crate::limits::{BudgetKey, Limits, What, Window};
 use crate::time::{Now, UnixTime};
 
 /// One amount of one limit.
@@ -15,7 +15,7 @@ pub struct Usage {
     /// What is counted.
     pub what: What,
     /// The window; nothing for requests in flight.
-    pub span: Option<Span>,
+    pub window: Option<Window>,
     /// How much is used, reservations included; may be more than the limit where answers were
     /// longer than estimated.
     pub used: u64,
@@ -27,7 +27,7 @@ pub struct Usage {
 
 /// One limit over all its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figures<'l> {
+pub struct LimitStatus<'l> {
     /// Where it stands in the configuration.
     pub pointer: &'l str,
     /// The keys that have used some of it, or have requests in flight.
@@ -39,15 +39,15 @@ pub struct Figures<'l> {
 }
 
 impl Limits {
-    /// Every limit's figures, in the order of the configuration. Looks at each key there is: some
+    /// Every limit's status, in the order of the configuration. Looks at each key there is: some
     /// milliseconds for a million, one shard locked at a time.
     #[must_use]
-    pub fn figures(&self, now: Now) -> Vec<Figures<'_>> {
+    pub fn statuses(&self, now: Now) -> Vec<LimitStatus<'_>> {
         let current = Current::at(now.wall);
-        let mut all: Vec<Figures<'_>> = self
+        let mut all: Vec<LimitStatus<'_>> = self
             .rules
             .iter()
-            .map(|rule| Figures {
+            .map(|rule| LimitStatus {
                 pointer: &rule.limit.pointer,
                 keys: 0,
                 fullest: None,
@@ -58,13 +58,13 @@ impl Limits {
             for counters in shard.values().filter(|counters| counters.is_in_use(&current)) {
                 let number = usize::try_from(counters.rule).ok();
                 let place = number.and_then(|number| all.get_mut(number));
-                let (Some(rule), Some(figures)) = (self.rule(counters.rule), place) else {
+                let (Some(rule), Some(status)) = (self.rule(counters.rule), place) else {
                     continue;
                 };
-                figures.keys = figures.keys.saturating_add(1);
+                status.keys = status.keys.saturating_add(1);
                 rule.each_usage(counters, &current, |usage| {
-                    if figures.fullest.is_none_or(|fullest| usage.is_fuller(&fullest)) {
-                        figures.fullest = Some(usage);
+                    if status.fullest.is_none_or(|fullest| usage.is_fuller(&fullest)) {
+                        status.fullest = Some(usage);
                     }
                 });
             }
@@ -74,7 +74,7 @@ impl Limits {
 
     /// What one subject has used of each limit that applies to it, by the limit's pointer.
     #[must_use]
-    pub fn lookup(&self, who: Subject<'_>, now: Now) -> Vec<(&str, Vec<Usage>)> {
+    pub fn lookup(&self, who: BudgetKey<'_>, now: Now) -> Vec<(&str, Vec<Usage>)> {
         let current = Current::at(now.wall);
         let want = Want { tokens: 0, is_free: false };
         let reservation = self.holds_of(who, want);
@@ -116,23 +116,23 @@ impl Rule {
         let amounts = &self.limit.amounts;
         if let Some(limit) = amounts.parallel_requests {
             let used = counters.in_flight().into();
-            show(Usage { what: What::Parallel, span: None, used, limit, reset: None });
+            show(Usage { what: What::Parallel, window: None, used, limit, reset: None });
         }
-        for span in Span::ALL.into_iter().filter(|span| amounts.counts(*span)) {
-            let window = counters.window(span, current);
-            let reset = Some(span.end(window.index));
-            let span = Some(span);
-            if let Some(limit) = span.and_then(|span| amounts.requests(span)) {
+        for window in Window::ALL.into_iter().filter(|window| amounts.counts(*window)) {
+            let counted = counters.counted(window, current);
+            let reset = Some(window.end(counted.index));
+            let window = Some(window);
+            if let Some(limit) = window.and_then(|window| amounts.requests(window)) {
                 show(Usage {
                     what: What::Requests,
-                    span,
-                    used: window.requests.into(),
+                    window,
+                    used: counted.requests.into(),
                     limit,
                     reset,
                 });
             }
-            if let Some(limit) = span.and_then(|span| amounts.tokens(span)) {
-                show(Usage { what: What::Tokens, span, used: window.tokens, limit, reset });
+            if let Some(limit) = window.and_then(|window| amounts.tokens(window)) {
+                show(Usage { what: What::Tokens, window, used: counted.tokens, limit, reset });
             }
         }
     }

@@ -28,7 +28,7 @@ pub enum Day {
 /// A span of the day, on some days of the week. One that ends before it begins ends on the next
 /// day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct Schedule {
     /// The days on which it begins.
     pub days: Vec<Day>,
     /// The first minute of the day.
@@ -58,7 +58,7 @@ impl Day {
     }
 }
 
-impl Window {
+impl Schedule {
     /// Reads `HH:MM`, `24:00` included, as a minute of the day.
     #[must_use]
     pub fn minute(text: &str) -> Option<u16> {
@@ -91,33 +91,33 @@ mod tests {
     /// Wednesday, 25 November 2026, 00:00 UTC.
     const WEDNESDAY: i64 = 1_795_564_800;
 
-    fn holds(window: &Window, hours: i64, minutes: i64) -> bool {
-        window.holds_at(UnixTime(WEDNESDAY + (hours * 60 + minutes) * 60))
+    fn holds(schedule: &Schedule, hours: i64, minutes: i64) -> bool {
+        schedule.holds_at(UnixTime(WEDNESDAY + (hours * 60 + minutes) * 60))
     }
 
     #[test]
     fn a_window_begins_with_its_first_minute_and_ends_before_its_last() {
-        let window = Window { days: vec![Day::Wed], from: 8 * 60, to: 18 * 60, utc_offset: 0 };
-        assert!(!holds(&window, 7, 59) && holds(&window, 8, 0));
-        assert!(holds(&window, 17, 59) && !holds(&window, 18, 0));
-        assert!(!holds(&window, 24 + 9, 0) && !holds(&window, 9 - 24, 0));
-        let berlin = Window { utc_offset: 60, ..window };
+        let schedule = Schedule { days: vec![Day::Wed], from: 8 * 60, to: 18 * 60, utc_offset: 0 };
+        assert!(!holds(&schedule, 7, 59) && holds(&schedule, 8, 0));
+        assert!(holds(&schedule, 17, 59) && !holds(&schedule, 18, 0));
+        assert!(!holds(&schedule, 24 + 9, 0) && !holds(&schedule, 9 - 24, 0));
+        let berlin = Schedule { utc_offset: 60, ..schedule };
         assert!(holds(&berlin, 7, 0) && !holds(&berlin, 17, 0));
     }
 
     #[test]
     fn a_window_over_midnight_belongs_to_the_day_it_begins_on() {
-        let window = Window { days: vec![Day::Wed], from: 22 * 60, to: 6 * 60, utc_offset: 0 };
-        assert!(!holds(&window, 5, 0) && !holds(&window, 21, 59));
-        assert!(holds(&window, 22, 0) && holds(&window, 29, 59) && !holds(&window, 30, 0));
+        let schedule = Schedule { days: vec![Day::Wed], from: 22 * 60, to: 6 * 60, utc_offset: 0 };
+        assert!(!holds(&schedule, 5, 0) && !holds(&schedule, 21, 59));
+        assert!(holds(&schedule, 22, 0) && holds(&schedule, 29, 59) && !holds(&schedule, 30, 0));
     }
 
     #[test]
     fn reads_minutes() {
-        assert_eq!(Window::minute("08:30"), Some(510));
-        assert_eq!(Window::minute("24:00"), Some(1440));
+        assert_eq!(Schedule::minute("08:30"), Some(510));
+        assert_eq!(Schedule::minute("24:00"), Some(1440));
         for wrong in ["8:30", "08:60", "24:01", "08.30", "", "+8:30", "08:3x"] {
-            assert_eq!(Window::minute(wrong), None, "{wrong}");
+            assert_eq!(Schedule::minute(wrong), None, "{wrong}");
         }
     }
 }
