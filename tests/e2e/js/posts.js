@@ -15,16 +15,16 @@ const posts = {
       const session = connect(origin, { ca }).on("error", reject);
       const stream = session.request({ ":method": "POST", ":path": pathname, ...headers, ...length });
       stream.on("error", reject).on("close", () => session.destroy());
-      stream.on("response", async (answer) => {
-        resolve([answer[":status"], await text(stream)]);
+      stream.on("response", (answer) => {
+        text(stream).then((said) => resolve([answer[":status"], said]), reject);
       });
       stream.end(body);
     }),
   1.1: () =>
     new Promise((resolve, reject) => {
       const options = { method: "POST", agent: false, ca, headers: { ...headers, ...length } };
-      const sent = over1(url, options, async (answer) => {
-        resolve([answer.statusCode, await text(answer)]);
+      const sent = over1(url, options, (answer) => {
+        text(answer).then((said) => resolve([answer.statusCode, said]), reject);
       });
       sent.on("error", reject).end(body);
     }),
