@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::jose;
 
 /// The most bytes of a value, but for the mark of one that was cut.
-pub const MAX_BYTES: usize = 128;
+pub const MAX_VALUE_BYTES: usize = 128;
 
 /// Whether a byte is written as it is.
 #[must_use]
@@ -20,11 +20,11 @@ pub const fn hex_digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 }
 }
 
-/// A value of [`MAX_BYTES`] bytes at most.
+/// A value of [`MAX_VALUE_BYTES`] bytes at most.
 #[must_use]
 pub fn encoded(text: &str) -> String {
     let mut out = String::new();
-    write(&mut out, text, MAX_BYTES);
+    write(&mut out, text, MAX_VALUE_BYTES);
     out
 }
 
@@ -78,7 +78,7 @@ mod tests {
         #[test]
         fn no_value_can_leave_its_field(text in ".*") {
             let encoded = encoded(&text);
-            prop_assert!(!encoded.is_empty() && encoded.len() <= MAX_BYTES + 9);
+            prop_assert!(!encoded.is_empty() && encoded.len() <= MAX_VALUE_BYTES + 9);
             let crooked = |c: char| !c.is_ascii_graphic() || "|\"{}= ".contains(c);
             prop_assert!(!encoded.contains(crooked), "{}", encoded);
         }

@@ -3,7 +3,7 @@
 //! decision, the reason and the principal come first, where a short log line still has them.
 
 use crate::error::Reason;
-use crate::log_value::{self, MAX_BYTES};
+use crate::log_value::{self, MAX_VALUE_BYTES};
 
 /// The most bytes of a path in the log.
 const MAX_PATH_BYTES: usize = 256;
@@ -69,12 +69,12 @@ impl Tail<'_> {
             for part in [" ", name, "="] {
                 out.push_str(part);
             }
-            checked(out, value.unwrap_or_default(), MAX_BYTES);
+            checked(out, value.unwrap_or_default(), MAX_VALUE_BYTES);
         }
         for part in [" display=", self.display.unwrap_or("-"), " detail="] {
             out.push_str(part);
         }
-        log_value::write(out, self.detail.unwrap_or_default(), MAX_BYTES);
+        log_value::write(out, self.detail.unwrap_or_default(), MAX_VALUE_BYTES);
     }
 }
 
@@ -105,7 +105,7 @@ pub(in crate::gateway) fn with_credential(
         return String::new();
     };
     let mut out = format!("{before} credential={credential} google_identity=");
-    checked(&mut out, google_identity.unwrap_or_default(), MAX_BYTES);
+    checked(&mut out, google_identity.unwrap_or_default(), MAX_VALUE_BYTES);
     out.push_str(" project=");
     out.push_str(after);
     out

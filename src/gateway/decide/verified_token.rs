@@ -81,7 +81,7 @@ impl Names {
 fn principal(issuer: &str, subject: &str) -> String {
     let mut out = log_value::encoded(issuer);
     out.push(':');
-    log_value::write(&mut out, subject, log_value::MAX_BYTES);
+    log_value::write(&mut out, subject, log_value::MAX_VALUE_BYTES);
     out
 }
 
