@@ -361,9 +361,34 @@ fn every_target_of_the_makefile_says_what_it_is_for() {
 }
 
 #[test]
+fn every_file_that_the_architecture_names_exists() {
+    let page = read("docs/architecture.md");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_/.*-".contains(c);
+    let endings = [".rs", ".lua", ".cfg", ".py", ".json", ".rules", ".txt"];
+    let is_file = |word: &&str| endings.iter().any(|ending| word.ends_with(ending));
+    let named: BTreeSet<&str> = page.split(|c| !is_part(c)).filter(is_file).collect();
+    let roots = ["", "src/", "src/gateway/", "src/gateway/calls/", "src/vertex/", "docs/"];
+    let roots = roots.into_iter().chain(["lua/vertex/", "haproxy-conf/", "tests/"]);
+    let exists = |name: &&&str| {
+        roots.clone().any(|root| {
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{root}{name}")).exists()
+        })
+    };
+    // What an operator's own file is called, and several files at once.
+    let others = ["vertex.json"];
+    let missing: Vec<_> = named
+        .iter()
+        .filter(|name| !name.contains('*') && !others.contains(name))
+        .filter(|name| !exists(name))
+        .collect();
+    assert!(named.len() > 30 && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_link_of_the_documents_leads_somewhere() {
     for document in [
         "README.md",
+        "docs/architecture.md",
         "docs/callers.md",
         "docs/configuration.md",
         "docs/issuers.md",

@@ -245,7 +245,10 @@ class Stage:
             self._stream_at(pace_ms)
             before = int(haproxy.ask(CALLBACKS))
             Subject("counting", proxy, _METERED).measure(self._load, work)
-            self.callbacks[pace] = (int(haproxy.ask(CALLBACKS)) - before) / work.requests
+            calls = int(haproxy.ask(CALLBACKS)) - before
+            if calls == 0:
+                raise Invalid("the filter's callbacks are not counted")
+            self.callbacks[pace] = calls / work.requests
         haproxy.remove()
 
     def round(self, number: int) -> dict[str, float]:

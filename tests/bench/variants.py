@@ -16,8 +16,10 @@ CALLBACKS = "bench show callbacks"
 _METERING = ("txn.vertex.whole", "lua.vertex-meter")
 
 _COUNTER = """
-local payload, calls = meter.Meter.http_payload, 0
-function meter.Meter.http_payload(...)
+-- HAProxy asks a filter's object first.
+local reader, calls = getmetatable(meter.Meter.new()), 0
+local payload = reader.http_payload
+function reader.http_payload(...)
   calls = calls + 1
   return payload(...)
 end
