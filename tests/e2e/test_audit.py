@@ -54,7 +54,11 @@ def test_a_crowd_leaves_one_line_a_request(
 
     assert crowd.surprises == []
     assert crowd.sent.total() == 2000 + 400 + 1200 + 200 + 60 + 60 + 200
-    assert Counter(tail["reason"] for tail in logs.exactly(crowd.sent.total())) == crowd.sent
+    reasons = Counter(tail["reason"] for tail in logs.exactly(crowd.sent.total()))
+    # Google may have answered before one who left was gone.
+    faster = reasons["ok"] - crowd.sent["ok"]
+    assert 0 <= faster < 20
+    assert reasons == crowd.sent + Counter(ok=faster) - Counter(request_incomplete=faster)
 
 
 @pytest.mark.parametrize("way", ["close", "reset"])
