@@ -243,6 +243,27 @@ fn what_unread_bodies_lend_and_a_credential_past_its_age_are_told() {
 }
 
 #[test]
+fn the_shipped_files_keep_every_line_and_a_global_section_without_a_log_is_told() {
+    let folder = Folder::new("log");
+    let shipped = |name: &str| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("haproxy-conf").join(name);
+        fs::read_to_string(path).unwrap()
+    };
+    folder.put("vertex.cfg", shipped("vertex.cfg"));
+    for name in ["quickstart.cfg", "production.cfg"] {
+        let told = |text: &str| {
+            folder.put("own.cfg", text);
+            let files = ["check", "-c", "vertex.json", "-f", "vertex.cfg", "-f", "own.cfg"];
+            folder.call(&files).out.contains("global section has no log")
+        };
+        let text = shipped(name);
+        assert!(!told(&text), "{name}");
+        let log = text.lines().find(|line| line.starts_with("    log ")).unwrap();
+        assert!(told(&text.replacen(log, "", 1)), "{name}");
+    }
+}
+
+#[test]
 fn backends_are_checked_where_haproxy_s_files_are_named() {
     let folder = Folder::new("backends");
     folder.put(

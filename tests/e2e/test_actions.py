@@ -15,6 +15,8 @@ from support.bare import (
     CALLER,
     GATE,
     GRANT,
+    LOGGED,
+    READ,
     SIGN,
     TARGET,
     VERIFY,
@@ -177,15 +179,6 @@ def test_a_body_that_has_to_be_read_is_awaited_and_refused_at_once_if_it_does_no
 
 # Two decisions on one request: the former one's call is taken back.
 
-COUNTING = (
-    '[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.undone),concat(^,txn.vertex.upstream),'
-    'concat(^,txn.vertex.left),concat(^,txn.vertex.usage),concat(^,txn.vertex.uploaded),lua.vertex_account]'
-)
-LOGGED = f"""log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B %{COUNTING}}}"
-http-after-response set-var(txn.vertex.left) status
-http-after-response set-var(txn.vertex.left) status,neg unless {{ srv_id gt 0 }}
-"""
-READ = "filter lua.vertex-meter\nhttp-response set-var(txn.vertex.upstream) status\nhttp-response lua.vertex-meter"
 GIVEN = "http-request return status 200"
 SIGNED = [SIGN, ANSWERS, unless("signed")]
 # The frontend's rules, the backend's, and what the caller gets.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.auditline import AuditLine
-from support.bare import ALL, AUTHORIZE, SIGN, VERIFY, unless
+from support.bare import ALL, AUTHORIZE, LOGGED, READ, SIGN, VERIFY, unless
 from support.budget import body, target, with_roles
 from support.calls import BODY, CLAIMS, GENERATE, headers
 from support.client import Closed, Connection, once
@@ -23,7 +23,6 @@ from support.metrics import Pages, key
 from support.place import haproxy_version
 from support.rawgoogle import RawGoogle, chunk
 from support.standin import Standin
-from test_actions import COUNTING, READ
 
 # HAProxy tells how a stream ended, and how many bytes came.
 TELLS = haproxy_version() >= (3, 0)
@@ -237,11 +236,8 @@ def test_a_rule_that_refuses_is_no_failure_of_the_gateways(
 
 # Rules of the operator's own, wherever they sign.
 
-HEADS = f"""log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B %{COUNTING}}}"
-log global
+HEADS = LOGGED + """log global
 option contstats
-http-after-response set-var(txn.vertex.left) status
-http-after-response set-var(txn.vertex.left) status,neg unless {{ srv_id gt 0 }}
 http-after-response set-var-fmt(txn.vertex.uploaded) "%U"
 """
 WAYS: dict[str, tuple[list[str], list[str]]] = {

@@ -33,13 +33,15 @@ pub(super) fn faults(haproxy: &Haproxy) -> Vec<ConfigError> {
 pub(super) fn doubt_of_log(haproxy: &Haproxy) -> Option<String> {
     let tells = haproxy.version.is_some_and(|version| version >= Version::V3_0);
     let is_needed = haproxy.accounts && (haproxy.is_bare || !tells);
-    (is_needed && !haproxy.sections.is_empty() && haproxy.global("log").next().is_none()).then(
-        || {
-            "HAProxy's global section has no log, and the lines of calls that Google closes the \
+    let has_log = haproxy.sections.is_empty() || haproxy.global("log").next().is_some();
+    if !is_needed || has_log {
+        return None;
+    }
+    let since = if haproxy.is_bare { "" } else { "before HAProxy 3.0 " };
+    Some(format!(
+        "HAProxy's global section has no log, and {since}the lines of calls that Google closes the \
          connection on go there: write `log /dev/log local0` in it"
-                .to_owned()
-        },
-    )
+    ))
 }
 
 /// Formats that HAProxy fills in at the head of an answer, before there is anything to count.
