@@ -44,7 +44,6 @@ local version = core.get_info().Version
 
 core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", bearer.run)
-core.register_converters("vertex_refused", native.refused)
 core.register_converters("vertex_says", native.says)
 core.register_converters("vertex_usage", usage.run)
 core.register_converters("vertex_account", account.run)

@@ -39,6 +39,12 @@ macro_rules! reasons {
         pub enum Reason { $($(#[$doc])* $variant,)* }
 
         impl Reason {
+    /// The reason with this code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.code() == code)
+    }
+
             /// Every reason, in the order of the C numbers.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 

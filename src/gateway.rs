@@ -112,7 +112,7 @@ impl Gateway {
         (Next::of(&judgement.verdict), self.text(&judgement, request, &begun.attached()))
     }
 
-    /// A verdict as text: what HAProxy and the caller read, then the log tail.
+    /// A verdict as text: what HAProxy and the caller read; then the log tail, unless its call has it.
     fn text(
         &self,
         judgement: &Judgement<'_>,
@@ -120,10 +120,29 @@ impl Gateway {
         attached: &Attached<'_>,
     ) -> String {
         let mut out = String::with_capacity(1024);
-        let dialect = request.map(Request::dialect).unwrap_or_default();
-        reply::write(&mut out, judgement, dialect, attached, &self.decide.accepted);
-        write_tail(&mut out, judgement, request);
+        if reply::write(&mut out, judgement, request, attached, &self.decide.accepted) {
+            write_tail(&mut out, judgement, request);
+        }
         out
+    }
+
+    /// The verdict in place of a former one, for what came up afterwards: the caller, the role and the
+    /// target stay as they were. Nothing for any other text.
+    #[must_use]
+    pub fn refused(&self, verdict: &str, reason: Reason) -> Option<String> {
+        let former = VerdictText::of(verdict);
+        let of_call = || self.calls.table.tail(CallMark::parse(former.call()?)?.number);
+        let tail = match former.tail() {
+            "" => of_call()?,
+            tail => tail.to_owned(),
+        };
+        let tail = calls::log_tail::with_outcome(&tail, Some(reason))?;
+        let told = ToldRefusal::for_reason(reason, Dialect::of(&tail), reason.text(), former.id());
+        let mut out = String::with_capacity(1024);
+        told.write_to(&mut out, "deny", former.id());
+        out.push_str("-|");
+        out.push_str(&tail);
+        Some(out)
     }
 
     /// Counts a decision that is the last word, where no log line will.
@@ -133,18 +152,20 @@ impl Gateway {
         }
     }
 
-    /// The `Authorization` header behind a verdict's handle; nothing for any other text. The call
-    /// whose mark stands behind it and a `|` is taken to leave now.
+    /// The `Authorization` header of the call that a verdict names, for the request that it names,
+    /// separated by a `|`, and the call's number: it is taken to leave now. Where calls are not
+    /// followed the bearer's handle stands in the call's place, and there is no number. Nothing for
+    /// any other text.
     #[must_use]
-    pub fn bearer(&self, text: &[u8], now: Now) -> Option<Arc<str>> {
-        let text = str::from_utf8(text).ok()?;
-        let Some((handle, mark)) = text.split_once('|') else {
-            return self.decide.bearers.header(text, now);
+    pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
+        let (call, id) = str::from_utf8(text).ok()?.split_once('|')?;
+        let Some(CallMark { number, .. }) = CallMark::parse(call) else {
+            return Some((self.decide.bearers.header(call, now)?, None));
         };
-        let CallMark { number, .. } = CallMark::parse(mark)?;
-        let header = self.decide.bearers.header(handle, now)?;
+        let slot = self.calls.table.slot(number, id)?;
+        let header = self.decide.bearers.header_of(slot, now)?;
         self.calls.table.send(number, now.mono);
-        Some(header)
+        Some((header, Some(number)))
     }
 
     /// Whether a token's signature holds, as far as its issuer's keys are at hand.
@@ -252,10 +273,13 @@ impl Next {
         match verdict {
             Verdict::Wait(_) => Self::Waits,
             Verdict::NeedsClient | Verdict::NeedsBody => Self::BringsMore,
-            Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::Exhausted(_) => Self::Ends,
+            Verdict::Allow(_) | Verdict::Deny(_) | Verdict::Exhausted(_) => Self::Ends,
         }
     }
 }
+
+/// Most log tails are shorter.
+const TAIL_BYTES: usize = 512;
 
 /// The log tail of a judgement.
 fn write_tail(out: &mut String, judgement: &Judgement<'_>, request: Option<&Request<'_>>) {
@@ -276,30 +300,9 @@ fn write_tail(out: &mut String, judgement: &Judgement<'_>, request: Option<&Requ
 }
 
 fn tail_of(judgement: &Judgement<'_>, request: Option<&Request<'_>>) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(TAIL_BYTES);
     write_tail(&mut out, judgement, request);
     out
-}
-
-/// The verdict in place of a former one, for what came up afterwards: the caller, the role and the
-/// target stay as they were. Nothing for any other text.
-#[must_use]
-pub fn refused(verdict: &str, reason: Reason) -> Option<String> {
-    let former = VerdictText(verdict);
-    let tail = calls::log_tail::with_outcome(former.tail(), Some(reason))?;
-    let told = ToldRefusal::for_reason(reason, Dialect::of(&tail), reason.text(), former.id());
-    let mut out = String::with_capacity(1024);
-    told.write_to(&mut out, "deny", former.id());
-    out.push_str("-|");
-    out.push_str(&tail);
-    Some(out)
-}
-
-/// The number of the call whose mark stands behind a handle.
-#[must_use]
-pub fn call_of(text: &[u8]) -> Option<u64> {
-    let (_, mark) = str::from_utf8(text).ok()?.split_once('|')?;
-    Some(CallMark::parse(mark)?.number)
 }
 
 /// What an answer of HAProxy's own says: JSON in the dialect that is spoken at the path in a verdict,
@@ -314,7 +317,7 @@ pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
         Some(code) if code != own.code => Status::of_http(code),
         _ => own,
     };
-    Dialect::of(verdict).answer(reason, status, VerdictText(verdict).id())
+    Dialect::of(verdict).answer(reason, status, VerdictText::of(verdict).id())
 }
 
 /// All threads of HAProxy share one gateway; mlua cannot check that here.

@@ -1,6 +1,8 @@
 //! What Lua sees: arguments in, one string out, no decision of its own.
 
 mod observe;
+#[allow(unsafe_code)]
+mod raw;
 
 use mlua::{
     Function, IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result,
@@ -34,15 +36,11 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("check", lua.create_function(check)?)?;
     exports.set("open", lua.create_function(open)?)?;
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
-    exports.set("decide", lua.create_function(decide)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
     exports.set("says", lua.create_function(says)?)?;
-    exports.set("bearer", lua.create_function(bearer)?)?;
-    exports.set("usage", lua.create_function(usage)?)?;
     exports.set("meter", lua.create_function(meter)?)?;
-    exports.set("feed", lua.create_function(feed)?)?;
-    exports.set("account", lua.create_function(account)?)?;
+    exports.set("decided", lua.create_function(decided)?)?;
     exports.set("unlogged", lua.create_function(unlogged)?)?;
     exports.set("withdraw", lua.create_function(withdraw)?)?;
     exports.set("refused", lua.create_function(refused)?)?;
@@ -54,6 +52,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("answer", lua.create_function(answer)?)?;
     exports.set("fail", lua.create_function(fail)?)?;
     exports.set("unanswered", lua.create_function(unanswered)?)?;
+    raw::export(lua, &exports)?;
     observe::export(lua, &exports)?;
     exports.set("next_log", lua.create_function(|_, ()| Ok(log_queue::next().unzip()))?)?;
     #[cfg(feature = "faults")]
@@ -127,11 +126,6 @@ fn refuse_shared(_: &Lua, (thread, info): (u32, Table)) -> Result<Option<&'stati
     ))
 }
 
-fn decide(lua: &Lua, request: LuaString) -> Result<Option<LuaString>> {
-    let verdict = GATEWAY.get().map(|gateway| gateway.decide(&request.as_bytes(), host::now()));
-    verdict.map(|verdict| lua.create_string(verdict)).transpose()
-}
-
 /// The number of the ticket, and how large a body can be that comes as a whole, in bytes.
 fn start_waiting(_: &Lua, (): ()) -> Result<(u64, u64)> {
     let gateway = GATEWAY.get();
@@ -146,19 +140,6 @@ fn resume(lua: &Lua, (request, ticket): (LuaString, u64)) -> Result<Option<LuaSt
         None => Some(String::new()),
     };
     verdict.map(|verdict| lua.create_string(verdict)).transpose()
-}
-
-/// The header, and the number of the call that leaves with it.
-fn bearer(lua: &Lua, handle: LuaString) -> Result<(Option<LuaString>, Option<u64>)> {
-    let text = handle.as_bytes();
-    let header = GATEWAY.get().and_then(|gateway| gateway.bearer(&text, host::now()));
-    let call = gateway::call_of(&text).filter(|_| header.is_some());
-    Ok((header.map(|header| lua.create_string(header.as_bytes())).transpose()?, call))
-}
-
-/// What a JSON answer says of its tokens; nothing if it is not here as a whole.
-fn usage(_: &Lua, body: LuaString) -> Result<Option<String>> {
-    Ok(GATEWAY.get().and_then(|gateway| gateway.usage(&body.as_bytes(), host::now())))
 }
 
 /// The call of a verdict if its answer, of this content type, is to be read as it passes.
@@ -176,13 +157,6 @@ fn meter(
     Ok(GATEWAY.get().and_then(|gateway| gateway.meter(&verdict, &content_type)))
 }
 
-fn feed(_: &Lua, (call, piece): (u64, LuaString)) -> Result<()> {
-    if let Some(gateway) = GATEWAY.get() {
-        gateway.feed(call, &piece.as_bytes(), host::now());
-    }
-    Ok(())
-}
-
 fn style_named(name: Option<&str>) -> Style {
     match name {
         Some("json") => Style::Json,
@@ -190,15 +164,9 @@ fn style_named(name: Option<&str>) -> Style {
     }
 }
 
-/// What a request's log line says of it, as text or, with `json`, as members of an object.
-fn account(_: &Lua, (ended, style): (LuaString, Option<String>)) -> Result<Option<String>> {
-    let style = style_named(style.as_deref());
-    let bytes = ended.as_bytes();
-    // The module wrote all of it, but for statuses.
-    let Ok(ended) = str::from_utf8(&bytes) else {
-        return Ok(None);
-    };
-    Ok(GATEWAY.get().and_then(|gateway| gateway.account(ended, style, host::now())))
+/// What was decided on a request that has ended, as the start of its log line's fields.
+fn decided(_: &Lua, ended: String) -> Result<Option<String>> {
+    Ok(GATEWAY.get().and_then(|gateway| gateway.decided(&ended)))
 }
 
 /// The access line of a call that HAProxy writes none of; nothing if the call is over. `closed`
@@ -234,11 +202,8 @@ fn withdraw(_: &Lua, verdict: Option<String>) -> Result<()> {
 
 /// The verdict in place of a former one, for this reason.
 fn refused(_: &Lua, (verdict, reason): (String, String)) -> Result<Option<String>> {
-    Ok(named(&reason).and_then(|reason| gateway::refused(&verdict, reason)))
-}
-
-fn named(reason: &str) -> Option<Reason> {
-    Reason::ALL.iter().copied().find(|known| known.code() == reason)
+    let gateway = GATEWAY.get().zip(Reason::of_code(&reason));
+    Ok(gateway.and_then(|(gateway, reason)| gateway.refused(&verdict, reason)))
 }
 
 /// A caller's way through the steps, held by Lua and not to be looked into.
@@ -318,7 +283,7 @@ fn says(
     (verdict, reason, status): (String, String, Option<String>),
 ) -> Result<Option<String>> {
     let status = status.and_then(|status| status.parse().ok());
-    Ok(named(&reason).map(|reason| gateway::says(&verdict, reason, status)))
+    Ok(Reason::of_code(&reason).map(|reason| gateway::says(&verdict, reason, status)))
 }
 
 fn fetchers(_: &Lua, (): ()) -> Result<usize> {

@@ -1,6 +1,7 @@
 //! Vertex AI's requests as a closed grammar: a request line is one of the routes of `routes.txt`, in
 //! its one canonical spelling, or it is refused. What leaves is written from the parsed target.
 
+mod alphabet;
 mod body;
 mod canonical;
 mod host;

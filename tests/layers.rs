@@ -29,14 +29,15 @@ const USERS_BESIDE: &[(&str, &[&str])] = &[
 const ROOMS: &[(&str, &[&str])] =
     &[("decide", &[]), ("calls", &[]), ("admin", &["decide", "calls"])];
 
-/// Words of code that stand in one file, or below one folder, alone.
-const ONE_PLACE: &[(&str, &str)] = &[
-    ("mlua", "lua"),
-    ("SystemTime", "host.rs"),
-    ("Instant", "host.rs"),
-    ("unsafe", "ffi.rs"),
-    ("ring", "jose/"),
-    ("base64", "jose/"),
+/// Words of code, and the only files or folders where they may stand.
+const PLACES: &[(&str, &[&str])] = &[
+    ("mlua", &["lua"]),
+    ("SystemTime", &["host.rs"]),
+    ("Instant", &["host.rs"]),
+    // The two faces to C.
+    ("unsafe", &["ffi.rs", "lua/raw.rs"]),
+    ("ring", &["jose/"]),
+    ("base64", &["jose/"]),
 ];
 
 struct Source {
@@ -255,15 +256,16 @@ fn lua_unsafe_code_and_cryptography_each_have_one_place() {
             let code = line.split('"').step_by(2);
             for word in code.flat_map(|code| code.split(|c: char| !c.is_alphanumeric() && c != '_'))
             {
-                let Some((word, place)) = ONE_PLACE.iter().find(|(w, _)| *w == word) else {
+                let Some((word, places)) = PLACES.iter().find(|(w, _)| *w == word) else {
                     continue;
                 };
-                assert!(source.name.starts_with(place), "{word} in {}: {line}", source.name);
+                let is_right = places.iter().any(|place| source.name.starts_with(place));
+                assert!(is_right, "{word} in {}: {line}", source.name);
                 found.insert(*word);
             }
         }
     }
-    for (word, _) in ONE_PLACE {
+    for (word, _) in PLACES {
         assert!(found.contains(word), "{word} is nowhere: is it searched for rightly?");
     }
 }

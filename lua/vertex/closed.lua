@@ -14,7 +14,7 @@ local M = {}
 ---@param txn TXN
 ---@return boolean?
 local function is_google(txn)
-  if txn:get_var("txn.vertex.left") or txn:get_var("txn.vertex.upstream") then
+  if txn:get_var("txn.vertex.sent_status") or txn:get_var("txn.vertex.upstream") then
     return false
   end
   local state = txn.f.txn_sess_term_state

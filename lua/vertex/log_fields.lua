@@ -4,17 +4,6 @@ local native = require("haproxy_vertex")
 
 local M = {}
 
--- Of the verdict, which stands before what HAProxy knew last: the id, and the tail.
-local ID = "^[^|]*|[^|]*|[^|]*|[^|]*|([^|]*)|"
-local TAIL = "|([^|^]*)%^[^^]*%^[^^]*%^[^^]*%^[^^]*%^[^^]*$"
-
--- What was decided, where nobody can say what became of it.
----@param ended string
-local function decided(ended)
-  local tail, id = ended:match(TAIL), ended:match(ID)
-  return tail and id and ("%s google=- id=%s"):format(tail, id) or ""
-end
-
 ---@param ended string
 ---@param style string?
 function M.run(ended, style)
@@ -22,7 +11,12 @@ function M.run(ended, style)
   if whole and type(said) == "string" and said ~= "" then
     return said
   end
-  return style and "" or decided(ended)
+  -- What was decided is said nonetheless, where that can be told.
+  if style then
+    return ""
+  end
+  whole, said = pcall(native.decided, ended)
+  return whole and type(said) == "string" and said or ""
 end
 
 return M

@@ -75,8 +75,7 @@ end
 -- HAProxy asks such a filter for nothing until it is registered for the data of an answer.
 ---@param txn TXN
 function M.run(txn)
-  local meter = stream.filter()
-  stream.unwatch()
+  local meter = stream.unwatch()
   local call = native.meter(txn:get_var("txn.vertex.verdict"), txn.f:res_fhdr("content-type"))
   if meter and call then
     meter.call = call

@@ -40,12 +40,14 @@ function M.watch(call)
   end
 end
 
--- An answer has come.
+-- An answer has come; the stream's filter.
+---@return table?
 function M.unwatch()
   local filter = M.filter()
   if filter then
     filter.end_analyze = nil
   end
+  return filter
 end
 
 return M

@@ -4,11 +4,12 @@ local stream = require("vertex.stream")
 
 local M = {}
 
+-- Whether it was read: then it need not be read as it passes.
 ---@param body string
----@return string?
+---@return boolean
 function M.run(body)
-  stream.unwatch()
-  return native.usage(body)
+  local filter = stream.unwatch()
+  return filter ~= nil and native.usage(filter.call, body) == true
 end
 
 return M

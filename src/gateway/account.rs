@@ -3,30 +3,26 @@
 
 use crate::error::Reason;
 use crate::gateway::calls::log_fields::{Line, Record, Style};
-use crate::gateway::calls::log_tail;
-use crate::gateway::calls::read;
+use crate::gateway::Gateway;
+use crate::gateway::calls::log_tail::{self, Tail};
 use crate::gateway::calls::table::{Call, CallMark};
 use crate::gateway::calls::unlogged::{self, Came, Connection};
-use crate::gateway::decide::judge::Judgement;
 use crate::gateway::decide::reply::VerdictText;
-use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::ended::Ended;
-use crate::gateway::{Gateway, tail_of};
+use crate::meter;
 use crate::time::{Now, UnixTime};
 
 impl Gateway {
-    /// What a JSON answer that is here as a whole says of its tokens, for [`Self::account`]; nothing
-    /// if more of it is to come.
-    #[must_use]
-    pub fn usage(&self, body: &[u8], now: Now) -> Option<String> {
-        read::usage_text(body, now)
+    /// Reads a JSON answer to this call that is here as a whole; whether all of it is.
+    pub fn usage(&self, call: u64, body: &[u8], now: Now) -> bool {
+        meter::whole(body).is_some_and(|usage| self.calls.table.keep(call, usage, now.mono))
     }
 
     /// The call of a verdict if its answer, of this content type, is one that can be read: from now
     /// on it is, as it passes.
     #[must_use]
     pub fn meter(&self, verdict: &str, content_type: &str) -> Option<u64> {
-        let mark = VerdictText(verdict).call().and_then(CallMark::parse)?;
+        let mark = VerdictText::of(verdict).call().and_then(CallMark::parse)?;
         self.calls.meter(mark, content_type).then_some(mark.number)
     }
 
@@ -48,6 +44,26 @@ impl Gateway {
         Some(self.line(ended, call, now, style))
     }
 
+    /// What was decided on a request, as the start of its line's fields, where nobody can say what
+    /// became of it.
+    #[must_use]
+    pub fn decided(&self, text: &str) -> Option<String> {
+        let ended = Ended::parse(text)?;
+        let verdict = ended.verdict;
+        if verdict.word().is_empty() {
+            return Some(String::new());
+        }
+        let tail = match verdict.tail() {
+            "" => self.tail_of_call(&ended),
+            tail => tail.to_owned(),
+        };
+        Some(format!("{tail} google=- id={}", verdict.id().unwrap_or("-")))
+    }
+
+    fn tail_of_call(&self, ended: &Ended<'_>) -> String {
+        ended.mark().and_then(|mark| self.calls.table.tail(mark.number)).unwrap_or_default()
+    }
+
     /// Ends a call that Google closed the connection on, of which HAProxy says nothing: the line that
     /// is missing. Nothing if the call is over. `date` writes a time as `%tr` does.
     #[must_use]
@@ -63,40 +79,52 @@ impl Gateway {
         let millis_ago = now.mono.millis_since(call.begun.at);
         let at = now.wall + -(millis_ago / 1000);
         let came = Came { date: date(at), secs: at.0, millis_ago };
-        let ended = Ended::closed(VerdictText(verdict), connection.uploaded);
+        let ended = Ended::closed(VerdictText::of(verdict), connection.uploaded);
         let said = self.line(ended, Some(call), now, connection.style);
         Some(unlogged::line(connection, &came, &said))
     }
 
     /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
     pub fn withdraw(&self, verdict: &str, now: Now) {
-        let verdict = VerdictText(verdict);
+        let verdict = VerdictText::of(verdict);
         if let (Some(mark), Some(id)) = (verdict.call().and_then(CallMark::parse), verdict.id()) {
             self.calls.withdraw(mark, id, now);
         }
     }
 
-    fn line(&self, ended: Ended<'_>, call: Option<Call>, now: Now, style: Style) -> String {
+    fn line(
+        &self,
+        ended: Ended<'_>,
+        call: Option<Call>,
+        now: Now,
+        style: Style,
+    ) -> String {
         let (verdict, refusal) = (ended.verdict, ended.refusal());
         self.admin.counters.decision(refusal);
-        let mut signals: Vec<_> = verdict.signals().collect();
-        let record = match call {
-            Some(call) => {
+        let mut signals: Vec<_> = verdict.signals().split_terminator(',').collect();
+        let (record, tail) = match call {
+            Some(mut call) => {
+                let tail = std::mem::take(&mut call.begun.tail);
                 let settled = self.calls.settle(call, ended.into_ending(), now);
                 self.admin.counters.settled(&settled, verdict.location());
                 signals.extend(settled.signals.iter().map(|signal| signal.name()));
-                settled.record
+                (settled.record, tail)
             }
-            None => Record::default(),
+            None => (Record::default(), self.tail_of_call(&ended)),
         };
-        let tail = log_tail::with_outcome(verdict.tail(), refusal)
-            .unwrap_or_else(|| unknown_tail(refusal));
+        let tail = if verdict.tail().is_empty() { tail } else { verdict.tail().to_owned() };
+        // The tail of a call was written with its allow.
+        let tail = match refusal {
+            None if !tail.is_empty() => tail,
+            _ => log_tail::with_outcome(&tail, refusal).unwrap_or_else(|| unknown_tail(refusal)),
+        };
         record.render(&Line { tail, id: verdict.id(), refusal, signals }, style)
     }
 }
 
 /// The tail of a request of which nothing is known but its outcome.
 fn unknown_tail(refusal: Option<Reason>) -> String {
-    let allow = Verdict::Allow { host: "", handle: "" };
-    tail_of(&Judgement::of(refusal.map_or(allow, Verdict::from)), None)
+    let (mut out, decision) = (String::new(), if refusal.is_none() { "allow" } else { "deny" });
+    Tail::default().write_to(&mut out, decision, refusal);
+    out
 }

@@ -51,18 +51,17 @@ impl Gateway {
             let mut judgement = self.decide.permit(&passage.token, request, now, within);
             let begun = self.begin(&mut judgement, request, now);
             let attached = begun.attached();
-            let (Verdict::Allow { host, handle }, Some(target)) =
-                (&judgement.verdict, &judgement.target)
+            let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target)
             else {
                 return self.refused_after(&judgement, request, &attached);
             };
             self.count_decision(&judgement.verdict);
             let grant = Grant {
-                handle: (*handle).to_owned(),
+                slot: slot.number(),
                 call: begun.call.map(|mark| mark.number),
                 target: SignedTarget {
                     method: request.map_or("", |request| request.method).to_owned(),
-                    host: (*host).to_owned(),
+                    host: slot.host().to_owned(),
                     uri: target.to_string(),
                 },
                 location: target.location.to_owned(),
@@ -138,7 +137,7 @@ impl Gateway {
             Verdict::Wait(_) => Step::Wait,
             Verdict::NeedsClient => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
-            verdict @ (Verdict::Deny(_) | Verdict::Exhausted(_) | Verdict::Allow { .. }) => {
+            verdict @ (Verdict::Deny(_) | Verdict::Exhausted(_) | Verdict::Allow(_)) => {
                 self.count_decision(verdict);
                 Step::Refused(self.refusal(judgement, request, attached))
             }

@@ -1,16 +1,15 @@
 //! From an allow to a call: what it may take is reserved in its limits, and it is followed until its
 //! log line.
 
-use std::fmt::Display;
-
 use crate::error::Reason;
-use crate::gateway::Gateway;
-use crate::gateway::calls::table::{AnswerShape, Begun, CallMark};
+use crate::gateway::{Gateway, tail_of};
+use crate::gateway::calls::table::{AnswerShape, Begun, CallMark, MarkText};
 use crate::gateway::decide::judge::Judgement;
 use crate::gateway::decide::reply::Attached;
 use crate::gateway::decide::request::Request;
 use crate::gateway::decide::request_id::RequestId;
 use crate::gateway::decide::verdict::Verdict;
+use crate::google::Slot;
 use crate::limits::Prompt;
 use crate::time::Now;
 use crate::vertex::{Target, Tokens};
@@ -22,6 +21,7 @@ pub(super) struct Begin {
     pub(super) id: RequestId,
     /// Nothing where nobody tells of its end.
     pub(super) call: Option<CallMark>,
+    mark: Option<MarkText>,
     labels: Option<String>,
     signals: Signals,
 }
@@ -29,13 +29,9 @@ pub(super) struct Begin {
 impl Begin {
     /// What the verdict's text tells of it.
     pub(super) fn attached(&self) -> Attached<'_> {
-        let call: Option<&dyn Display> = match &self.call {
-            Some(mark) => Some(mark),
-            None => None,
-        };
         Attached {
             id: Some(self.id.as_str()),
-            call,
+            call: self.mark.as_ref().map(MarkText::as_str),
             labels: self.labels.as_deref(),
             signals: self.signals,
         }
@@ -52,22 +48,22 @@ impl Gateway {
     ) -> Begin {
         let id = self.decide.ids.next();
         let mut call = None;
-        if matches!(judgement.verdict, Verdict::Allow { .. }) {
-            match self.begin_call(judgement, request, &id, now) {
+        if let Verdict::Allow(slot) = judgement.verdict {
+            match self.begin_call(judgement, request, (&id, slot), now) {
                 Ok(mark) => call = mark,
                 Err(refusal) => judgement.verdict = refusal,
             }
         }
         let signals = self.signals_of(judgement, request, now);
         let labels = self.decide.labels_of(judgement);
-        Begin { id, call, labels, signals }
+        Begin { id, call, mark: call.map(CallMark::text), labels, signals }
     }
 
     fn begin_call(
         &self,
         judgement: &Judgement<'_>,
         request: Option<&Request<'_>>,
-        id: &RequestId,
+        (id, slot): (&RequestId, &Slot),
         now: Now,
     ) -> Result<Option<CallMark>, Verdict<'static>> {
         let Judgement { token: Some(token), target: Some(target), role: Some(role), .. } =
@@ -91,6 +87,8 @@ impl Gateway {
             pattern,
             principal: token.digest,
             id: *id.as_bytes(),
+            slot: slot.number(),
+            tail: if self.calls.accounts { tail_of(judgement, request) } else { String::new() },
             prompt: Prompt {
                 bytes: request.and_then(|request| request.body_bytes()),
                 media_bytes: asked.media.bytes,
@@ -140,5 +138,5 @@ impl Gateway {
 
 /// `publisher/model`, or nothing.
 fn model_of(target: &Target<'_>) -> String {
-    target.model.map(|model| format!("{}/{}", model.publisher, model.name)).unwrap_or_default()
+    target.model.map(|model| [model.publisher, "/", model.name].concat()).unwrap_or_default()
 }

@@ -2,14 +2,13 @@
 //! for the caller.
 
 use crate::error::Reason;
-use crate::gateway::calls::read::{WholeUsage, parse_usage};
 use crate::gateway::calls::settle::Ending;
 use crate::gateway::calls::table::CallMark;
 use crate::gateway::calls::upstream::Upstream;
 use crate::gateway::decide::reply::VerdictText;
 
 /// Between the parts of what HAProxy hands over; none of them can hold it but the first.
-const SEPARATOR: char = '^';
+const SEPARATOR: u8 = b'^';
 
 /// Behind HAProxy's termination state, where it tells that (3.0).
 const STATE_END: char = '=';
@@ -22,13 +21,11 @@ const START: char = '-';
 pub(super) struct Ended<'t> {
     /// The last verdict.
     pub(super) verdict: VerdictText<'t>,
-    /// An allow that could not be carried out.
-    undone: VerdictText<'t>,
+    /// Why an allow could not be carried out.
+    revoked: Option<Reason>,
     upstream: Option<Upstream>,
     state: Option<State>,
     left: Option<Left>,
-    /// What was said of a whole answer.
-    whole: Option<WholeUsage>,
     /// The bytes that came from the caller, headers included.
     uploaded: Option<u64>,
 }
@@ -78,30 +75,31 @@ impl Left {
 impl<'t> Ended<'t> {
     /// Takes apart what the log format hands over.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
-        let state =
-            text.split_once(STATE_END).and_then(|(state, rest)| Some((State::parse(state)?, rest)));
+        let state = text
+            .split_at_checked(2)
+            .and_then(|(state, rest)| Some((State::parse(state)?, rest.strip_prefix(STATE_END)?)));
         let (state, text) = match state {
             Some((state, text)) => (Some(state), text),
             None => (None, text.strip_prefix(START)?),
         };
-        // A log format of an operator's own may lack the last part.
-        let is_whole = text.matches(SEPARATOR).count() >= 5;
-        let (text, uploaded) =
-            text.rsplit_once(SEPARATOR).filter(|_| is_whole).unwrap_or((text, ""));
-        let mut parts = text.rsplitn(5, SEPARATOR);
-        let mut part = || parts.next();
-        let (whole, left, upstream, undone, verdict) =
-            (part()?, part()?, part()?, part()?, part()?);
+        let mut rest = text;
+        let mut part = || {
+            let at = memchr::memrchr(SEPARATOR, rest.as_bytes())?;
+            let (before, part) = (rest.get(..at)?, rest.get(at + 1..)?);
+            rest = before;
+            Some(part)
+        };
+        let (uploaded, left, upstream, revoked) = (part()?, part()?, part()?, part()?);
+        let verdict = rest;
         Some(Self {
-            verdict: VerdictText(verdict),
-            undone: VerdictText(undone),
+            verdict: VerdictText::of(verdict),
+            revoked: Reason::of_code(revoked),
             upstream: match upstream {
                 "closed" => Some(Upstream::Closed),
                 status => status.parse().ok().map(Upstream::Status),
             },
             state,
             left: Left::parse(left),
-            whole: parse_usage(whole),
             uploaded: uploaded.parse().ok(),
         })
     }
@@ -110,27 +108,25 @@ impl<'t> Ended<'t> {
     pub(super) const fn closed(verdict: VerdictText<'t>, uploaded: Option<u64>) -> Self {
         Self {
             verdict,
-            undone: VerdictText(""),
+            revoked: None,
             upstream: Some(Upstream::Closed),
             state: None,
             left: None,
-            whole: None,
             uploaded,
         }
     }
 
     /// The call that was allowed.
     pub(super) fn mark(&self) -> Option<CallMark> {
-        let mark = |verdict: VerdictText<'_>| verdict.call().and_then(CallMark::parse);
-        mark(self.verdict).or_else(|| mark(self.undone))
+        self.verdict.call().and_then(CallMark::parse)
     }
 
     /// How the call ended. HAProxy says 503 where no connection came about.
     pub(super) fn into_ending(self) -> Ending {
         let is_unsent = self.state.is_some_and(State::is_unsent)
             || self.left.is_some_and(|left| !left.had_server || left.status == 503);
-        let Self { upstream, whole, uploaded, .. } = self;
-        Ending { upstream, is_unsent, whole, uploaded }
+        let Self { upstream, uploaded, .. } = self;
+        Ending { upstream, is_unsent, uploaded }
     }
 
     /// Why its caller did not get what was asked for; nothing for an answer of Google's.
@@ -141,6 +137,7 @@ impl<'t> Ended<'t> {
         let is_local = self.state.is_some_and(|state| state.by == 'L');
         match (self.verdict.word(), self.upstream) {
             ("", _) => Some(Reason::Undecided),
+            ("allow", _) if self.revoked.is_some() => self.revoked,
             ("allow", Some(Upstream::Closed)) => Some(Reason::UpstreamClosed),
             ("allow", Some(Upstream::Status(401))) => Some(Reason::GoogleCredentialRefused),
             ("allow", Some(Upstream::Status(403))) => Some(Reason::GoogleDenied),
@@ -188,7 +185,7 @@ mod tests {
     #[test]
     fn the_reason_is_what_the_caller_was_told() {
         let allow = |upstream: &str, left: &str| {
-            refusal(&format!("-allow|us-central1|0.ab|s1|id|-|h|/|-|t^^{upstream}^{left}^^"))
+            refusal(&format!("-allow|us-central1|-|s1|id|-|h|/^^{upstream}^{left}^"))
         };
         for (upstream, left, reason) in [
             ("200", "200", None),
@@ -218,7 +215,7 @@ mod tests {
     #[test]
     fn an_answer_by_a_rule_is_none_of_googles() {
         let allow = |state: &str, upstream: &str, left: &str| {
-            refusal(&format!("{state}allow|us-central1|0.ab|s1|id|-|h|/|-|t^^{upstream}^{left}^^"))
+            refusal(&format!("{state}allow|us-central1|-|s1|id|-|h|/^^{upstream}^{left}^"))
         };
         let by_rule = Some(Reason::AnsweredByRule);
         for (state, upstream, left, reason) in [
@@ -249,7 +246,7 @@ mod tests {
     #[test]
     fn what_did_not_leave_costs_nothing() {
         let is_unsent = |state: &str| {
-            let text = format!("{state}allow|us-central1|0.ab|s1|id|-|h|/|-|t^^^^^");
+            let text = format!("{state}allow|us-central1|-|s1|id|-|h|/^^^^");
             Ended::parse(&text).expect("parts").into_ending().is_unsent
         };
         for (state, unsent) in [
@@ -266,13 +263,13 @@ mod tests {
 
     #[test]
     fn a_caller_who_left_or_was_slow_is_no_failure_of_the_gateway() {
-        let body = |left: &str| refusal(&format!("-body|503|internal|-|id|5|{{}}|-|t^^^{left}^^"));
+        let body = |left: &str| refusal(&format!("-body|503|internal|-|id|5|{{}}|-|t^^^{left}^"));
         for left in ["", "-400", "-408"] {
             assert_eq!(body(left), Some(Reason::RequestIncomplete), "{left}");
         }
         assert_eq!(body("-503"), Some(Reason::Internal));
-        assert_eq!(refusal("-deny|403|role_none|-|id|-|{}|-|t^^^-403^^"), Some(Reason::RoleNone));
-        assert_eq!(refusal("-^^^-400^^"), Some(Reason::Undecided));
-        assert_eq!(refusal("-junk^^^-400^^"), Some(Reason::Internal));
+        assert_eq!(refusal("-deny|403|role_none|-|id|-|{}|-|t^^^-403^"), Some(Reason::RoleNone));
+        assert_eq!(refusal("-^^^-400^"), Some(Reason::Undecided));
+        assert_eq!(refusal("-junk^^^-400^"), Some(Reason::Internal));
     }
 }

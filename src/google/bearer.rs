@@ -33,6 +33,8 @@ pub(super) struct Bearer {
 
 /// A credential at one of Google's hosts.
 pub struct Slot {
+    /// Its place among the slots.
+    number: usize,
     credential: usize,
     host: String,
     handle: String,
@@ -79,6 +81,7 @@ impl Bearers {
                     }
                 };
                 slots.push(Slot {
+                    number: slots.len(),
                     credential: index,
                     host: host.clone(),
                     handle: format!("{}.{seal}", slots.len()),
@@ -141,7 +144,13 @@ impl Bearers {
     /// The value of the `Authorization` header behind a handle.
     #[must_use]
     pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
-        let slot = self.slots.get(*self.by_handle.get(handle)?)?;
+        self.header_of(*self.by_handle.get(handle)?, now)
+    }
+
+    /// The value of the `Authorization` header of the slot with this number.
+    #[must_use]
+    pub fn header_of(&self, slot: usize, now: Now) -> Option<Arc<str>> {
+        let slot = self.slots.get(slot)?;
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
         bearer.as_ref().filter(|bearer| bearer.sendable(now.wall)).map(|b| Arc::clone(&b.header))
     }
@@ -206,6 +215,12 @@ impl Slot {
     #[must_use]
     pub fn handle(&self) -> &str {
         &self.handle
+    }
+
+    /// Its number, for [`Bearers::header_of`].
+    #[must_use]
+    pub const fn number(&self) -> usize {
+        self.number
     }
 
     /// Google's host.

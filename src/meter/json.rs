@@ -104,7 +104,7 @@ impl Json {
                 }
                 State::Deep => self.deep(rest),
                 State::Broken => return,
-                _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => tail,
+                _ if is_space(byte) => after_spaces(tail),
                 _ => {
                     if self.token(byte, answer) {
                         tail
@@ -283,4 +283,14 @@ impl Json {
         }
         rest
     }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+/// What follows white space: lines of an answer are indented, so there is some of it.
+fn after_spaces(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !is_space(*byte)).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
 }

@@ -81,6 +81,9 @@ impl Text {
                 rest = if self.escaped(*byte) { tail } else { rest };
                 continue;
             }
+            if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
+                rest = self.skip(rest);
+            }
             let Some(at) = find_mark(rest) else {
                 self.keep(rest);
                 return None;
@@ -102,24 +105,29 @@ impl Text {
             }
             self.keep(piece);
             self.escape = Escape::Begun;
-            rest = self.after_escapes(after);
+            rest = after;
         }
     }
 
-    /// Skips the rest of an escape, and those that follow it at once, in a string that is not read.
-    fn after_escapes<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
-        let mut rest = bytes;
-        if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
-            self.is_cut = true;
-            while let [_, after @ ..] = rest {
-                self.skipped = self.skipped.saturating_add(1);
-                self.escape = Escape::None;
-                let [b'\\', next @ ..] = after else { return after };
-                self.escape = Escape::Begun;
-                rest = next;
-            }
+    /// Skips what has come of a string that is not read; what begins at its closing quotation mark or
+    /// at half an escape is left.
+    fn skip<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        let (mut rest, mut escaped) = (bytes, 0_u64);
+        while let Some(at) = find_mark(rest) {
+            rest = rest.get(at..).unwrap_or_default();
+            let [b'\\', _, after @ ..] = rest else { break };
+            rest = after;
+            escaped += 1;
         }
-        rest
+        let left = match rest {
+            [b'"' | b'\\', ..] => rest,
+            _ => &[],
+        };
+        let came = u64::try_from(bytes.len() - left.len()).unwrap_or(0);
+        self.is_cut |= came > 0;
+        // An escape is one character, as a byte otherwise.
+        self.skipped = self.skipped.saturating_add(came - escaped);
+        left
     }
 
     /// Keeps bytes as they are; of a string that is not read, only that there are some.

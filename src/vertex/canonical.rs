@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::error::Reason;
+use crate::vertex::alphabet::Alphabet;
 
 /// The path with `@` for `%40`, the one escape that client libraries write: in a model's version.
 #[must_use]
@@ -17,7 +18,6 @@ pub fn respell(url: &str) -> Cow<'_, str> {
 
 /// Refuses what is encoded, empty or dot segments, path parameters.
 pub(super) fn check(path: &str) -> Result<(), Reason> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'@');
     let rest = path.strip_prefix('/').ok_or(Reason::UrlNotCanonical)?;
     let (mut length, mut only_dots) = (0_usize, true);
     for byte in rest.bytes().chain([b'/']) {
@@ -26,7 +26,7 @@ pub(super) fn check(path: &str) -> Result<(), Reason> {
                 return Err(Reason::UrlNotCanonical);
             }
             b'/' => (length, only_dots) = (0, true),
-            _ if plain(byte) => (length, only_dots) = (length + 1, only_dots && byte == b'.'),
+            _ if Alphabet::Path.has(byte) => (length, only_dots) = (length + 1, only_dots && byte == b'.'),
             _ => return Err(Reason::UrlNotCanonical),
         }
     }

@@ -5,6 +5,7 @@
 use once_cell::sync::Lazy;
 
 use crate::vertex::CapMember;
+use crate::vertex::alphabet::Alphabet;
 
 /// The most names that stand in one path.
 pub(super) const MAX_NAMES: usize = 6;
@@ -193,7 +194,11 @@ impl Route {
         let mut node = &TABLE.root;
         let mut names: PathNames<'u> = [""; MAX_NAMES];
         let mut places = names.iter_mut();
-        for segment in resource.split('/') {
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b'/', resource.as_bytes()).chain([resource.len()]);
+        for end in ends {
+            let segment = resource.get(start..end)?;
+            start = end + 1;
             node = match node.literals.iter().find(|(literal, _)| *literal == segment) {
                 Some((_, next)) => next,
                 None => {
@@ -294,16 +299,13 @@ impl Variable {
     /// Whether `text` is such a name. Google's own limits are wider only for resources that are
     /// not in the table.
     pub(super) fn fits(self, text: &str) -> bool {
-        let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let model = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
-        let id = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-        let allowed: fn(u8) -> bool = match self {
-            Self::Project | Self::Location | Self::Publisher | Self::Endpoint => lower,
-            Self::Model => model,
-            Self::Id => id,
+        let alphabet = match self {
+            Self::Project | Self::Location | Self::Publisher | Self::Endpoint => Alphabet::Lower,
+            Self::Model => Alphabet::Model,
+            Self::Id => Alphabet::Id,
         };
         (1..=super::MAX_NAME_BYTES).contains(&text.len())
-            && text.bytes().all(allowed)
+            && text.bytes().all(|byte| alphabet.has(byte))
             && !matches!(text, "." | "..")
     }
 }

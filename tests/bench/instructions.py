@@ -102,6 +102,7 @@ class Callgrind(Haproxy):
         return ["valgrind", *counting, *files[:1], "-db", *files[1:]]
 
     def serving(self) -> bool:
+        self.check_running()
         return bool(self.ask("show info"))
 
     def count(self) -> int:

@@ -13,15 +13,13 @@ from measure import Invalid
 CALLBACKS = "bench show callbacks"
 
 # The rules of vertex.cfg that read an answer, by what only they mention.
-_METERING = ("txn.vertex.whole", "lua.vertex-meter")
+_METERING = ("is_whole", "lua.vertex-meter")
 
 _COUNTER = """
--- HAProxy asks a filter's object first.
-local reader, calls = getmetatable(meter.Meter.new()), 0
-local payload = reader.http_payload
-function reader.http_payload(...)
+local calls, feed = 0, native.feed
+function native.feed(...)
   calls = calls + 1
-  return payload(...)
+  return feed(...)
 end
 core.register_cli({ "bench", "show", "callbacks" }, "", function(applet)
   applet:send(calls .. "\\n")

@@ -28,13 +28,12 @@ impl Outcome {
     }
 }
 
-/// What is known of the answer: `whole`, if it was read in one piece, else what was read as it
-/// passed.
-pub(in crate::gateway) fn usage_of(call: &Call, outcome: Outcome, whole: Option<Usage>) -> Usage {
+/// What is known of the answer: what it said in one piece, else what was read as it passed.
+pub(in crate::gateway) fn usage_of(call: &Call, outcome: Outcome) -> Usage {
     let has_tokens = call.begun.answer != AnswerShape::Unmetered
         && outcome.may_have_arrived
         && !outcome.is_refused();
-    let whole = whole.map(|usage| Usage { is_complete: true, ..usage });
+    let whole = call.whole.map(|usage| Usage { is_complete: true, ..usage });
     let read = || call.reader.as_ref().map(|reader| reader.usage());
     let mut usage = whole.or_else(read).unwrap_or_else(|| match has_tokens {
         true => Usage::default(),

@@ -3,7 +3,7 @@
 //! names of OpenTelemetry's conventions for generative AI where there is one
 //! (opentelemetry.io/docs/specs/semconv/gen-ai).
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
@@ -89,23 +89,34 @@ impl Record {
     }
 
     fn write_text(&self, out: &mut String, line: &Line<'_>) {
+        let flag = |flag: Option<bool>| flag.map(|is| if is { "1" } else { "0" });
         out.push_str(&line.tail);
-        field(out, "google", line.google());
-        field(out, "id", line.id);
-        field(out, "streamed", self.is_streamed.map(u8::from));
-        field(out, "upstream", self.upstream);
-        field(out, "aborted", self.is_aborted.map(u8::from));
+        text(out, " google=", line.google());
+        text(out, " id=", line.id);
+        text(out, " streamed=", flag(self.is_streamed));
+        match self.upstream {
+            Some(Upstream::Status(status)) => number(out, " upstream=", Some(status)),
+            Some(Upstream::Closed) => text(out, " upstream=", Some("closed")),
+            None => text(out, " upstream=", None),
+        }
+        text(out, " aborted=", flag(self.is_aborted));
         out.push(' ');
         match &self.usage {
             Some(usage) => usage.write_fields(out),
             None => out.push_str(NO_USAGE),
         }
-        field(out, "first_byte_ms", self.first_byte_millis);
-        field(out, "prompt_bytes", self.prompt_bytes);
-        field(out, "reserved", self.reserved);
-        field(out, "charged", self.charged);
-        let signals = line.signals.join(",");
-        field(out, "signals", Some(signals).filter(|signals| !signals.is_empty()));
+        number(out, " first_byte_ms=", self.first_byte_millis);
+        number(out, " prompt_bytes=", self.prompt_bytes);
+        number(out, " reserved=", self.reserved);
+        number(out, " charged=", self.charged);
+        out.push_str(" signals=");
+        for (index, signal) in line.signals.iter().enumerate() {
+            out.push_str(if index > 0 { "," } else { "" });
+            out.push_str(signal);
+        }
+        if line.signals.is_empty() {
+            out.push('-');
+        }
     }
 
     fn members(&self, line: &Line<'_>) -> Map<String, Value> {
@@ -168,11 +179,17 @@ fn add_usage(members: &mut Map<String, Value>, usage: &Usage) {
     set(members, "vertex.answer_error", text(usage.error));
 }
 
-fn field(out: &mut String, name: &str, value: Option<impl Display>) {
-    let _ = match value {
-        Some(value) => write!(out, " {name}={value}"),
-        None => write!(out, " {name}=-"),
-    };
+fn text(out: &mut String, name: &str, value: Option<&str>) {
+    out.push_str(name);
+    out.push_str(value.unwrap_or("-"));
+}
+
+fn number(out: &mut String, name: &str, value: Option<impl itoa::Integer>) {
+    out.push_str(name);
+    match value {
+        Some(value) => out.push_str(itoa::Buffer::new().format(value)),
+        None => out.push('-'),
+    }
 }
 
 fn set(members: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
@@ -208,23 +225,30 @@ mod tests {
     #[test]
     fn the_rule_set_says_of_a_request_without_verdict_what_is_said_of_one_without_call() {
         let rules = include_str!("../../../haproxy-conf/vertex.cfg");
-        let setting = |name: &str| {
-            let line = rules.lines().find(|line| line.contains(&format!("setenv {name} ")));
-            let value = line.and_then(|line| line.split_once(name)).unwrap().1.trim();
-            value.get(1..value.len() - 1).unwrap().to_owned()
+        // A variable may be written bit by bit, with others in it.
+        let mut settings: Vec<(String, String)> = Vec::new();
+        for line in rules.lines().filter_map(|line| line.trim().strip_prefix("setenv ")) {
+            let (name, value) = line.split_once(' ').unwrap();
+            let mut value = value.get(1..value.len() - 1).unwrap().replace("\\\"", "\"");
+            for (name, known) in settings.iter().rev() {
+                value = value.replace(&format!("${{{name}}}"), known);
+            }
+            settings.push((name.to_owned(), value));
+        }
+        let setting = |wanted: &str| -> &str {
+            &settings.iter().rev().find(|(name, _)| name == wanted).expect(wanted).1
         };
         let undecided = Line { refusal: Some(Reason::Undecided), ..Line::default() };
-        let nothing_known = setting("VERTEX_NOTHING_KNOWN");
+        let nothing_known = [setting("VERTEX_NO_CALLER"), setting("VERTEX_NO_TARGET")].join(" ");
         let tail = format!("\"-\" vertex{{decision=deny reason=undecided {nothing_known}");
         let line = Line { tail, ..undecided };
-        let said = setting("VERTEX_UNDECIDED").replace("${VERTEX_NOTHING_KNOWN}", &nothing_known);
-        assert_eq!(said.replace("\\\"", "\""), Record::default().render(&line, Style::Text));
+        assert_eq!(setting("VERTEX_UNDECIDED"), Record::default().render(&line, Style::Text));
         // In JSON as well, where each member stands behind a comma.
         let line = Line { tail: "\"-\" vertex{decision=deny reason=undecided".into(), ..line };
         let fields = Record::default().render(&line, Style::Json);
         let object = |text: &str| -> Value {
             serde_json::from_str(&format!("{{{}}}", text.strip_prefix(',').unwrap())).unwrap()
         };
-        assert_eq!(object(&setting("VERTEX_UNDECIDED_JSON")), object(&fields));
+        assert_eq!(object(setting("VERTEX_UNDECIDED_JSON")), object(&fields));
     }
 }

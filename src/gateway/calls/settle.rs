@@ -3,7 +3,6 @@
 use crate::gateway::calls::Calls;
 use crate::gateway::calls::charge::{Outcome, at_the_least, charge, usage_of};
 use crate::gateway::calls::log_fields::Record;
-use crate::gateway::calls::read::WholeUsage;
 use crate::gateway::calls::table::{AnswerShape, Begun, Call, CallMark};
 use crate::gateway::calls::upstream::Upstream;
 use crate::meter::{Counted, Usage};
@@ -17,8 +16,6 @@ pub(in crate::gateway) struct Ending {
     pub(in crate::gateway) upstream: Option<Upstream>,
     /// Whether no connection to Google came about.
     pub(in crate::gateway) is_unsent: bool,
-    /// What was said of a whole answer.
-    pub(in crate::gateway) whole: Option<WholeUsage>,
     /// The bytes that came from the caller, headers included.
     pub(in crate::gateway) uploaded: Option<u64>,
 }
@@ -89,20 +86,19 @@ impl Calls {
 
     /// Ends a call.
     pub(in crate::gateway) fn settle(&self, call: Call, ending: Ending, now: Now) -> Settled {
-        let Ending { upstream, is_unsent, whole, uploaded } = ending;
+        let Ending { upstream, is_unsent, uploaded } = ending;
         let status = upstream.and_then(Upstream::status);
-        let first_byte = call.first_byte.or_else(|| whole.as_ref().map(|(at, _)| *at));
-        let is_read = whole.is_some() || call.reader.is_some();
+        let is_read = call.whole.is_some() || call.reader.is_some();
         let may_have_arrived = call.sent.is_some() && (status.is_some() || !is_unsent);
         let outcome = Outcome { upstream: status, may_have_arrived, uploaded };
-        let usage = usage_of(&call, outcome, whole.map(|(_, usage)| usage));
+        let usage = usage_of(&call, outcome);
         let uncounted = uncounted(&call.begun, &usage, status, is_read);
         let is_unanswered = status.is_none() && may_have_arrived;
         let is_aborted = (is_read || is_unanswered).then_some(!usage.is_complete || is_unanswered);
         let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         let reserved = call.begun.estimate();
-        let first_byte_millis = first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
+        let first_byte_millis = call.first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
         let Begun { role, pattern, answer, prompt, reservation, is_free, .. } = call.begun;
         match reservation {
             Some(reservation) if outcome.names_nothing() => {

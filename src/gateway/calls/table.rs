@@ -2,18 +2,20 @@
 //! HAProxy writes once for every request, however that ended.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::{Prompt, Reservation};
-use crate::meter::{Framing, Reader};
+use crate::meter::{Framing, Reader, Usage};
 use crate::time::Monotonic;
 
 /// A log line that has not come so long after the last that was heard of its call will not come: the
 /// operator's own log format lacks it. An answer that is read slowly may take longer.
 const LAPSE_MILLIS: i64 = 3_600_000;
+
+/// How long its tail is kept nonetheless: an answer that nobody reads may take hours.
+const FORGET_MILLIS: i64 = 86_400_000;
 
 /// How often one looks for them.
 const SWEEP_MILLIS: i64 = 10_000;
@@ -32,6 +34,10 @@ pub(in crate::gateway) struct Begun {
     pub(in crate::gateway) principal: u128,
     /// The request's, a UUID.
     pub(in crate::gateway) id: [u8; 36],
+    /// The number of its credential's slot.
+    pub(in crate::gateway) slot: usize,
+    /// The log tail of its verdict.
+    pub(in crate::gateway) tail: String,
     pub(in crate::gateway) prompt: Prompt,
     /// The most tokens that its answers may take together, as far as anything says.
     pub(in crate::gateway) output: u64,
@@ -67,7 +73,10 @@ pub(in crate::gateway) struct Call {
     pub(in crate::gateway) first_byte: Option<Monotonic>,
     /// When something was last heard of it.
     heard: Monotonic,
+    /// What reads its answer as it passes.
     pub(in crate::gateway) reader: Option<Box<Reader>>,
+    /// What its answer said, where that was read in one piece.
+    pub(in crate::gateway) whole: Option<Usage>,
 }
 
 /// The calls of all threads.
@@ -79,7 +88,12 @@ pub(in crate::gateway) struct CallTable {
     swept_at: AtomicI64,
 }
 
-type Shard = HashMap<u64, Call, BuildHasherDefault<Number>>;
+#[derive(Debug, Default)]
+struct Shard {
+    calls: HashMap<u64, Call, BuildHasherDefault<Number>>,
+    /// Log tails of those that have lapsed, and since when: their line may come yet.
+    lapsed: HashMap<u64, (Monotonic, String), BuildHasherDefault<Number>>,
+}
 
 /// Numbers that are given out one after the other need no hash.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,7 +113,8 @@ impl CallTable {
         let number = self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if let Some(mut shard) = self.shard(number) {
             let heard = begun.at;
-            shard.insert(number, Call { begun, sent: None, first_byte: None, heard, reader: None });
+            let (sent, first_byte, reader, whole) = (None, None, None, None);
+            shard.calls.insert(number, Call { begun, sent, first_byte, heard, reader, whole });
         }
         number
     }
@@ -107,6 +122,29 @@ impl CallTable {
     /// The call goes out now.
     pub(in crate::gateway) fn send(&self, number: u64, now: Monotonic) {
         self.with(number, |call| (call.sent, call.heard) = (Some(now), now));
+    }
+
+    /// The slot of the credential of the call with this number, if its request has this id.
+    pub(in crate::gateway) fn slot(&self, number: u64, id: &str) -> Option<usize> {
+        let shard = self.shard(number)?;
+        let begun = &shard.calls.get(&number)?.begun;
+        (begun.id == *id.as_bytes()).then_some(begun.slot)
+    }
+
+    /// The log tail of a call, also of one that has lapsed.
+    pub(in crate::gateway) fn tail(&self, number: u64) -> Option<String> {
+        let shard = self.shard(number)?;
+        let call = shard.calls.get(&number).map(|call| &call.begun.tail);
+        call.or_else(|| Some(&shard.lapsed.get(&number)?.1)).cloned()
+    }
+
+    /// Keeps what its answer said; whether there is such a call.
+    pub(in crate::gateway) fn keep(&self, number: u64, usage: Usage, now: Monotonic) -> bool {
+        let keep = |call: &mut Call| {
+            call.first_byte.get_or_insert(now);
+            call.whole = Some(usage);
+        };
+        self.with(number, keep).is_some()
     }
 
     /// From now on its answer is read as it passes; whether there is such a call.
@@ -131,13 +169,13 @@ impl CallTable {
     /// Gives back a call of the request with this id that is not to be made.
     pub(in crate::gateway) fn withdraw(&self, number: u64, id: &str) -> Option<Call> {
         let mut shard = self.shard(number)?;
-        let is_its = shard.get(&number)?.begun.id == *id.as_bytes();
-        if is_its { shard.remove(&number) } else { None }
+        let is_its = shard.calls.get(&number)?.begun.id == *id.as_bytes();
+        if is_its { shard.calls.remove(&number) } else { None }
     }
 
     /// Gives the call back; nothing if it was given back before.
     pub(in crate::gateway) fn end(&self, number: u64) -> Option<Call> {
-        self.shard(number)?.remove(&number)
+        self.shard(number)?.calls.remove(&number)
     }
 
     /// Gives back the calls whose log line will not come any more.
@@ -151,7 +189,12 @@ impl CallTable {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             let is_late = |_: &u64, call: &mut Call| now.millis_since(call.heard) > LAPSE_MILLIS;
-            lapsed.extend(shard.extract_if(is_late).map(|(_, call)| call));
+            let late: Vec<_> = shard.calls.extract_if(is_late).collect();
+            shard.lapsed.retain(|_, (since, _)| now.millis_since(*since) < FORGET_MILLIS);
+            for (number, mut call) in late {
+                shard.lapsed.insert(number, (now, std::mem::take(&mut call.begun.tail)));
+                lapsed.push(call);
+            }
         }
         let count = u64::try_from(lapsed.len()).unwrap_or(0);
         self.lapses.fetch_add(count, Ordering::Relaxed);
@@ -166,12 +209,12 @@ impl CallTable {
     /// How many there are.
     pub(in crate::gateway) fn len(&self) -> usize {
         let count =
-            |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).len();
+            |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).calls.len();
         self.shards.iter().map(count).sum()
     }
 
     fn with<T>(&self, number: u64, change: impl FnOnce(&mut Call) -> T) -> Option<T> {
-        self.shard(number)?.get_mut(&number).map(change)
+        self.shard(number)?.calls.get_mut(&number).map(change)
     }
 
     fn shard(&self, number: u64) -> Option<MutexGuard<'_, Shard>> {
@@ -215,19 +258,36 @@ pub(in crate::gateway) struct CallMark {
     pub(in crate::gateway) answer: AnswerShape,
 }
 
-/// `s17` for a streamed answer, `w17` for a whole one, `n17` for one that is not metered.
-impl fmt::Display for CallMark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.answer {
-            AnswerShape::Streamed => 's',
-            AnswerShape::Whole => 'w',
-            AnswerShape::Unmetered => 'n',
-        };
-        write!(f, "{kind}{}", self.number)
+/// A mark as text: a letter, and at most twenty digits.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gateway) struct MarkText {
+    bytes: [u8; 21],
+    len: usize,
+}
+
+impl MarkText {
+    pub(in crate::gateway) fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
     }
 }
 
 impl CallMark {
+    /// `s17` for a streamed answer, `w17` for a whole one, `n17` for one that is not metered.
+    pub(in crate::gateway) fn text(self) -> MarkText {
+        let kind = match self.answer {
+            AnswerShape::Streamed => b's',
+            AnswerShape::Whole => b'w',
+            AnswerShape::Unmetered => b'n',
+        };
+        let mut number = itoa::Buffer::new();
+        let digits = number.format(self.number).as_bytes();
+        let mut bytes = [kind; 21];
+        if let Some(room) = bytes.get_mut(1..=digits.len()) {
+            room.copy_from_slice(digits);
+        }
+        MarkText { bytes, len: digits.len() + 1 }
+    }
+
     /// Reads a mark.
     pub(in crate::gateway) fn parse(text: &str) -> Option<Self> {
         let (kind, number) = text.split_at_checked(1)?;

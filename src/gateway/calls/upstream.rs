@@ -1,7 +1,5 @@
 //! How Google answered.
 
-use std::fmt::{self, Display};
-
 /// How Google answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Upstream {
@@ -16,15 +14,6 @@ impl Upstream {
         match self {
             Self::Status(status) => Some(status),
             Self::Closed => None,
-        }
-    }
-}
-
-impl Display for Upstream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => status.fmt(f),
-            Self::Closed => f.write_str("closed"),
         }
     }
 }

@@ -27,7 +27,8 @@ pub struct Passage {
 /// What was allowed.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct Grant {
-    pub(in crate::gateway) handle: String,
+    /// The number of the credential's slot.
+    pub(in crate::gateway) slot: usize,
     pub(in crate::gateway) call: Option<u64>,
     pub(in crate::gateway) target: SignedTarget,
     pub(in crate::gateway) location: String,
@@ -113,12 +114,12 @@ impl Decide {
         now: Now,
     ) -> Option<(Arc<str>, Option<&Credential>)> {
         if let ("role", Some(grant)) = (name, grant) {
-            return Some((self.bearers.header(&grant.handle, now)?, None));
+            return Some((self.bearers.header_of(grant.slot, now)?, None));
         }
         let location = grant.map(|grant| grant.location.as_str());
         let (credential, slot) = self.bearers.named(name, location)?;
         let may_sign = grant.is_some() || credential.without_role;
-        let header = self.bearers.header(slot.handle(), now).filter(|_| may_sign)?;
+        let header = self.bearers.header_of(slot.number(), now).filter(|_| may_sign)?;
         Some((header, Some(credential)))
     }
 }

@@ -200,9 +200,7 @@ impl Decide {
     ) -> Judgement<'j> {
         let verdict = match self.bearers.slot(role.credential, target.location) {
             None => Verdict::from(Reason::LocationWithoutBackend),
-            Some(slot) if slot.is_ready(now) => {
-                Verdict::Allow { host: slot.host(), handle: slot.handle() }
-            }
+            Some(slot) if slot.is_ready(now) => Verdict::Allow(slot),
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
         };
         Judgement {

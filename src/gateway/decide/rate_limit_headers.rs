@@ -2,9 +2,9 @@
 //! library knows. Only the limit that is to be waited for is told, and only on refusals: an
 //! allowed request may be subject to several, and none of them is the one.
 //!
-//! In a verdict it is one field, for rules of HAProxy's to cut with `word(n,/)`:
-//! `true/openai-tokens/600/7/12s` are the value of `x-should-retry`, whose headers and which, the
-//! limit, what remains of it, and when it is whole again.
+//! In a verdict it is one field, for rules of HAProxy's to cut with `field(n,/)`: the value of
+//! `x-should-retry`, then three values for each of [`HEADERS`] in turn: the limit, what remains of it,
+//! and when it is whole again. Those of headers that are not sent are empty.
 
 use crate::gateway::decide::dialect::Dialect;
 use crate::limits::{Exhausted, What};
@@ -12,23 +12,33 @@ use crate::limits::{Exhausted, What};
 /// Longer than this no library shall wait in place of its user, in seconds.
 const MAX_RETRY_SECS: u64 = 60;
 
+/// Whose headers there are, and of which limit, in the order of the field.
+const HEADERS: [(Dialect, What); 4] = [
+    (Dialect::OpenAi, What::Requests),
+    (Dialect::OpenAi, What::Tokens),
+    (Dialect::Anthropic, What::Requests),
+    (Dialect::Anthropic, What::Tokens),
+];
+
 /// The field of the verdict. Google's APIs have no such headers, and nobody has some for requests in
 /// flight.
 pub(in crate::gateway) fn told(dialect: Dialect, exhausted: &Exhausted) -> String {
     let retry = !exhausted.never && exhausted.retry_after_secs <= MAX_RETRY_SECS;
-    let (whose, reset) = match dialect {
-        Dialect::Google => return format!("{retry}/-"),
-        // platform.openai.com/docs/guides/rate-limits, "Rate limits in headers".
-        Dialect::OpenAi => ("openai", duration(exhausted.retry_after_secs)),
-        // docs.claude.com/en/api/rate-limits, "Response headers".
-        Dialect::Anthropic => ("anthropic", exhausted.reset.rfc3339()),
-    };
-    let which = match exhausted.what {
-        What::Requests => "requests",
-        What::Tokens => "tokens",
-        What::Parallel => return format!("{retry}/-"),
-    };
-    format!("{retry}/{whose}-{which}/{}/{}/{reset}", exhausted.limit, exhausted.remaining)
+    let mut field = retry.to_string();
+    for header in HEADERS {
+        if header != (dialect, exhausted.what) {
+            field.push_str("///");
+            continue;
+        }
+        let reset = match dialect {
+            // platform.openai.com/docs/guides/rate-limits, "Rate limits in headers".
+            Dialect::OpenAi | Dialect::Google => duration(exhausted.retry_after_secs),
+            // docs.claude.com/en/api/rate-limits, "Response headers".
+            Dialect::Anthropic => exhausted.reset.rfc3339(),
+        };
+        field.push_str(&format!("/{}/{}/{reset}", exhausted.limit, exhausted.remaining));
+    }
+    field
 }
 
 /// As OpenAI writes a time to wait: `12s`, `6m0s`, `1h0m0s`.
@@ -68,25 +78,25 @@ mod tests {
     #[test]
     fn each_library_finds_the_limit_in_the_headers_that_it_knows() {
         let told = |dialect, what| told(dialect, &exhausted(what, 12));
-        assert_eq!(told(Dialect::OpenAi, What::Tokens), "true/openai-tokens/600/7/12s");
-        assert_eq!(told(Dialect::OpenAi, What::Requests), "true/openai-requests/600/7/12s");
+        assert_eq!(told(Dialect::OpenAi, What::Tokens), "true////600/7/12s//////");
+        assert_eq!(told(Dialect::OpenAi, What::Requests), "true/600/7/12s/////////");
         assert_eq!(
             told(Dialect::Anthropic, What::Requests),
-            "true/anthropic-requests/600/7/2027-01-15T08:00:12Z"
+            "true///////600/7/2027-01-15T08:00:12Z///"
         );
         for dialect in DIALECTS {
-            assert_eq!(told(dialect, What::Parallel), "true/-");
+            assert_eq!(told(dialect, What::Parallel), "true////////////");
         }
-        assert_eq!(told(Dialect::Google, What::Tokens), "true/-");
+        assert_eq!(told(Dialect::Google, What::Tokens), "true////////////");
     }
 
     #[test]
     fn a_library_tries_again_within_a_minute_and_never_what_cannot_pass() {
         let told = |exhausted| told(Dialect::Google, &exhausted);
-        assert_eq!(told(exhausted(What::Tokens, 60)), "true/-");
-        assert_eq!(told(exhausted(What::Tokens, 61)), "false/-");
+        assert_eq!(told(exhausted(What::Tokens, 60)), "true////////////");
+        assert_eq!(told(exhausted(What::Tokens, 61)), "false////////////");
         let never = Exhausted { never: true, ..exhausted(What::Tokens, 12) };
-        assert_eq!(told(never), "false/-");
+        assert_eq!(told(never), "false////////////");
     }
 
     #[test]

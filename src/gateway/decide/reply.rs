@@ -1,29 +1,29 @@
-//! The verdict as one line of text, cut by HAProxy's `field(n,|)`. The decision stands first, what a
-//! rule reads often comes early (HAProxy walks every byte it skips), the log tail is last. No field
-//! can hold the separator: names and hosts come from checked alphabets, the tail is percent-encoded,
-//! JSON writes it as an escape.
+//! The verdict as one line of text, cut by HAProxy's `field(n,|)`. What a rule reads often comes early,
+//! as HAProxy walks every byte that it skips. No field can hold the separator: names and hosts come from
+//! checked alphabets, the tail is percent-encoded, JSON writes it as an escape.
 //!
 //! | field | allow | deny, wait, peer, body |
 //! |---|---|---|
 //! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not the last word |
 //! | 2 | location | HTTP status |
-//! | 3 | handle of the bearer | reason code |
-//! | 4 | the call (see `CallMark`) | `WWW-Authenticate`; for a 429 what is left of the limit (see `rate_limit_headers`); or `-` |
+//! | 3 | signals, or `-` | reason code |
+//! | 4 | the call (see `CallMark`); the bearer's handle where calls are not followed | `WWW-Authenticate`; for a 429 what is left of the limit (see `rate_limit_headers`); or `-` |
 //! | 5 | the request's id | the request's id |
 //! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
 //! | 7 | Google's host | error JSON |
-//! | 8 | path and query | |
-//! | last but one | signals, or `-` | signals, or `-` |
-//! | last | log tail | log tail |
+//! | 8 | path and query | signals, or `-` |
+//! | 9 | log tail where calls are not followed: the call has it otherwise | log tail |
 
 use std::borrow::Cow;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use crate::error::{Reason, Status};
 use crate::gateway::decide::dialect::Dialect;
 use crate::gateway::decide::judge::Judgement;
 use crate::gateway::decide::rate_limit_headers;
+use crate::gateway::decide::request::Request;
 use crate::gateway::decide::verdict::Verdict;
+use crate::google::Slot;
 use crate::limits::Exhausted;
 use crate::vertex::Target;
 use crate::watch::Signals;
@@ -37,7 +37,7 @@ pub(in crate::gateway) struct Attached<'a> {
     /// The request's id; nothing of one that is only asked about.
     pub(in crate::gateway) id: Option<&'a str>,
     /// Nothing where the request is not made: it is only asked about.
-    pub(in crate::gateway) call: Option<&'a dyn Display>,
+    pub(in crate::gateway) call: Option<&'a str>,
     /// The value of `X-Vertex-AI-Labels`.
     pub(in crate::gateway) labels: Option<&'a str>,
     /// What is unusual about the request.
@@ -56,46 +56,42 @@ pub(in crate::gateway) struct ToldRefusal {
     json: Cow<'static, str>,
 }
 
-/// All fields but the tail. `accepted` says which tokens are taken here.
+/// All fields but the tail, and whether one is to follow. `accepted` says which tokens are taken here.
 pub(in crate::gateway) fn write(
     out: &mut String,
     judgement: &Judgement<'_>,
-    dialect: Dialect,
+    request: Option<&Request<'_>>,
     attached: &Attached<'_>,
     accepted: &str,
-) {
-    match (&judgement.verdict, &judgement.target) {
-        (Verdict::Allow { host, handle }, Some(target)) => {
-            write_allow(out, target, host, handle, attached);
-        }
-        (verdict, _) => {
-            let told = ToldRefusal::of(verdict, dialect, attached.id, accepted);
-            told.write_to(out, verdict.word(), attached.id);
-        }
+) -> bool {
+    if let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target) {
+        write_allow(out, target, slot, attached);
+        return attached.call.is_none();
     }
+    let verdict = &judgement.verdict;
+    let dialect = request.map(Request::dialect).unwrap_or_default();
+    let told = ToldRefusal::of(verdict, dialect, attached.id, accepted);
+    told.write_to(out, verdict.word(), attached.id);
     write_signals(out, attached.signals);
+    out.push('|');
+    true
 }
 
-fn write_allow(
-    out: &mut String,
-    target: &Target<'_>,
-    host: &str,
-    handle: &str,
-    attached: &Attached<'_>,
-) {
-    for part in ["allow|", target.location, "|", handle, "|"] {
+fn write_allow(out: &mut String, target: &Target<'_>, slot: &Slot, attached: &Attached<'_>) {
+    for part in ["allow|", target.location, "|"] {
         out.push_str(part);
     }
-    let _ = match attached.call {
-        Some(call) => write!(out, "{call}"),
-        None => write!(out, "-"),
-    };
+    write_signals(out, attached.signals);
+    out.push('|');
+    out.push_str(attached.call.unwrap_or(slot.handle()));
     let (id, labels) = (attached.id.unwrap_or("-"), attached.labels.unwrap_or("-"));
-    for part in ["|", id, "|", labels, "|", host, "|"] {
+    for part in ["|", id, "|", labels, "|", slot.host(), "|"] {
         out.push_str(part);
     }
     target.write_to(out);
-    out.push('|');
+    if attached.call.is_none() {
+        out.push('|');
+    }
 }
 
 fn write_signals(out: &mut String, signals: Signals) {
@@ -106,7 +102,6 @@ fn write_signals(out: &mut String, signals: Signals) {
         out.push_str(if index > 0 { "," } else { "" });
         out.push_str(signal.name());
     }
-    out.push('|');
 }
 
 impl ToldRefusal {
@@ -179,7 +174,7 @@ impl ToldRefusal {
         }
     }
 
-    /// The fields up to the signals.
+    /// The fields up to the signals, and a separator.
     pub(in crate::gateway) fn write_to(&self, out: &mut String, word: &str, id: Option<&str>) {
         let Self { status, reason, header, retry_after, .. } = self;
         let json = self.json_field();
@@ -201,55 +196,75 @@ pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> Stri
         },
         Verdict::Wait(reason) => reason.text().to_owned(),
         Verdict::Exhausted(exhausted) => exhausted.message(),
-        Verdict::Allow { .. } => String::new(),
+        Verdict::Allow(_) => String::new(),
         Verdict::NeedsClient | Verdict::NeedsBody => Reason::Internal.text().to_owned(),
     }
 }
 
-/// A verdict's text that HAProxy hands back.
+/// A verdict's text that HAProxy hands back, cut into its fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gateway) struct VerdictText<'t>(pub(in crate::gateway) &'t str);
+pub(in crate::gateway) struct VerdictText<'t>([&'t str; 9]);
 
 impl<'t> VerdictText<'t> {
+    /// Any text; a field that is not there is empty.
+    pub(in crate::gateway) fn of(text: &'t str) -> Self {
+        let mut fields = [""; 9];
+        let mut start = 0;
+        let ends = memchr::memchr_iter(b'|', text.as_bytes()).take(8).chain([text.len()]);
+        for (field, end) in fields.iter_mut().zip(ends) {
+            *field = text.get(start..end).unwrap_or_default();
+            start = end.saturating_add(1);
+        }
+        Self(fields)
+    }
+
     /// Its first word.
-    pub(in crate::gateway) fn word(self) -> &'t str {
-        self.field(0).unwrap_or_default()
+    pub(in crate::gateway) const fn word(self) -> &'t str {
+        let [word, ..] = self.0;
+        word
+    }
+
+    /// Whether it is an allow.
+    pub(in crate::gateway) fn is_allow(self) -> bool {
+        self.word() == "allow"
     }
 
     /// The location of an allow.
     pub(in crate::gateway) fn location(self) -> Option<&'t str> {
-        self.field(1).filter(|_| self.word() == "allow")
+        let [_, location, ..] = self.0;
+        self.is_allow().then_some(location)
     }
 
     /// Why it is no allow.
     pub(in crate::gateway) fn reason(self) -> Reason {
-        let code = self.field(2).unwrap_or_default();
-        let known = Reason::ALL.iter().find(|reason| reason.code() == code);
-        known.copied().unwrap_or(Reason::Internal)
+        let [_, _, code, ..] = self.0;
+        Reason::of_code(code).unwrap_or(Reason::Internal)
     }
 
-    /// The call of an allow.
+    /// The call of an allow, or its bearer's handle.
     pub(in crate::gateway) fn call(self) -> Option<&'t str> {
-        self.field(3).filter(|_| self.word() == "allow")
+        let [_, _, _, call, ..] = self.0;
+        self.is_allow().then_some(call)
     }
 
     /// The request's id.
     pub(in crate::gateway) fn id(self) -> Option<&'t str> {
-        self.field(4).filter(|id| !matches!(*id, "" | "-"))
+        let [_, _, _, _, id, ..] = self.0;
+        Some(id).filter(|id| !matches!(*id, "" | "-"))
     }
 
-    /// The names of the signals.
-    pub(in crate::gateway) fn signals(self) -> impl Iterator<Item = &'t str> {
-        let names = self.0.rsplit('|').nth(1).filter(|names| !matches!(*names, "" | "-"));
-        names.into_iter().flat_map(|names| names.split(','))
+    /// The names of the signals, with commas between; nothing where there are none.
+    pub(in crate::gateway) fn signals(self) -> &'t str {
+        let [_, _, of_allow, _, _, _, _, of_others, _] = self.0;
+        match if self.is_allow() { of_allow } else { of_others } {
+            "-" => "",
+            names => names,
+        }
     }
 
-    /// The log tail.
-    pub(in crate::gateway) fn tail(self) -> &'t str {
-        self.0.rsplit('|').next().unwrap_or_default()
-    }
-
-    fn field(self, n: usize) -> Option<&'t str> {
-        self.0.split('|').nth(n)
+    /// The log tail, where the text has one.
+    pub(in crate::gateway) const fn tail(self) -> &'t str {
+        let [.., tail] = self.0;
+        tail
     }
 }

@@ -3,10 +3,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Where a UUID has a hyphen, counted in hexadecimal digits.
-const HYPHENS: [usize; 4] = [8, 12, 16, 20];
+/// Before which of its bytes a UUID has a hyphen.
+const HYPHENS: [usize; 4] = [4, 6, 8, 10];
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// A hexadecimal digit; `nibble` is below 16.
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+}
 
 /// Gives out ids that nobody outside can foresee: a counter under keys of this process alone.
 #[derive(Debug, Default)]
@@ -32,13 +35,14 @@ impl RequestIds {
 impl RequestId {
     fn new(bits: u128) -> Self {
         let mut text = [b'-'; 36];
-        let places = text.iter_mut().enumerate().filter(|(place, _)| {
-            let hyphens = HYPHENS.iter().zip(0_usize..);
-            !hyphens.into_iter().any(|(digits, before)| *place == digits + before)
-        });
-        for ((_, place), digit) in places.zip((0..32).rev()) {
-            let value = usize::try_from((bits >> (digit * 4)) & 0xf).unwrap_or(0);
-            *place = DIGITS.get(value).copied().unwrap_or(b'0');
+        let bytes = bits.to_be_bytes();
+        let mut start = 0;
+        for (index, byte) in bytes.iter().enumerate() {
+            start += usize::from(HYPHENS.contains(&index));
+            if let Some([high, low]) = text.get_mut(start..start + 2) {
+                (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+            }
+            start += 2;
         }
         Self(text)
     }

@@ -2,18 +2,14 @@
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::waiting::Patience;
+use crate::google::Slot;
 use crate::limits::Exhausted;
 
 /// The outcome of a decision.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) enum Verdict<'v> {
-    /// It goes to Google.
-    Allow {
-        /// Google's host.
-        host: &'v str,
-        /// The handle of the bearer.
-        handle: &'v str,
-    },
+    /// It goes to Google, with the credential of this slot.
+    Allow(&'v Slot),
     /// Refused.
     Deny(Refusal),
     /// Refused for a limit.
@@ -39,7 +35,7 @@ impl Verdict<'_> {
     /// The first word of its text.
     pub(in crate::gateway) const fn word(&self) -> &'static str {
         match self {
-            Self::Allow { .. } => "allow",
+            Self::Allow(_) => "allow",
             Self::Deny(_) | Self::Exhausted(_) => "deny",
             Self::Wait(_) => "wait",
             Self::NeedsClient => "peer",
@@ -49,13 +45,13 @@ impl Verdict<'_> {
 
     /// Whether it is the last word on the request.
     pub(in crate::gateway) const fn is_final(&self) -> bool {
-        matches!(self, Self::Allow { .. } | Self::Deny(_) | Self::Exhausted(_))
+        matches!(self, Self::Allow(_) | Self::Deny(_) | Self::Exhausted(_))
     }
 
     /// Why it is no allow.
     pub(in crate::gateway) const fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Allow { .. } => None,
+            Self::Allow(_) => None,
             Self::Deny(refusal) => Some(refusal.reason),
             Self::Wait(reason) => Some(*reason),
             Self::Exhausted(exhausted) => Some(exhausted.reason()),

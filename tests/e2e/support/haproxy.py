@@ -107,9 +107,12 @@ class Haproxy:
             raise
         return self
 
-    def serving(self) -> bool:
+    def check_running(self) -> None:
         if self._process is None or self._process.poll() is not None:
             raise NotStarted(f"HAProxy ended:\n{self.stderr}")
+
+    def serving(self) -> bool:
+        self.check_running()
         return self.worker in self.processes().workers
 
     def reload(self, within: float = 20.0) -> None:

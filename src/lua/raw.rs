@@ -1,0 +1,188 @@
+//! The functions that run in each request, by Lua's C API itself: what mlua does around a call costs
+//! more than most of these calls. Each reads its arguments where Lua keeps them, lets no panic out, and
+//! has nothing left to drop when it makes the text of its result, as that raises an error where there
+//! is no memory for it: an error of Lua's skips what Rust would do.
+
+use std::cell::RefCell;
+use std::ffi::{c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use mlua::ffi::{
+    lua_Integer, lua_pushboolean, lua_pushinteger, lua_pushlstring, lua_tointegerx, lua_tolstring,
+    lua_type,
+};
+use mlua::{Lua, Result, Table, lua_State};
+
+use super::{GATEWAY, style_named};
+use crate::host;
+
+thread_local! {
+    /// The text that Lua copies: it is dropped by the next call on this thread.
+    static GIVEN: RefCell<Text> = const { RefCell::new(Text::None) };
+}
+
+enum Text {
+    None,
+    Own(String),
+    Shared(Arc<str>),
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::None => "",
+            Self::Own(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+}
+
+/// What a function gives back.
+struct Given {
+    text: Text,
+    number: Option<u64>,
+}
+
+impl From<Option<String>> for Given {
+    fn from(text: Option<String>) -> Self {
+        Self { text: text.map_or(Text::None, Text::Own), number: None }
+    }
+}
+
+/// Adds these functions to the module's.
+pub(super) fn export(lua: &Lua, exports: &Table) -> Result<()> {
+    let functions: [(&str, mlua::lua_CFunction); 5] =
+        [("decide", decide), ("bearer", bearer), ("usage", usage), ("feed", feed), ("account", account)];
+    for (name, function) in functions {
+        // SAFETY: each of them takes any arguments, and leaves on the stack as many values as it says.
+        exports.set(name, unsafe { lua.create_c_function(function) }?)?;
+    }
+    Ok(())
+}
+
+/// `decide(request)`: the verdict.
+unsafe extern "C-unwind" fn decide(state: *mut lua_State) -> c_int {
+    let give = |[request]: [&[u8]; 1]| {
+        Given::from(GATEWAY.get().map(|gateway| gateway.decide(request, host::now())))
+    };
+    // SAFETY: Lua calls it with its state.
+    unsafe { give_text(state, give) }
+}
+
+/// `bearer(text)`: the `Authorization` header, and the number of the call that leaves with it.
+unsafe extern "C-unwind" fn bearer(state: *mut lua_State) -> c_int {
+    let give = |[text]: [&[u8]; 1]| {
+        match GATEWAY.get().and_then(|gateway| gateway.bearer(text, host::now())) {
+            Some((header, number)) => Given { text: Text::Shared(header), number },
+            None => Given::from(None),
+        }
+    };
+    // SAFETY: Lua calls it with its state.
+    unsafe { give_text(state, give) }
+}
+
+/// `account(ended, style)`: what a request's log line says of it, as text or, with `json`, as members
+/// of an object.
+unsafe extern "C-unwind" fn account(state: *mut lua_State) -> c_int {
+    let give = |[ended, style]: [&[u8]; 2]| {
+        let style = style_named(str::from_utf8(style).ok());
+        // The module wrote all of it, but for statuses.
+        let ended = str::from_utf8(ended).ok();
+        let gateway = GATEWAY.get().zip(ended);
+        Given::from(gateway.and_then(|(gateway, ended)| gateway.account(ended, style, host::now())))
+    };
+    // SAFETY: Lua calls it with its state.
+    unsafe { give_text(state, give) }
+}
+
+/// `usage(call, body)`: whether a JSON answer is here as a whole; what it took is kept then.
+unsafe extern "C-unwind" fn usage(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with its state.
+    let (call, body) = unsafe { (number(state, 1), text(state, 2)) };
+    let read = || GATEWAY.get().is_some_and(|gateway| gateway.usage(call, body, host::now()));
+    let is_whole = catch_unwind(AssertUnwindSafe(read)).unwrap_or(false);
+    // SAFETY: a C function has room for 20 values.
+    unsafe { lua_pushboolean(state, c_int::from(is_whole)) };
+    1
+}
+
+/// `feed(call, piece)`: a piece of an answer.
+unsafe extern "C-unwind" fn feed(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with its state.
+    let (call, piece) = unsafe { (number(state, 1), text(state, 2)) };
+    let read = || GATEWAY.get().map(|gateway| gateway.feed(call, piece, host::now()));
+    drop(catch_unwind(AssertUnwindSafe(read)));
+    0
+}
+
+/// Calls `give` with as many texts as it takes; its text, if there is one, and its number are the
+/// results. Nothing where it panics.
+///
+/// # Safety
+/// `state` is the one that Lua calls a C function with.
+unsafe fn give_text<const N: usize>(
+    state: *mut lua_State,
+    give: impl FnOnce([&[u8]; N]) -> Given,
+) -> c_int {
+    let mut arguments = [&[][..]; N];
+    for (argument, index) in arguments.iter_mut().zip(1..) {
+        // SAFETY: the caller's promise.
+        *argument = unsafe { text(state, index) };
+    }
+    let given = catch_unwind(AssertUnwindSafe(|| give(arguments)));
+    let Ok(Given { text, number }) = given else {
+        return 0;
+    };
+    if matches!(text, Text::None) {
+        return 0;
+    }
+    let keep = |given: &RefCell<Text>| {
+        drop(given.replace(text));
+        given.try_borrow().map_or((c"".as_ptr(), 0), |text| {
+            (text.as_str().as_ptr().cast::<c_char>(), text.as_str().len())
+        })
+    };
+    let (start, length) = GIVEN.try_with(keep).unwrap_or((c"".as_ptr(), 0));
+    // SAFETY: the text lives until the next call on this thread, and Lua copies it now. A C function has
+    // room for 20 values.
+    unsafe { lua_pushlstring(state, start, length) };
+    match number.and_then(|number| lua_Integer::try_from(number).ok()) {
+        Some(number) => {
+            // SAFETY: as above.
+            unsafe { lua_pushinteger(state, number) };
+            2
+        }
+        None => 1,
+    }
+}
+
+/// A text among a function's arguments; an empty one in place of any other value.
+///
+/// # Safety
+/// `state` is the one that Lua calls a C function with, and the text is not used after its return.
+unsafe fn text<'a>(state: *mut lua_State, index: c_int) -> &'a [u8] {
+    let mut length = 0;
+    // SAFETY: an index beyond the arguments is of no value, and none of a text is changed.
+    let start = unsafe {
+        match lua_type(state, index) {
+            mlua::ffi::LUA_TSTRING => lua_tolstring(state, index, &raw mut length),
+            _ => std::ptr::null(),
+        }
+    };
+    if start.is_null() {
+        return &[];
+    }
+    // SAFETY: Lua keeps the text for as long as it is an argument.
+    unsafe { std::slice::from_raw_parts(start.cast(), length) }
+}
+
+/// A call's number among a function's arguments; 0, which is no call's, in place of any other value.
+///
+/// # Safety
+/// `state` is the one that Lua calls a C function with.
+unsafe fn number(state: *mut lua_State, index: c_int) -> u64 {
+    // SAFETY: an index beyond the arguments is of no value.
+    let number = unsafe { lua_tointegerx(state, index, std::ptr::null_mut()) };
+    u64::try_from(number).unwrap_or(0)
+}
