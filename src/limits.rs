@@ -38,8 +38,9 @@ mod window;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::keyed_hash::KeyedHash;
 use crate::time::Now;
-use budget_key::{Digests, Parts};
+use budget_key::Parts;
 use counters::Counters;
 use reservation::{Hold, Want};
 use rule::Rule;
@@ -77,7 +78,7 @@ pub struct Limits {
     /// How many are the gateway's.
     gateway: u32,
     roles: Box<[RoleRules]>,
-    digests: Digests,
+    hash: KeyedHash,
     table: CounterTable,
 }
 
@@ -85,11 +86,11 @@ impl Limits {
     /// Sets rules to work, with nothing used.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        let digests = Digests::default();
+        let hash = KeyedHash::default();
         let mut all: Vec<Rule> = Vec::new();
         let add = |all: &mut Vec<Rule>, limits: &LimitSet| {
             for limit in limits.as_slice() {
-                let digest = digests.of(("limit", all.len()));
+                let digest = hash.digest(("limit", all.len()));
                 all.push(Rule { limit: limit.clone(), digest, overflowed: AtomicU64::new(0) });
             }
             u32::try_from(all.len()).unwrap_or(u32::MAX)
@@ -102,7 +103,7 @@ impl Limits {
             .enumerate()
             .map(|(index, role)| {
                 let end = add(&mut all, &role.limits);
-                let digest = digests.of(("role", index));
+                let digest = hash.digest(("role", index));
                 let reserve_tokens = role.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS);
                 RoleRules { digest, first: std::mem::replace(&mut first, end), end, reserve_tokens }
             })
@@ -110,7 +111,7 @@ impl Limits {
         let open = all.iter().filter(|rule| rule.limit.per.is_open()).count();
         let shares = Shares::new(MAX_KEYS, all.len(), open > 1);
         let table = CounterTable::new(fixed(&all, &roles).into_iter(), shares);
-        Self { rules: all.into(), gateway, roles, digests, table }
+        Self { rules: all.into(), gateway, roles, hash, table }
     }
 
     /// Whether no limit applies to a role's requests.
@@ -249,7 +250,7 @@ impl Limits {
             };
             let per = rule.limit.per;
             if per.model && !has_model {
-                (parts.model, has_model) = (self.digests.of(who.model), true);
+                (parts.model, has_model) = (self.hash.digest(who.model), true);
             }
             let key = parts.key(rule.digest, per);
             let shard = if per.is_open() { table::shard_of(key) } else { table::FIXED };

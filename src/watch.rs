@@ -14,10 +14,10 @@ mod suppress;
 mod table;
 
 use std::fmt;
-use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::keyed_hash::KeyedHash;
 use crate::time::Now;
 use decay::Second;
 use history::{History, Use};
@@ -55,8 +55,8 @@ pub struct Seen<'s> {
 /// The histories of principals, shared by all threads. A principal is the keyed digest of what
 /// names it.
 pub struct Watch {
-    /// The key of the tags.
-    key: RandomState,
+    /// Makes the tags.
+    hash: KeyedHash,
     shards: Box<[Mutex<LruTable<History>>]>,
 }
 
@@ -72,18 +72,18 @@ impl Watch {
     pub fn new() -> Self {
         let shard = || Mutex::new(LruTable::new(MAX_PRINCIPALS / SHARDS));
         let shards = (0..SHARDS).map(|_| shard()).collect();
-        Self { key: RandomState::new(), shards }
+        Self { hash: KeyedHash::default(), shards }
     }
 
     /// Takes a request: what is unusual about it.
     pub fn request(&self, principal: u128, seen: &Seen<'_>, now: Now) -> Signals {
-        let tag = |value: &str| Tag::of(value.as_bytes(), &self.key);
+        let tag = |value: &str| Tag::of(value.as_bytes(), &self.hash);
         let request = Use {
             is_allowed: seen.is_allowed,
             model: seen.model.map(tag),
             location: (!seen.location.is_empty()).then(|| tag(seen.location)),
-            network: seen.network.map(|address| Tag::of_network(address, &self.key)),
-            client: Tag::of_client(seen.client, &self.key),
+            network: seen.network.map(|address| Tag::of_network(address, &self.hash)),
+            client: Tag::of_client(seen.client, &self.hash),
             body_bytes: seen.body_bytes,
         };
         let now = Second::of(now.mono);

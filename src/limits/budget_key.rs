@@ -1,7 +1,5 @@
 //! Whose budget it is: the keys that counters are kept under.
 
-use std::hash::{BuildHasher, Hash, RandomState};
-
 use crate::limits::limit::Per;
 
 /// Whom a request is counted for.
@@ -14,17 +12,6 @@ pub struct BudgetKey<'s> {
     pub principal: u128,
     /// `publisher/model` as the request names it; empty where it names none.
     pub model: &'s str,
-}
-
-/// Digests under keys that only this process knows, so that nobody can name models that share
-/// one: SipHash, twice.
-#[derive(Debug, Default)]
-pub(super) struct Digests(RandomState, RandomState);
-
-impl Digests {
-    pub(super) fn of(&self, value: impl Hash) -> u128 {
-        (u128::from(self.0.hash_one(&value)) << 64) | u128::from(self.1.hash_one(&value))
-    }
 }
 
 /// The digests that keys of one request are made of.

@@ -2,10 +2,9 @@
 //! use makes room, what is in use is never dropped, and who then finds no room is counted in the
 //! entry that each limit has for that.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::keyed_hash::DigestMap;
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Hold;
 use crate::limits::shares::{Caller, Shares};
@@ -34,29 +33,9 @@ const SWEEP_MILLIS: i64 = 1000;
 /// back by less opens no window of a key that has made room.
 const STEP_BACK_SECS: i64 = 120;
 
-/// Keys are digests already.
-#[derive(Debug, Default)]
-pub(super) struct Digested(u64);
-
-impl Hasher for Digested {
-    fn write_u128(&mut self, key: u128) {
-        self.0 = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    entries: HashMap<u128, Counters, BuildHasherDefault<Digested>>,
+    entries: DigestMap<Counters>,
     swept: Option<Monotonic>,
 }
 

@@ -1,30 +1,9 @@
 //! A table that holds so many and no more: who was seen longest ago makes room.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use crate::keyed_hash::DigestMap;
 
 /// Past the end of the list.
 const NONE: usize = usize::MAX;
-
-/// Keys are digests already; the half that does not choose the shard serves as their hash.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Digested(u64);
-
-impl Hasher for Digested {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, digest: u128) {
-        self.0 = u64::try_from(digest & u128::from(u64::MAX)).unwrap_or_default();
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 /// The neighbours of a place in the order of last use.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +17,7 @@ const LOOSE: Link = Link { newer: NONE, older: NONE };
 /// Values by digest, at most `most` of them.
 #[derive(Debug)]
 pub(super) struct LruTable<V> {
-    places: HashMap<u128, usize, BuildHasherDefault<Digested>>,
+    places: DigestMap<usize>,
     entries: Vec<(u128, V)>,
     /// One for each entry, apart: they are small, and stay in the processor's cache.
     links: Vec<Link>,
@@ -52,7 +31,7 @@ impl<V> LruTable<V> {
     /// An empty one that takes no memory yet.
     pub(super) fn new(most: usize) -> Self {
         Self {
-            places: HashMap::default(),
+            places: DigestMap::default(),
             entries: Vec::new(),
             links: Vec::new(),
             newest: NONE,

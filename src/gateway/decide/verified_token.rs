@@ -3,13 +3,13 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::jose::Key;
+use crate::keyed_hash::KeyedHash;
 use crate::log_value;
 use crate::oidc::{Identity, Validity};
 
@@ -45,11 +45,11 @@ impl VerifiedToken {
         key: Option<Arc<Key>>,
         issuer: &str,
         grants: Arc<[u32]>,
-        names: &Names,
+        hash: &KeyedHash,
     ) -> Self {
         let principal = principal(issuer, &identity.subject).into();
         let display = log_value::encoded(identity.display.as_deref().unwrap_or_default()).into();
-        let digest = names.digest(issuer, &identity.subject);
+        let digest = hash.digest((issuer, &identity.subject));
         let Identity { validity, lacks_groups, .. } = *identity;
         Self { key, validity, grants, principal, digest, display, lacks_groups }
     }
@@ -65,18 +65,6 @@ impl VerifiedToken {
     }
 }
 
-/// The keys of digests that nobody outside can foresee, so that nobody can bring two callers under
-/// one: SipHash, twice.
-#[derive(Debug, Default)]
-pub(in crate::gateway) struct Names(RandomState, RandomState);
-
-impl Names {
-    fn digest(&self, issuer: &str, subject: &str) -> u128 {
-        let name = (issuer, subject);
-        (u128::from(self.0.hash_one(name)) << 64) | u128::from(self.1.hash_one(name))
-    }
-}
-
 /// `issuer:subject`; an issuer's name holds no colon.
 fn principal(issuer: &str, subject: &str) -> String {
     let mut out = log_value::encoded(issuer);
@@ -87,7 +75,8 @@ fn principal(issuer: &str, subject: &str) -> String {
 
 /// The cache, shared by all threads.
 pub(in crate::gateway) struct VerifiedTokens {
-    pub(in crate::gateway) names: Names,
+    /// Makes the digests of issuer and subject.
+    pub(in crate::gateway) hash: KeyedHash,
     cache: Option<Cache<[u8; 32], Arc<VerifiedToken>>>,
     /// Lists of grants, each once: callers with the same roles share theirs.
     lists: Mutex<HashSet<Arc<[u32]>>>,
@@ -107,7 +96,7 @@ impl Default for VerifiedTokens {
                 DefaultLifecycle::default(),
             )
         });
-        Self { names: Names::default(), cache, lists: Mutex::default() }
+        Self { hash: KeyedHash::default(), cache, lists: Mutex::default() }
     }
 }
 
