@@ -1,5 +1,5 @@
-//! The end of a request, asked for by its log line: what its answer took is counted, and the line
-//! gets its last fields.
+//! Ends a request when HAProxy writes its log line: counts the tokens of its answer, settles its
+//! limits and adds the last fields of the line.
 
 use crate::error::Reason;
 use crate::gateway::calls::log_fields::{Line, Record, Style};
@@ -15,27 +15,27 @@ use crate::gateway::{Gateway, tail_of};
 use crate::time::{Now, UnixTime};
 
 impl Gateway {
-    /// What a JSON answer that is here as a whole says of its tokens, for [`Self::account`]; nothing
-    /// if more of it is to come.
+    /// The tokens that a complete JSON answer reports, as text for [`Self::account`]; `None` if
+    /// more of the answer is to come.
     #[must_use]
     pub fn usage(&self, body: &[u8], now: Now) -> Option<String> {
         read::usage_text(body, now)
     }
 
-    /// The call of a verdict if its answer, of this content type, is one that can be read: from now
-    /// on it is, as it passes.
+    /// Starts to read the answer to a verdict's call as it passes, if its content type can be read.
+    /// Returns the call's number; `None` if the answer is not read.
     #[must_use]
     pub fn meter(&self, verdict: &str, content_type: &str) -> Option<u64> {
         let mark = VerdictText(verdict).call().and_then(CallMark::parse)?;
         self.calls.meter(mark, content_type).then_some(mark.number)
     }
 
-    /// A piece of the answer to such a call.
+    /// Reads a piece of the answer to such a call.
     pub fn feed(&self, call: u64, piece: &[u8], now: Now) {
         self.calls.table.feed(call, piece, now.mono);
     }
 
-    /// Ends the request whose line is being written: what the line says of it.
+    /// Ends the request whose log line HAProxy is writing, and returns the fields of that line.
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let ended = Ended::parse(text)?;
@@ -48,8 +48,9 @@ impl Gateway {
         Some(self.line(ended, call, now, style))
     }
 
-    /// Ends a call that Google closed the connection on, of which HAProxy says nothing: the line that
-    /// is missing. Nothing if the call is over. `date` writes a time as `%tr` does.
+    /// Ends a call whose connection Google closed, for which HAProxy writes no log line, and
+    /// returns that line. `None` if the call has ended already. `date` formats a time as `%tr`
+    /// does.
     #[must_use]
     pub fn unlogged(
         &self,
@@ -68,7 +69,8 @@ impl Gateway {
         Some(unlogged::line(connection, &came, &said))
     }
 
-    /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
+    /// Withdraws the call that a former verdict on the same request allowed: only the last verdict
+    /// counts.
     pub fn withdraw(&self, verdict: &str, now: Now) {
         let verdict = VerdictText(verdict);
         if let (Some(mark), Some(id)) = (verdict.call().and_then(CallMark::parse), verdict.id()) {
@@ -95,7 +97,7 @@ impl Gateway {
     }
 }
 
-/// The tail of a request of which nothing is known but its outcome.
+/// The log tail of a request that has no verdict.
 fn unknown_tail(refusal: Option<Reason>) -> String {
     let allow = Verdict::Allow { host: "", handle: "" };
     tail_of(&Judgement::of(refusal.map_or(allow, Verdict::from)), None)

@@ -1,4 +1,4 @@
-//! From an allow to a call: what it may take is reserved in its limits, and it is followed until its
+//! Turns an allow into a call: reserves what it may take in its limits, and follows it until its
 //! log line.
 
 use std::fmt::Display;
@@ -16,18 +16,18 @@ use crate::time::Now;
 use crate::vertex::{Target, Tokens};
 use crate::watch::{Seen, Signals};
 
-/// A request whose call, if it is allowed, has begun.
+/// A judged request; its call has begun if it is allowed.
 #[derive(Debug)]
 pub(super) struct Begin {
     pub(super) id: RequestId,
-    /// Nothing where nobody tells of its end.
+    /// `None` if the request is not allowed, or if nobody reports its end.
     pub(super) call: Option<CallMark>,
     labels: Option<String>,
     signals: Signals,
 }
 
 impl Begin {
-    /// What the verdict's text tells of it.
+    /// The parts of the verdict's text that do not follow from the judgement.
     pub(super) fn attached(&self) -> Attached<'_> {
         let call: Option<&dyn Display> = match &self.call {
             Some(mark) => Some(mark),
@@ -43,7 +43,8 @@ impl Begin {
 }
 
 impl Gateway {
-    /// Begins the call that a judgement allows; it becomes a refusal if the limits refuse it.
+    /// Begins the call that a judgement allows. The verdict becomes a refusal if a limit is
+    /// exhausted.
     pub(super) fn begin(
         &self,
         judgement: &mut Judgement<'_>,
@@ -111,8 +112,8 @@ impl Gateway {
         call.map_err(Verdict::Exhausted)
     }
 
-    /// What is unusual about a request that was decided on; nothing of one whose caller is not
-    /// known, or that is to be decided on later.
+    /// The signs of misuse in a judged request; none if its caller is unknown or if it will be
+    /// judged again.
     fn signals_of(
         &self,
         judgement: &Judgement<'_>,
@@ -138,7 +139,7 @@ impl Gateway {
     }
 }
 
-/// `publisher/model`, or nothing.
+/// `publisher/model`; empty for a request without a model.
 fn model_of(target: &Target<'_>) -> String {
     target.model.map(|model| format!("{}/{}", model.publisher, model.name)).unwrap_or_default()
 }

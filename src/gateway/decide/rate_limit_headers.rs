@@ -1,19 +1,19 @@
-//! What the headers of a refusal say of the limit that stopped it, in the names that a caller's
-//! library knows. Only the limit that is to be waited for is told, and only on refusals: an
-//! allowed request may be subject to several, and none of them is the one.
+//! The rate-limit headers of a refusal, under the names that the caller's library knows. They
+//! report the limit that takes longest to recover, and only on refusals: an allowed request may be
+//! subject to several limits.
 //!
-//! In a verdict it is one field, for rules of HAProxy's to cut with `word(n,/)`:
-//! `true/openai-tokens/600/7/12s` are the value of `x-should-retry`, whose headers and which, the
-//! limit, what remains of it, and when it is whole again.
+//! In a verdict they are one field, for rules of HAProxy's to cut with `word(n,/)`:
+//! `true/openai-tokens/600/7/12s` are the value of `x-should-retry`, the family and kind of the
+//! headers, the limit, what remains of it, and when it is whole again.
 
 use crate::gateway::decide::dialect::Dialect;
 use crate::limits::{Exhausted, What};
 
-/// Longer than this no library shall wait in place of its user, in seconds.
+/// The longest wait, in seconds, for which a library is told to retry by itself.
 const MAX_RETRY_SECS: u64 = 60;
 
-/// The field of the verdict. Google's APIs have no such headers, and nobody has some for requests in
-/// flight.
+/// The field of the verdict. Google's APIs have no such headers, and no API has some for requests
+/// in flight.
 pub(in crate::gateway) fn told(dialect: Dialect, exhausted: &Exhausted) -> String {
     let retry = !exhausted.never && exhausted.retry_after_secs <= MAX_RETRY_SECS;
     let (whose, reset) = match dialect {
@@ -31,7 +31,7 @@ pub(in crate::gateway) fn told(dialect: Dialect, exhausted: &Exhausted) -> Strin
     format!("{retry}/{whose}-{which}/{}/{}/{reset}", exhausted.limit, exhausted.remaining)
 }
 
-/// As OpenAI writes a time to wait: `12s`, `6m0s`, `1h0m0s`.
+/// Formats a wait as OpenAI does: `12s`, `6m0s`, `1h0m0s`.
 fn duration(secs: u64) -> String {
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
     match (hours, minutes) {

@@ -1,7 +1,7 @@
-//! The verdict as one line of text, cut by HAProxy's `field(n,|)`. The decision stands first, what a
-//! rule reads often comes early (HAProxy walks every byte it skips), the log tail is last. No field
-//! can hold the separator: names and hosts come from checked alphabets, the tail is percent-encoded,
-//! JSON writes it as an escape.
+//! Writes the verdict as one line of text, which HAProxy cuts with `field(n,|)`. The decision comes
+//! first, then what rules read often (HAProxy walks every byte it skips), the log tail is last. No
+//! field can hold the separator: names and hosts come from checked alphabets, the tail is
+//! percent-encoded, JSON escapes it.
 //!
 //! | field | allow | deny, wait, peer, body |
 //! |---|---|---|
@@ -28,35 +28,36 @@ use crate::limits::Exhausted;
 use crate::vertex::Target;
 use crate::watch::Signals;
 
-/// When a caller may try again: the longest that keys or a credential are away as a rule.
+/// Seconds until a caller may try again: the time that keys or a credential are usually missing at
+/// most.
 const RETRY_AFTER_SECS: &str = "5";
 
-/// What else a verdict's text tells.
+/// The parts of a verdict's text that do not follow from the judgement.
 #[derive(Clone, Copy, Default)]
 pub(in crate::gateway) struct Attached<'a> {
-    /// The request's id; nothing of one that is only asked about.
+    /// The request's id; `None` if the request is only explained.
     pub(in crate::gateway) id: Option<&'a str>,
-    /// Nothing where the request is not made: it is only asked about.
+    /// The call's mark; `None` if no call was begun.
     pub(in crate::gateway) call: Option<&'a dyn Display>,
     /// The value of `X-Vertex-AI-Labels`.
     pub(in crate::gateway) labels: Option<&'a str>,
-    /// What is unusual about the request.
+    /// Signs of misuse in the request.
     pub(in crate::gateway) signals: Signals,
 }
 
-/// A refusal as its caller is told of it.
+/// A refusal as the caller gets it.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct ToldRefusal {
     pub(in crate::gateway) status: Status,
     pub(in crate::gateway) reason: Reason,
-    /// `WWW-Authenticate`, or the headers of a limit.
+    /// `WWW-Authenticate`, or a limit's headers.
     header: Cow<'static, str>,
     retry_after: Cow<'static, str>,
-    /// The body, in the dialect that the caller reads.
+    /// The body, in the caller's dialect.
     json: Cow<'static, str>,
 }
 
-/// All fields but the tail. `accepted` says which tokens are taken here.
+/// Writes all fields but the tail. `accepted` tells which tokens this gateway takes.
 pub(in crate::gateway) fn write(
     out: &mut String,
     judgement: &Judgement<'_>,
@@ -110,7 +111,7 @@ fn write_signals(out: &mut String, signals: Signals) {
 }
 
 impl ToldRefusal {
-    /// What the caller is told of a verdict that is no allow.
+    /// The refusal for a verdict that is no allow.
     pub(in crate::gateway) fn of(
         verdict: &Verdict<'_>,
         dialect: Dialect,
@@ -171,7 +172,7 @@ impl ToldRefusal {
         }
     }
 
-    /// The body that the caller reads, without a separator in it.
+    /// The body with every separator escaped.
     pub(in crate::gateway) fn json_field(&self) -> Cow<'_, str> {
         match self.json.contains('|') {
             true => self.json.replace('|', "\\u007c").into(),
@@ -179,7 +180,7 @@ impl ToldRefusal {
         }
     }
 
-    /// The fields up to the signals.
+    /// Writes the fields up to the signals.
     pub(in crate::gateway) fn write_to(&self, out: &mut String, word: &str, id: Option<&str>) {
         let Self { status, reason, header, retry_after, .. } = self;
         let json = self.json_field();
@@ -190,7 +191,7 @@ impl ToldRefusal {
     }
 }
 
-/// What the caller is told in words; nothing for an allow.
+/// The message for the caller; empty for an allow.
 pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> String {
     match verdict {
         Verdict::Deny(refusal) => match refusal.reason {
@@ -206,7 +207,7 @@ pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> Stri
     }
 }
 
-/// A verdict's text that HAProxy hands back.
+/// A verdict's text, handed back by HAProxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) struct VerdictText<'t>(pub(in crate::gateway) &'t str);
 
@@ -221,7 +222,7 @@ impl<'t> VerdictText<'t> {
         self.field(1).filter(|_| self.word() == "allow")
     }
 
-    /// Why it is no allow.
+    /// The reason of a verdict that is no allow.
     pub(in crate::gateway) fn reason(self) -> Reason {
         let code = self.field(2).unwrap_or_default();
         let known = Reason::ALL.iter().find(|reason| reason.code() == code);

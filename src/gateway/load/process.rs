@@ -1,12 +1,12 @@
-//! What HAProxy's worker must find where it runs: the socket that keys are fetched by, in its chroot
-//! and open to its user, and one kind of Lua for all scripts.
+//! Checks what HAProxy's worker needs at run time: the socket that keys are fetched by, within its
+//! chroot and open to its user, and one kind of Lua for all scripts.
 
 use crate::error::ConfigError;
 use crate::gateway::load::fault;
 use crate::haproxy::{Haproxy, Listener, Version};
 
-/// Scripts that all threads share, beside those of each thread: before HAProxy 3.0 a request that
-/// runs both crashes it, or goes on undecided.
+/// Faults of scripts shared by all threads beside scripts of each thread: before HAProxy 3.0 a
+/// request that runs both crashes HAProxy, or goes on undecided.
 pub(super) fn faults_of_scripts(haproxy: &Haproxy) -> Vec<ConfigError> {
     match haproxy.version {
         Some(version) if version < Version::V3_0 => mixed_scripts(haproxy).into_iter().collect(),
@@ -14,7 +14,7 @@ pub(super) fn faults_of_scripts(haproxy: &Haproxy) -> Vec<ConfigError> {
     }
 }
 
-/// The same where nobody says which version reads the files.
+/// The same as a doubt, if HAProxy's version is unknown.
 pub(super) fn doubts_of_scripts(haproxy: &Haproxy) -> Option<String> {
     let mixed = haproxy.version.is_none().then(|| mixed_scripts(haproxy)).flatten();
     mixed.map(|fault| fault.to_string())
@@ -31,7 +31,7 @@ fn mixed_scripts(haproxy: &Haproxy) -> Option<ConfigError> {
     Some(fault(shared, problem))
 }
 
-/// Whether the worker finds the socket, where keys are fetched at all.
+/// Faults of the socket, if keys are fetched at all.
 pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
     if haproxy.sections.is_empty() {
         return Vec::new();
