@@ -1,4 +1,4 @@
-//! The names of what is seen: a closed list, and a set of them.
+//! The names of signals, a closed list, and a set of them.
 
 use std::ops::BitOr;
 
@@ -75,7 +75,7 @@ impl Signals {
         Signal::ALL.iter().copied().filter(move |signal| self.contains(*signal))
     }
 
-    /// These without the signal.
+    /// The set without this signal.
     pub(super) const fn without(self, signal: Signal) -> Self {
         Self(self.0 & !(1 << signal.place()))
     }

@@ -1,11 +1,11 @@
-//! A table that holds so many and no more: who was seen longest ago makes room.
+//! A table of bounded size: a new entry replaces the one unused for longest.
 
 use crate::keyed_hash::DigestMap;
 
-/// Past the end of the list.
+/// An index past the end of the list.
 const NONE: usize = usize::MAX;
 
-/// The neighbours of a place in the order of last use.
+/// The neighbours of an entry in the order of last use.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     newer: usize,
@@ -19,7 +19,7 @@ const LOOSE: Link = Link { newer: NONE, older: NONE };
 pub(super) struct LruTable<V> {
     places: DigestMap<usize>,
     entries: Vec<(u128, V)>,
-    /// One for each entry, apart: they are small, and stay in the processor's cache.
+    /// One for each entry, kept apart: they are small, and stay in the processor's cache.
     links: Vec<Link>,
     newest: usize,
     oldest: usize,
@@ -28,7 +28,7 @@ pub(super) struct LruTable<V> {
 }
 
 impl<V> LruTable<V> {
-    /// An empty one that takes no memory yet.
+    /// An empty table, which takes no memory yet.
     pub(super) fn new(most: usize) -> Self {
         Self {
             places: DigestMap::default(),
@@ -45,18 +45,18 @@ impl<V> LruTable<V> {
         self.entries.len()
     }
 
-    /// How many have made room.
+    /// Number of replaced entries.
     pub(super) const fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// The value of this key, if it is here.
+    /// The value of this key, if there is one.
     pub(super) fn get(&mut self, key: u128) -> Option<&mut V> {
         let place = *self.places.get(&key)?;
         self.entries.get_mut(place).map(|(_, value)| value)
     }
 
-    /// The value of this key, from now on the one last used; a new one if there was none.
+    /// The value of this key, `new` if there was none; it is then the one last used.
     pub(super) fn touch(&mut self, key: u128, new: impl FnOnce() -> V) -> Option<&mut V> {
         let place = match self.places.get(&key) {
             Some(place) => *place,
@@ -69,7 +69,7 @@ impl<V> LruTable<V> {
         self.entries.get_mut(place).map(|(_, value)| value)
     }
 
-    /// Puts a new entry at the end, or in place of the one last used longest ago.
+    /// Adds an entry, or replaces the one unused for longest. Returns its index.
     fn put(&mut self, key: u128, value: V) -> usize {
         let place = if self.entries.len() < self.most {
             self.entries.push((key, value));
@@ -88,7 +88,7 @@ impl<V> LruTable<V> {
         place
     }
 
-    /// Takes a place out of the order; one that is not in it stays out.
+    /// Takes an entry out of the order of last use; does nothing for one that is not in it.
     fn unlink(&mut self, place: usize) {
         let Some(link) = self.links.get_mut(place) else {
             return;
@@ -106,7 +106,7 @@ impl<V> LruTable<V> {
         }
     }
 
-    /// Puts a place that is out of the order at its new end.
+    /// Puts an entry that is out of the order at its newest end.
     fn link(&mut self, place: usize) {
         match self.links.get_mut(self.newest) {
             Some(newest) => newest.newer = place,

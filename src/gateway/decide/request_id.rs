@@ -1,15 +1,16 @@
-//! A request's id: in its log line, in a refusal, and in the User-Agent that Google's audit log keeps.
+//! A request's id, which stands in its log line, in a refusal, and in the User-Agent that Google's
+//! audit log keeps.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::keyed_hash::KeyedHash;
 
-/// Where a UUID has a hyphen, counted in hexadecimal digits.
+/// Where a UUID has hyphens, counted in hexadecimal digits.
 const HYPHENS: [usize; 4] = [8, 12, 16, 20];
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
-/// Gives out ids that nobody outside can foresee: a counter under keys of this process alone.
+/// Generates ids that nobody can foresee: a counter, hashed under keys of this process.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct RequestIds {
     hash: KeyedHash,
