@@ -1,10 +1,10 @@
-//! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load, where all faults are
-//! told at once.
+//! The two kinds of failure: `Refusal` of a request, and `ConfigError` at load, where all faults
+//! are reported at once.
 
 use std::{fmt, io};
 
-/// What an HTTP answer says: the status line's number and Google's canonical name
-/// (google.rpc.Code, as Google's error JSON carries it in `status`).
+/// An HTTP status and Google's canonical name for it (google.rpc.Code, as `status` in Google's
+/// error JSON).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The HTTP status.
@@ -14,7 +14,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// An HTTP status with the name that google/rpc/code.proto maps to it, as far as HAProxy answers so.
+    /// The status with the name that google/rpc/code.proto maps to it, for statuses that HAProxy
+    /// answers with.
     pub(crate) const fn of_http(code: u16) -> Self {
         let name = match code {
             401 => "UNAUTHENTICATED",

@@ -1,4 +1,4 @@
-//! A usage as fields of the log line, and back.
+//! Writes a usage as fields of the log line, and parses them.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::meter::usage::{Counted, Usage};
 
 impl Usage {
     /// Writes `tokens=exact tokens_in=8 … parts=1`: 15 fields, always all and in this order, one
-    /// space between them, at most 700 bytes. What is absent is `-`.
+    /// space between them, at most 700 bytes. An absent value is `-`.
     pub fn write_fields(&self, out: &mut String) {
         out.push_str("tokens=");
         out.push_str(self.counted.name());
@@ -42,8 +42,8 @@ impl Usage {
         let _ = write!(out, " parts={}", self.parts);
     }
 
-    /// Reads what [`Self::write_fields`] wrote, and nothing else. `is_complete` comes back as far
-    /// as the quality tells it: an `at_least` is read as incomplete.
+    /// Parses exactly what [`Self::write_fields`] writes. `is_complete` follows from the quality:
+    /// `at_least` is read as incomplete.
     #[must_use]
     pub fn parse_fields(text: &str) -> Option<Self> {
         let mut fields = text.split(' ');
@@ -82,7 +82,7 @@ impl Usage {
 }
 
 impl Usage {
-    /// Whether counts and quality can go together.
+    /// Whether counts and quality fit together.
     fn is_possible(&self) -> bool {
         match self.counted {
             Counted::Exact => self.judged(true) == Counted::Exact,
@@ -92,7 +92,7 @@ impl Usage {
     }
 }
 
-/// A count as `write_fields` writes it: digits alone.
+/// Parses a count as `write_fields` writes it: digits only.
 fn number(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }

@@ -1,4 +1,4 @@
-//! Limits: what they count together, and amounts that can have an effect.
+//! Checks limits: what they count together, and amounts that can have an effect.
 
 use crate::config::check::{Checked, One, non_empty};
 use crate::config::raw;
@@ -8,7 +8,7 @@ use crate::limits::{Amounts, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules
 
 type Raw<K> = Option<raw::OneOrMore<raw::Limit<K>>>;
 
-/// What a role says of limits.
+/// The limits of a role, as the file has them.
 pub(in crate::config) struct OfRole {
     limits: Raw<raw::RoleKey>,
     reserve_tokens: Option<u64>,

@@ -1,4 +1,4 @@
-//! Roles: what they may, and as whom.
+//! Checks roles: what they allow, and which credential they act as.
 
 use crate::config::check::{
     Checked, KnownNames, name, named, non_empty, state, texts, unique, who::who,
