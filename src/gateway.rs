@@ -307,7 +307,7 @@ pub fn call_of(text: &[u8]) -> Option<u64> {
 /// the request's id. `status` is HAProxy's, if it is not the reason's.
 #[must_use]
 pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
-    // As the log line says of it: nobody has decided.
+    // The log line reports `undecided` too.
     let is_undecided = verdict.is_empty() && reason != Reason::Unrouted;
     let own = reason.status();
     let reason = if is_undecided { Reason::Undecided } else { reason };

@@ -154,7 +154,7 @@ impl Haproxy {
     pub fn lines_of<'h>(&'h self, section: &'h Section) -> Vec<&'h Line> {
         let mut chain = vec![section];
         let mut base = section.base;
-        // A base stands before what is built on it, so this ends.
+        // A base precedes the sections that inherit from it, so this ends.
         while let Some(section) = base.and_then(|base| self.sections.get(base)) {
             chain.push(section);
             base = section.base;

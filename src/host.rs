@@ -35,7 +35,7 @@ pub(crate) fn now() -> Now {
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let about = std::fs::metadata(path)?;
-    // Of a pipe or a device no end is sure to come.
+    // A pipe or a device may never end.
     if !about.is_file() && !about.is_dir() {
         return Err(io::Error::other("it is no file, but a pipe or a device"));
     }
@@ -123,6 +123,6 @@ fn real_path(path: &str) -> String {
     let path = Path::new(path);
     let folder = path.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
     let real = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name));
-    // Components pass over what stands twice.
+    // `components` drops repeated slashes.
     real.unwrap_or_else(|| path.components().collect()).display().to_string()
 }

@@ -1,8 +1,8 @@
 //! HAProxy as the identity-aware front door of Google Vertex AI.
 //!
-//! This crate contains no networking code and reads no clock: HAProxy's Lua hands in requests,
-//! answers and the time, and carries out what it is told. The layers, each using only those
-//! to its right:
+//! This crate contains no networking code and reads no clock: HAProxy's Lua passes requests,
+//! answers and the time in, and carries out the decisions. The layers, each using only those to
+//! its right:
 //!
 //! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `keyed_hash`, `test_switches`
 //!

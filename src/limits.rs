@@ -158,7 +158,7 @@ impl Limits {
         let current = Current::at(now.wall);
         let mut reservation = self.holds_of(who, want);
         let caller = reservation.caller;
-        // Whether there is such a model, Google's answer says.
+        // Only Google's answer tells whether the model exists.
         let new =
             |rule: &Rule, hold: &Hold| Counters::new(hold.rule, caller, !rule.limit.per.model);
         let mut locked = self.table.lock(reservation.holds());
@@ -207,7 +207,7 @@ impl Limits {
         let Want { tokens: reserved, is_free } = reservation.want;
         let mut locked = self.table.lock(reservation.holds());
         for hold in reservation.holds() {
-            // What has a request in flight is never dropped.
+            // Counters with a request in flight are never dropped.
             let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) else {
                 continue;
             };

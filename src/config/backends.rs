@@ -34,7 +34,7 @@ pub(super) fn check(
                 continue;
             };
             let name = format!("{location_prefix}{location}");
-            // Told once, however many roles want it.
+            // Reported once, however many roles need it.
             if seen.insert(name.clone()) {
                 let at = format!("/roles/{role_index}/may/locations/{index}");
                 errors.push(missing(at, &name, "vertex-upstream", &host_of(location)));

@@ -306,7 +306,7 @@ fn once<'n>(
 /// Checks that `name` is one of `known`; any is accepted if not all are known.
 fn named(at: &str, noun: &str, name: &str, known: Option<&[String]>) -> One<()> {
     match known {
-        // That there are none at all is told where they belong.
+        // An empty list is reported at the list itself.
         Some(known) if !known.is_empty() && !known.iter().any(|known| known == name) => {
             let problem =
                 format!("there is no {noun} \"{name}\": one of {} is wanted", known.join(", "));

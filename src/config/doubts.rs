@@ -45,7 +45,7 @@ impl Config {
         if !routes().iter().any(|route| costs(route) && role.may.has_method(&route.method)) {
             return Vec::new();
         }
-        // A body that goes unread may set no limit of its own: the role's stands for it.
+        // An unread body may set no limit of its own; the role's counts instead.
         let least = match role.may.body {
             None => limits.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS),
             Some(_) => 1,

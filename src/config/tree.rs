@@ -189,7 +189,7 @@ impl de::Error for Fault {
         Self::new(FaultKind::Value(problem.to_string()))
     }
 
-    // Only the shapes that read themselves come here, and they say what they want.
+    // Only types with a `Deserialize` of their own come here, and their message is complete.
     fn invalid_type(_: Unexpected<'_>, wanted: &dyn Expected) -> Self {
         Self::custom(format_args!("{wanted} is wanted"))
     }
@@ -200,7 +200,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(_: &str, known: &'static [&'static str]) -> Self {
-        // What starts with $ is for editors.
+        // Members that start with $ are for editors.
         Self::new(FaultKind::Unknown(match known {
             ["$schema", known @ ..] => known,
             known => known,
@@ -359,7 +359,7 @@ impl<'de> Deserializer<'de> for &'de Tree {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        // Shapes of one kind: of texts, or of an object's only member. Any variant tells which.
+        // An enum's variants are all texts or all objects with one member; any variant tells which.
         let some = variants.first().copied().unwrap_or_default();
         let listed = |name: &str| variants.iter().find(|variant| **variant == name).copied();
         let (variant, given) = match self {

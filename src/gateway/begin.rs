@@ -82,7 +82,7 @@ impl Gateway {
             (true, true) => AnswerShape::Streamed,
             (true, false) => AnswerShape::Whole,
         };
-        // The body's cap is one for all answers; the role's number is of one answer.
+        // The body's cap covers all answers; the role's number is for a single one.
         let reserve_tokens = self.calls.limits.reserve_tokens(role.place);
         let output =
             asked.output_cap.unwrap_or_else(|| reserve_tokens.saturating_mul(asked.count.max(1)));

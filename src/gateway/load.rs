@@ -146,7 +146,7 @@ impl Gateway {
         let room = bufsize.saturating_sub(maxrewrite);
         let fetch_room = fetch_max.saturating_add(FETCH_RESERVE_BYTES);
         let fits = maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room;
-        // Sizes that could not be read are told by themselves.
+        // Unreadable sizes are reported on their own.
         if fits || !haproxy.unreadable.is_empty() {
             return Ok(());
         }

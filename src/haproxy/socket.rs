@@ -87,7 +87,7 @@ impl FetchSocket {
     ) -> Self {
         let destination =
             environment.get(DESTINATION).unwrap_or_else(|| DEFAULT_DESTINATION.to_owned());
-        // Of these HAProxy takes the first and passes over the next.
+        // HAProxy takes the first of these and ignores later ones.
         let first = |keyword| global(sections, keyword).next().map(|(_, value)| value);
         let chroot = first("chroot").unwrap_or_default();
         let worker = match (first("user"), first("uid")) {

@@ -48,7 +48,7 @@ pub(super) fn words(line: &str, environment: &Environment<'_>) -> Option<Vec<Str
             }
             ('$', Some(Quote::Weak)) => {
                 let is_set = expand(&mut chars, &mut words, environment)?;
-                // Such a quote ends without an end of the word.
+                // The unset variable was the whole word: the closing quote ends none.
                 if !is_set && environment.drops_unset() && chars.next_if_eq(&'"').is_some() {
                     skip_blanks(&mut chars);
                     quote = None;

@@ -218,7 +218,7 @@ impl Json {
                 *next = Member::Skipped;
             }
             Purpose::Value => answer.string(*next, text, is_cut),
-            // Only whether there is something in it.
+            // Only whether it is empty matters.
             Purpose::Skipped if is_cut && *next != Member::Skipped => skipped_at = Some(*next),
             Purpose::Skipped => {}
         });

@@ -253,7 +253,7 @@ fn generated(place: Member, name: &[u8]) -> Member {
 fn prediction(place: Member, name: &[u8]) -> Member {
     match (place, name) {
         (Member::Prediction, b"embeddings") => Member::Embeddings,
-        // Of `batchEmbedContents`, if not of the whole answer.
+        // `batchEmbedContents` reports tokens here or for the whole answer.
         (Member::Prediction, b"statistics" | b"usageMetadata") => Member::Statistics,
         (Member::Prediction, b"bytesBase64Encoded" | b"gcsUri") => Member::Media,
         (Member::Prediction, b"mimeType") => Member::MediaType,

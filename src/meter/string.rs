@@ -166,7 +166,7 @@ impl Text {
             }
             (Escape::Hex(left, value), _) => {
                 let Some(digit) = char::from(byte).to_digit(16) else {
-                    // Not an escape; the text is none that is looked for.
+                    // Not a valid escape, so the text is none that is compared.
                     self.escape = Escape::None;
                     self.is_cut = true;
                     return false;
@@ -175,7 +175,7 @@ impl Text {
                 self.escape = Escape::Hex(left - 1, value);
                 if left == 1 {
                     self.escape = Escape::None;
-                    // Half a surrogate pair is no character; nothing that is read holds one.
+                    // Half a surrogate pair is no character; no text that is compared holds one.
                     let char = char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER);
                     self.keep(char.encode_utf8(&mut [0; 4]).as_bytes());
                 }

@@ -93,7 +93,7 @@ impl Usage {
     /// The quality of counts that are all the API's own. `is_last_word` tells that they are those
     /// of the whole answer.
     pub(super) fn judged(&self, is_last_word: bool) -> Counted {
-        // Images among text are parts of an answer whose tokens count; Imagen says no tokens.
+        // Images among text belong to an answer with token counts; Imagen reports no tokens.
         let says_tokens = self.input.is_some() || self.output.is_some() || self.total.is_some();
         let is_counted = says_tokens || (self.images.is_some() && self.parts == 0);
         let is_exact = self.is_complete && self.error.is_none() && is_last_word;

@@ -51,7 +51,7 @@ impl UsageBuilder {
         let usage = Usage { is_complete, ..known.usage };
         let counted = known.counted_in(&known.counts, usage);
         let counted = counted.judged(known.has_last_word());
-        // What an API says on its way is not yet a bound.
+        // Interim counts are no lower bound yet.
         let counts = match counted {
             Counted::AtLeast if known.is_interim => known.counts.without_output(),
             _ => known.counts,

@@ -67,7 +67,7 @@ impl Family<'_> {
             count = so_far;
             self.write("_bucket", labels, Some(&Seconds(bound)), so_far);
         }
-        // Not counted apart, so that it is the last bucket's however many threads count meanwhile.
+        // Taken from the buckets, so that it equals the last one while other threads count.
         let count = count.saturating_add(histogram.longer.get());
         self.write("_bucket", labels, Some(&"+Inf"), count);
         self.write("_sum", labels, None, Seconds(histogram.sum_millis.get()));

@@ -59,7 +59,7 @@ impl Network {
         let network = text.parse().ok().or_else(address).ok_or_else(|| {
             format!("\"{text}\" is no address and no range like 10.0.0.0/8 or 2001:db8::/32")
         })?;
-        // Addresses are compared in their own form.
+        // Addresses are compared in canonical form, so such a range would never match.
         if matches!(network, IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some()) {
             return Err(format!("{text} is a range of IPv4: write it as one, like 10.0.0.0/8"));
         }

@@ -81,7 +81,7 @@ impl Index {
 fn add(lists: &mut HashMap<String, Vec<u32>>, names: &[String], number: u32) {
     for name in names {
         let list = lists.entry(name.clone()).or_default();
-        // A name that stands twice is one.
+        // A repeated name counts once.
         if list.last() != Some(&number) {
             list.push(number);
         }

@@ -19,7 +19,7 @@ pub struct Ask<'a> {
     pub takes_cap: bool,
     /// The declared length of the body, in bytes; `None` if undeclared.
     pub size: Option<u64>,
-    /// What is known of the body.
+    /// The state of the body.
     pub contents: Reading<'a>,
     /// The client's end of the connection, if known.
     pub client: Option<&'a Client<'a>>,

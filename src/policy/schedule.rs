@@ -35,7 +35,7 @@ pub struct Schedule {
     pub from: u16,
     /// The first minute that is no longer within.
     pub to: u16,
-    /// How far local time is ahead of UTC, in minutes.
+    /// Local time's offset from UTC, in minutes; positive if ahead.
     pub utc_offset: i16,
 }
 

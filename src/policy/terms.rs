@@ -23,7 +23,7 @@ pub struct Contents<'b> {
     pub max_output_tokens: Option<u64>,
 }
 
-/// What is known of a body.
+/// The state of a body: read, readable on demand, or unreadable.
 #[derive(Clone, Copy, Debug)]
 pub enum Reading<'b> {
     /// It can be read on demand.
@@ -106,9 +106,9 @@ pub enum Missed<'b> {
     Beyond {
         /// The limit.
         term: Term,
-        /// What is asked for.
+        /// The amount that is asked for.
         asked: Option<u64>,
-        /// What is allowed.
+        /// The amount that is allowed.
         most: u64,
     },
 }

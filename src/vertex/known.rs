@@ -1,4 +1,4 @@
-//! What Google has: its locations, its publishers, and by which methods their models are called, as
+//! Google's locations, its publishers, and the methods by which their models are called, as
 //! far as that was known when this was written. Google adds to it, so nothing is refused by it.
 
 use crate::vertex::route::Route;

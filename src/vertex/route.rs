@@ -65,7 +65,7 @@ pub enum Tokens {
     Used,
     /// It counts tokens without taking any.
     Counted,
-    /// Nothing.
+    /// It reports none.
     None,
 }
 
@@ -247,7 +247,7 @@ impl Route {
             "-" => Vec::new(),
             caps => caps.split(',').map(CapMember::of_column).collect::<Option<_>>()?,
         };
-        // What has a cap has tokens to cap.
+        // A cap needs generated tokens.
         if !caps.is_empty() && tokens != Tokens::Generated {
             return None;
         }

@@ -20,9 +20,9 @@ const PRIOR_VARIANCE: f64 = 1.0;
 pub(super) struct Tolerance {
     /// Number of standard deviations.
     pub(super) deviations: f64,
-    /// In bits (1 is a factor of two), for what hardly varies.
+    /// Least distance in bits (1 is a factor of two), for values that hardly vary.
     pub(super) bits: f64,
-    /// Less than this, in bits, is never unusual.
+    /// A value below this, in bits, is never unusual.
     pub(super) least: f64,
 }
 

@@ -92,7 +92,7 @@ impl History {
         if let Some(network) = request.network {
             new(Signal::NewNetwork, self.networks.note(network));
         }
-        // What was refused was not used.
+        // A refused request used nothing.
         if request.is_allowed {
             if let Some(model) = request.model {
                 new(Signal::NewModel, self.models.note(model));

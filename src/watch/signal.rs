@@ -47,7 +47,7 @@ signals! {
     NewClient "new_client" 7;
 }
 
-/// How many signals there are.
+/// Number of signals.
 pub(super) const SIGNALS: usize = Signal::ALL.len();
 
 /// A set of signals.
@@ -70,7 +70,7 @@ impl Signals {
         self.0 == 0
     }
 
-    /// These signals, in the order of `Signal::ALL`.
+    /// The signals in the set, in the order of `Signal::ALL`.
     pub fn iter(self) -> impl Iterator<Item = Signal> {
         Signal::ALL.iter().copied().filter(move |signal| self.contains(*signal))
     }

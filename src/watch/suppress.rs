@@ -38,7 +38,7 @@ impl Suppress {
 
     /// The signals that were not reported a short time ago.
     pub(super) fn tell(&mut self, raised: Signals, now: Second) -> Signals {
-        // As a rule.
+        // The usual case.
         if raised.is_empty() {
             return raised;
         }

@@ -1,6 +1,6 @@
 //! Whether requests should be sent to this gateway: once every issuer has keys and every credential
-//! a bearer, or the time that a request would wait for them has passed. From then on it stays ready:
-//! an issuer that fails later concerns its own callers, and all gateways alike.
+//! a bearer, or the time that a request would wait for them has passed. From then on it stays
+//! ready: an issuer that fails later concerns its own callers, and all gateways alike.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

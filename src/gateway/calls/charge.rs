@@ -38,8 +38,8 @@ pub(in crate::gateway) fn usage_of(call: &Call, outcome: Outcome, whole: Option<
         true => Usage::default(),
         false => Usage { is_complete: true, counted: Counted::Nothing, ..Usage::default() },
     });
-    // A model that answers says what that took, or why it did not answer. Anything else is none of
-    // the shapes that are known.
+    // A model's answer reports its tokens, or why there are none; anything else is of an unknown
+    // shape.
     let is_explained = usage.block.is_some() || usage.error.is_some();
     if usage.counted == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
         (usage.counted, usage.is_complete) = (Counted::Unknown, false);
@@ -68,7 +68,7 @@ pub(in crate::gateway) fn charge(call: &Call, outcome: Outcome, usage: &Usage) -
     match usage.counted {
         Counted::Exact => usage.total.unwrap_or(0),
         Counted::AtLeast | Counted::Unknown => at_the_least(call, outcome, usage.total),
-        // A prompt that was blocked: Google says nothing of what reading it took.
+        // A blocked prompt: Google does not report the tokens of reading it.
         Counted::Nothing => call.begun.prompt.tokens(outcome.uploaded),
     }
 }

@@ -220,7 +220,7 @@ mod tests {
         let line = Line { tail, ..undecided };
         let said = setting("VERTEX_UNDECIDED").replace("${VERTEX_NOTHING_KNOWN}", &nothing_known);
         assert_eq!(said.replace("\\\"", "\""), Record::default().render(&line, Style::Text));
-        // In JSON as well, where each member stands behind a comma.
+        // In JSON too, as each member follows a comma.
         let line = Line { tail: "\"-\" vertex{decision=deny reason=undecided".into(), ..line };
         let fields = Record::default().render(&line, Style::Json);
         let object = |text: &str| -> Value {

@@ -13,7 +13,7 @@ use crate::watch::Signals;
 /// How a call ended, as HAProxy reports it.
 #[derive(Debug)]
 pub(in crate::gateway) struct Ending {
-    /// How Google answered.
+    /// Google's response, if any.
     pub(in crate::gateway) upstream: Option<Upstream>,
     /// Whether no connection to Google was established.
     pub(in crate::gateway) is_unsent: bool,

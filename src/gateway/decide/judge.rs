@@ -120,9 +120,9 @@ impl Decide {
         if let Some(reason) = request.forbidden_header() {
             return Judgement::of(reason).found(token, Some(target));
         }
-        // The body says which model is asked, or that there is none: no role can be asked before.
+        // Only the body tells the model, or that there is none; no role can be tried before.
         let must_read = target.names_model_in_body() || !target.route.takes_body();
-        // Otherwise it is cheaper to ask whether a role has to know the body than to read it.
+        // Otherwise asking whether a role depends on the body is cheaper than reading it.
         if !must_read && matches!(request.payload(), Payload::Whole(_)) {
             let judgement = self.authorize(request, &token, target.clone(), &Known::Later, now);
             if !matches!(judgement.verdict, Verdict::NeedsBody) {
@@ -141,7 +141,7 @@ impl Decide {
             Ok(body) => body,
             Err(verdict) => return Judgement::of(verdict).found(token, Some(target)),
         };
-        // A body of another model is none that a role can judge; where it goes unread, nobody does.
+        // To roles a body for another model is unreadable; those that leave it unread still allow.
         let (target, body) = match body.complete(&target) {
             Ok(target) => (target, body),
             Err(reason) if target.names_model_in_body() => {
@@ -314,7 +314,7 @@ pub(in crate::gateway) fn ask<'a>(
     }
 }
 
-/// What is known of a body.
+/// The state of a request's body.
 #[derive(Clone, Copy)]
 pub(in crate::gateway) enum Known<'b> {
     /// It can be read on demand.

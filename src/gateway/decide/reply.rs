@@ -5,12 +5,12 @@
 //!
 //! | field | allow | deny, wait, peer, body |
 //! |---|---|---|
-//! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not the last word |
+//! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not final |
 //! | 2 | location | HTTP status |
 //! | 3 | handle of the bearer | reason code |
 //! | 4 | the call (see `CallMark`) | `WWW-Authenticate`; for a 429 what is left of the limit (see `rate_limit_headers`); or `-` |
 //! | 5 | the request's id | the request's id |
-//! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
+//! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; empty for a limit that never has room |
 //! | 7 | Google's host | error JSON |
 //! | 8 | path and query | |
 //! | last but one | signals, or `-` | signals, or `-` |
@@ -119,7 +119,7 @@ impl ToldRefusal {
         accepted: &str,
     ) -> Self {
         match verdict {
-            // Often not the last word, so it must be cheap.
+            // Usually not final, and asked again at once: must be cheap.
             Verdict::NeedsClient | Verdict::NeedsBody => Self {
                 status: Reason::Internal.status(),
                 reason: Reason::Internal,

@@ -110,7 +110,7 @@ impl BodyStage {
     }
 }
 
-/// What is known of the body.
+/// The state of the body, by the headers and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Payload<'r> {
     /// There is none.

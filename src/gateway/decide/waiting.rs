@@ -24,7 +24,7 @@ pub(in crate::gateway) enum Patience {
     NoRoom,
 }
 
-/// What is kept of a waiting request.
+/// A waiting request.
 #[derive(Debug)]
 struct Ticket {
     since: Monotonic,

@@ -88,7 +88,7 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
     if haproxy.accounts && section.is_backend() && has_calls(&lines) {
         return lines.into_iter().filter(|line| is_silencing_rule(line)).collect();
     }
-    // Of their frontends, those count whose line asks.
+    // Of the operator's frontends, only those whose log line asks count.
     match format_of(lines.iter().copied()) {
         Some(format) if section.is_frontend() && asks_for_account(format) => {
             silencing(lines.into_iter())
@@ -122,7 +122,7 @@ fn silencing<'h>(lines: impl Iterator<Item = &'h Line> + Clone) -> Vec<&'h Line>
     let rules = lines.clone().filter(|line| is_silencing_rule(line));
     let logs = lines.clone().filter(|line| match words(line).as_slice() {
         ["no", "log"] => true,
-        // HAProxy's own step, from 3.1 on.
+        // HAProxy logs at steps from 3.1 on.
         ["log-steps", steps, ..] => *steps != "close",
         ["log-steps"] => true,
         _ => false,

@@ -58,7 +58,7 @@ pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
                 true => format!("write `bind unix@{wanted}`"),
                 false => format!("set VERTEX_FETCH_BIND={wanted} in HAProxy's environment"),
             };
-            // What is bound within the chroot, as the worker sees it.
+            // The path of a socket within the chroot, as the worker sees it.
             let seen = |listener: &Listener| {
                 let inside = listener.path.strip_prefix(folder.trim_end_matches('/'))?;
                 inside.starts_with('/').then(|| inside.to_owned())
@@ -85,7 +85,7 @@ pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
 
 fn closed_to_worker(haproxy: &Haproxy, listener: &Listener) -> Option<ConfigError> {
     let worker = haproxy.fetch_socket.worker.as_ref()?;
-    // Without a word it belongs to who starts HAProxy, who is root if there are users to change to.
+    // By default the user who starts HAProxy owns it: root, if HAProxy changes its user.
     let is_owner = listener.owner.as_ref() == Some(worker);
     if worker.is_root() || is_owner || !listener.is_private {
         return None;

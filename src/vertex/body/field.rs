@@ -195,7 +195,7 @@ impl Field {
             (Self::Messages, "content", _) => Self::MessageContent,
             (Self::MessageContent, "input", _) => Self::Free,
             (Self::MessageContent, "content", _) => Self::MessageContent,
-            // Where a search's result was found; what is to be read stands deeper.
+            // The source of a search result; addresses to be read stand deeper.
             (Self::MessageContent, "url" | "source", _) => Self::Prose,
             (Self::Messages, _, "audio") | (Self::Root, _, "prompt") => Self::StoredById,
             (Self::StoredById, _, "id") => Self::StoredState,

@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueKind, A::Error> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
-        // A model in whole, as it is uploaded, is none that is asked.
+        // A whole model, as in an upload, is not a model that is asked.
         let place = if place == Field::Model { Field::Plain } else { place };
         match place {
             Field::AnyModel => body.text(place, ""),
@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             }
             names.add(written).map_err(A::Error::custom)?;
         }
-        // Beside a type, what holds no object is one of its settings, and some objects are.
+        // Beside a type, members that hold no object are its settings, and so are some objects.
         let asked = tools.into_iter().filter(|(_, is_setting)| !typed || !is_setting);
         body.tools.extend(asked.map(|(name, _)| name));
         if let Some(kind) = media {
