@@ -1,6 +1,6 @@
-//! One JSON file with three nouns — issuers, credentials, roles — and the files it names, read
-//! once. What comes out is checked; what is wrong is told with the file, the JSON pointer, what is
-//! wrong and what would be right.
+//! Loads the configuration: one JSON file with three nouns (issuers, credentials, roles) and the
+//! files that it names, read once. The result is checked; an error has the file, the JSON pointer,
+//! what is wrong and what would be right.
 
 mod backends;
 mod check;
@@ -27,7 +27,7 @@ use crate::policy::Role;
 use crate::vertex::Labels;
 use reading::{Mended, Reading};
 
-/// A configuration without a fault.
+/// A valid configuration.
 #[derive(Debug)]
 pub struct Config {
     /// The issuers, in the file's order.
@@ -40,16 +40,16 @@ pub struct Config {
     pub limits: Rules,
     /// The labels of each role's requests.
     pub labels: Vec<Labels>,
-    /// What the former process kept.
+    /// The public keys that the former process stored.
     pub state: StateFile,
-    /// The file, as the operator named it.
+    /// The file's name, as the operator gave it.
     pub file: String,
 }
 
-/// How files are read: the host's business.
+/// Reads a file; supplied by the host.
 pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
-/// The files beside the configuration; relative names count from its folder.
+/// The files that the configuration names; relative names start at its folder.
 struct Files<'r> {
     folder: PathBuf,
     read: ReadFile<'r>,
@@ -62,7 +62,7 @@ impl Files<'_> {
             .map_err(|why| format!("cannot read {}: {}", path.display(), system_fault(&why)))
     }
 
-    /// A file that may not be there yet.
+    /// Reads a file that may not exist yet.
     fn read_if_there(&self, name: &Path) -> Result<Option<Vec<u8>>, String> {
         match (self.read)(&self.folder.join(name)) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -73,7 +73,7 @@ impl Files<'_> {
 }
 
 impl Config {
-    /// Reads the configuration and the files it names.
+    /// Loads the configuration and the files that it names.
     ///
     /// # Errors
     /// Every fault, in the order of the file.
@@ -127,10 +127,10 @@ impl Config {
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`
-    /// are what the names of the two kinds begin with.
+    /// are the prefixes of the two kinds of names.
     ///
     /// # Errors
-    /// Each one that is missing, with the block to paste.
+    /// Each missing backend, with the block to paste.
     pub fn check_backends(
         &self,
         backends: &[String],
@@ -143,16 +143,16 @@ impl Config {
     /// The locations that roles name.
     ///
     /// # Errors
-    /// Each role for every location.
+    /// Each pattern that is not one location's name.
     pub fn named_locations(&self) -> Result<Vec<String>, ConfigErrors> {
         backends::named_locations(self)
     }
 }
 
-/// Any other file in JSON.
+/// Reads any other JSON file.
 ///
 /// # Errors
-/// All that is wrong with its shape.
+/// All faults of its shape.
 #[cfg(feature = "cli")]
 pub(crate) fn read_json<T: for<'t> serde::Deserialize<'t>>(text: &[u8]) -> Result<T, ConfigErrors> {
     Reading::of(text)?.whole()

@@ -1,10 +1,10 @@
-//! The two kinds of failure: `Refusal`, of a request, and `ConfigError`, at load, where all faults are
-//! told at once.
+//! The two kinds of failure: `Refusal` of a request, and `ConfigError` at load, where all faults
+//! are reported at once.
 
 use std::{fmt, io};
 
-/// What an HTTP answer says: the status line's number and Google's canonical name
-/// (google.rpc.Code, as Google's error JSON carries it in `status`).
+/// An HTTP status and Google's canonical name for it (google.rpc.Code, as `status` in Google's
+/// error JSON).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The HTTP status.
@@ -14,7 +14,8 @@ pub struct Status {
 }
 
 impl Status {
-    /// An HTTP status with the name that google/rpc/code.proto maps to it, as far as HAProxy answers so.
+    /// The status with the name that google/rpc/code.proto maps to it, for statuses that HAProxy
+    /// answers with.
     pub(crate) const fn of_http(code: u16) -> Self {
         let name = match code {
             401 => "UNAUTHENTICATED",
@@ -66,7 +67,7 @@ macro_rules! reasons {
                 match self { $(Self::$variant => Status { code: $status, name: $name },)* }
             }
 
-            /// What the caller is told; it holds nothing of the request.
+            /// The message for the caller; it quotes nothing of the request.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
@@ -178,7 +179,7 @@ reasons! {
     /// A limit on tokens in a minute or an hour has less left than the request may need.
     LimitTokens "limit_tokens" 34 429 "RESOURCE_EXHAUSTED"
         "too many tokens";
-    /// As many requests are in flight as a limit allows.
+    /// The most requests that a limit allows are in flight already.
     LimitParallel "limit_parallel" 35 429 "RESOURCE_EXHAUSTED"
         "too many requests at once";
     /// The caller left, or the request's body was too slow or broke off.
@@ -216,17 +217,19 @@ impl Reason {
 /// The longest detail of a refusal, in bytes.
 const MAX_DETAIL_BYTES: usize = 160;
 
-/// Why a request is refused, and the part of it that is at fault, where that helps its caller.
+/// A refusal of a request: the reason and, if that helps the caller, the part of the request at
+/// fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// Printable ASCII of bounded length, safe to send and to log.
     pub detail: Option<Box<str>>,
 }
 
 impl Refusal {
-    /// A refusal with a detail; what is not printable ASCII becomes `?`, what is too long is cut.
+    /// A refusal with a detail: non-printable or non-ASCII characters become `?`, and a long detail
+    /// is cut.
     #[must_use]
     pub fn detailed(reason: Reason, detail: &str) -> Self {
         let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
@@ -234,7 +237,7 @@ impl Refusal {
         Self { reason, detail: Some(detail.into()) }
     }
 
-    /// What the caller is told.
+    /// The message for the caller.
     #[must_use]
     pub fn message(&self) -> String {
         let text = self.reason.text();
@@ -286,20 +289,20 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// All that is wrong with a configuration: one error at least, in the order of the file.
+/// All errors of a configuration, at least one, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// Good if there is no error.
+    /// `Ok` if there is no error.
     ///
     /// # Errors
-    /// Those that are given.
+    /// The given errors, if there are any.
     pub fn unless_empty(errors: Vec<ConfigError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// The same, of this file where they name none.
+    /// The errors, with this file's name where they have none.
     #[must_use]
     pub fn in_file(mut self, file: &str) -> Self {
         let nameless = self.0.iter_mut().filter(|error| error.file.is_empty());
@@ -307,14 +310,14 @@ impl ConfigErrors {
         self
     }
 
-    /// These and then those of `result`, if it has any.
+    /// These errors, followed by those of `result`.
     #[must_use]
     pub fn and<T, E: Into<Self>>(mut self, result: Result<T, E>) -> Self {
         self.0.extend(result.err().into_iter().flat_map(|errors| errors.into().0));
         self
     }
 
-    /// One after the other.
+    /// The errors in order.
     pub fn iter(&self) -> std::slice::Iter<'_, ConfigError> {
         self.0.iter()
     }
@@ -356,7 +359,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// All of several values, or all that is wrong with them.
+/// Gathers several results: all values, or all errors.
 pub(crate) trait All {
     /// The values.
     type Values;
@@ -391,7 +394,7 @@ all_of_tuple!(A EA, B EB, C EC, D ED, E EE);
 all_of_tuple!(A EA, B EB, C EC, D ED, E EE, F EF);
 all_of_tuple!(A EA, B EB, C EC, D ED, E EE, F EF, G EG);
 
-/// All values of a list, or all that is wrong with them.
+/// Gathers a list of results: all values, or all errors.
 pub(crate) fn each<T, E: Into<ConfigErrors>>(
     results: impl IntoIterator<Item = Result<T, E>>,
 ) -> Result<Vec<T>, ConfigErrors> {
@@ -407,7 +410,7 @@ fn kept<T, E: Into<ConfigErrors>>(
     result.map_err(|error| errors.extend(error.into())).ok()
 }
 
-/// What the system says of a file, without its numbers.
+/// The system's message for an error on a file, without the error's number.
 pub(crate) fn system_fault(why: &io::Error) -> String {
     match why.kind() {
         io::ErrorKind::NotFound => "no such file".to_owned(),

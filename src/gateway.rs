@@ -1,6 +1,6 @@
-//! The whole decision on one request, in one call: identity, target, role, credential, limits; then
-//! the call until its log line: its answer is read, its limits are settled. Nothing here does I/O or
-//! reads a clock; the host says what time it is and fetches what `step` names.
+//! Decides on a request in one call: identity, target, role, credential, limits. Then follows the
+//! call until its log line: reads its answer and settles its limits. Nothing here does I/O or reads
+//! a clock; the host passes the time in and fetches what `step` names.
 
 mod account;
 mod actions;
@@ -41,15 +41,15 @@ pub use load::{check_rules, doubts_of_rules};
 /// A request to an issuer that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
-    /// To be given back with the answer.
+    /// To be passed back with the answer.
     pub id: u64,
-    /// The host to ask, also the end of the backend's name.
+    /// The host to ask; the backend's name ends in it.
     pub authority: String,
     /// The path to ask for.
     pub path: String,
 }
 
-/// A configuration at work, shared by all threads.
+/// A gateway at work on a configuration, shared by all threads.
 #[derive(Debug)]
 pub struct Gateway {
     decide: Decide,
@@ -58,25 +58,25 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// The verdict on a request that has just come, as one line of text (see `reply`).
+    /// The verdict on a new request, as one line of text (see `reply`).
     #[must_use]
     pub fn decide(&self, request: &[u8], now: Now) -> String {
         self.decide_within(request, now, (now.mono, Patience::Left)).1
     }
 
-    /// Admits a request to the slow path: the number of its ticket, 0 when too many wait already.
+    /// Admits a request to wait: returns the number of its ticket, 0 if too many wait already.
     #[must_use]
     pub fn start_waiting(&self, now: Now) -> u64 {
         self.decide.waiting.start(now.mono)
     }
 
-    /// How large a body can be that HAProxy can hold, in bytes: a larger one never comes as a whole.
+    /// The largest body that HAProxy's buffer holds, in bytes.
     #[must_use]
     pub fn body_room(&self) -> u64 {
         self.decide.buffer.room()
     }
 
-    /// The verdict on a request that waits; nothing while it has to wait on.
+    /// The verdict on a waiting request; `None` while it has to wait on.
     #[must_use]
     pub fn resume(&self, request: &[u8], ticket: u64, now: Now) -> Option<String> {
         let waiting = &self.decide.waiting;
@@ -90,7 +90,7 @@ impl Gateway {
         Some(text)
     }
 
-    /// Takes a ticket back.
+    /// Ends a ticket.
     fn stop_waiting(&self, ticket: u64, now: Now) {
         if let Some(since) = self.decide.waiting.end(ticket) {
             self.admin.counters.waited(now.mono.millis_since(since));
@@ -112,7 +112,8 @@ impl Gateway {
         (Next::of(&judgement.verdict), self.text(&judgement, request, &begun.attached()))
     }
 
-    /// A verdict as text: what HAProxy and the caller read; then the log tail, unless its call has it.
+    /// Writes a verdict as text: the fields for HAProxy and the caller, then the log tail, unless the
+    /// call holds it.
     fn text(
         &self,
         judgement: &Judgement<'_>,
@@ -152,10 +153,9 @@ impl Gateway {
         }
     }
 
-    /// The `Authorization` header of the call that a verdict names, for the request that it names,
-    /// separated by a `|`, and the call's number: it is taken to leave now. Where calls are not
-    /// followed the bearer's handle stands in the call's place, and there is no number. Nothing for
-    /// any other text.
+    /// The `Authorization` header for fields 4 and 5 of a verdict (`call|id`), and the call's number;
+    /// `None` for any other text. The call counts as sent now. If calls are not followed, field 4 is
+    /// the bearer's handle, and there is no number.
     #[must_use]
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
         let (call, id) = str::from_utf8(text).ok()?.split_once('|')?;
@@ -168,7 +168,7 @@ impl Gateway {
         Some((header, Some(number)))
     }
 
-    /// Whether a token's signature holds, as far as its issuer's keys are at hand.
+    /// Verifies a token's signature if its issuer's keys are known. Returns whether they are.
     ///
     /// # Errors
     /// Why the token is refused.
@@ -176,8 +176,8 @@ impl Gateway {
         self.decide.has_verified(token, now)
     }
 
-    /// Decides on a request of the caller with these claims, for people to read: the claims are
-    /// believed, nothing is cached, no limit is asked.
+    /// Decides on a request of the caller with these claims, for people to read: the claims are not
+    /// verified, nothing is cached, no limit is charged.
     #[must_use]
     pub fn explain(&self, claims: &Json, request: &[u8], now: Now) -> Explanation {
         self.decide.explain(claims, request, now)
@@ -202,7 +202,7 @@ impl Gateway {
         })
     }
 
-    /// Takes what a fetch brought; an answer that is no longer awaited is dropped.
+    /// Takes the result of a fetch; a result that is no longer awaited is dropped.
     pub fn answer(&self, id: u64, reply: &Reply, now: Now) {
         let (Ok(index), Ok(number)) = (usize::try_from(id >> 32), u32::try_from(id & 0xffff_ffff))
         else {
@@ -213,13 +213,14 @@ impl Gateway {
         }
     }
 
-    /// How many tasks HAProxy needs: all that fetches can hold at once, and one that signs on.
+    /// Number of tasks that HAProxy needs: one for each fetch that can run at once, and one that
+    /// signs.
     #[must_use]
     pub fn fetchers(&self) -> usize {
         self.decide.verifier.issuers().len().saturating_mul(MAX_UNANSWERED).saturating_add(1)
     }
 
-    /// The keys of every issuer, as `state_file` reads them back.
+    /// The public keys of every issuer, as `state_file` reads them.
     #[must_use]
     pub fn keys_json(&self) -> String {
         let stored: Vec<StoredKeys> =
@@ -227,7 +228,7 @@ impl Gateway {
         serde_json::json!({ "format": STORED_FORMAT, "issuers": stored }).to_string()
     }
 
-    /// What is counted, for those who see what happens to a request after its decision.
+    /// The counters, for those who see what happens to a request after its decision.
     #[must_use]
     pub const fn metrics(&self) -> &Metrics {
         &self.admin.counters
@@ -239,13 +240,13 @@ impl Gateway {
         self.view().metrics_page(times, now)
     }
 
-    /// Whether requests should be sent here, and what is not well.
+    /// Whether this gateway is ready for requests, and what is not well.
     #[must_use]
     pub fn ready(&self, now: Now) -> Ready {
         self.view().ready(now)
     }
 
-    /// The answer to `vertex show` and these words; it ends in a line feed.
+    /// The answer to `vertex show` with these words; it ends in a line feed.
     #[must_use]
     pub fn show(&self, words: &[&str], now: Now) -> String {
         match words {
@@ -259,11 +260,11 @@ impl Gateway {
     }
 }
 
-/// What becomes of a request after its verdict.
+/// What happens to a request after its verdict.
 enum Next {
     /// It waits.
     Waits,
-    /// It comes back with what is missing.
+    /// It comes back with the client's certificate or its body.
     BringsMore,
     Ends,
 }
@@ -309,7 +310,7 @@ fn tail_of(judgement: &Judgement<'_>, request: Option<&Request<'_>>) -> String {
 /// with its request's id. `status` is HAProxy's, where that is not the reason's.
 #[must_use]
 pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
-    // As the log line says of it: nobody has decided.
+    // The log line reports `undecided` too.
     let is_undecided = verdict.is_empty() && reason != Reason::Unrouted;
     let own = reason.status();
     let reason = if is_undecided { Reason::Undecided } else { reason };

@@ -1,5 +1,5 @@
-//! Google's side: the credentials of the configuration, and for each the bearers that are valid
-//! now. Everything is signed while loading and then ahead of need; a request only reads.
+//! Google credentials, and the bearers of each that are valid now. Everything is signed while
+//! loading and then ahead of need; a request only reads.
 
 mod bearer;
 mod credential;

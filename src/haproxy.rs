@@ -1,7 +1,7 @@
-//! What HAProxy's own configuration files say, as far as this module must know while HAProxy still
-//! reads them: under `haproxy -c` nothing else tells which backends there are, and nothing ever
-//! tells the buffer sizes and how its sections are written. HAProxy's own list of backends, which
-//! comes with `register_init`, has the last word on these.
+//! Reads HAProxy's own configuration files, as far as this module depends on them, while HAProxy
+//! still reads them: under `haproxy -c` nothing else tells which backends there are, and nothing
+//! ever tells the buffer sizes and how sections are written. Once HAProxy passes its own list of
+//! backends to `register_init`, that list replaces the one read here.
 
 mod condition;
 mod environment;
@@ -28,66 +28,66 @@ use environment::Environment;
 const DEFAULT_BUFSIZE: usize = 16_384;
 const DEFAULT_MAXREWRITE: usize = 1_024;
 
-/// The variable of the rule set that bounds what an issuer may send.
+/// The variable of the rule set that limits the size of an issuer's documents.
 const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 
-/// The variable by which the rule set tells its version.
+/// The variable that holds the rule set's version.
 const RULES: &str = "VERTEX_RULES";
 
-/// The variables of the rule set that choose between two ways, and the words for these.
+/// The variables of the rule set that choose between two ways, and their valid words.
 pub const SWITCHES: [(&str, [&str; 2]); 2] =
     [("VERTEX_ABORTONCLOSE", ["on", "off"]), ("VERTEX_LOG_STYLE", ["text", "json"])];
 
-/// What a log format calls.
+/// The function that a log format calls for the module's fields.
 const ACCOUNT: &str = "lua.vertex_account";
 
-/// HAProxy as far as a configuration depends on it.
+/// HAProxy's settings, as far as a gateway depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Haproxy {
     /// The names of its backends.
     pub backends: Vec<String>,
-    /// The sections of its files; none where nobody named them.
+    /// The sections of its files; empty if no file was named.
     pub sections: Vec<Section>,
-    /// Its version, where it is known.
+    /// Its version, if known.
     pub version: Option<Version>,
-    /// Where keys are fetched by, where the files tell.
+    /// The socket that keys are fetched by.
     pub fetch_socket: FetchSocket,
-    /// Whether a log format asks what became of a call.
+    /// Whether a log format asks for the fields of an ended call.
     pub accounts: bool,
     /// `tune.bufsize`, in bytes.
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
     pub maxrewrite: usize,
-    /// Settings whose size cannot be read.
+    /// Settings whose size cannot be parsed.
     pub unreadable: Vec<Unreadable>,
-    /// The largest document that the rule set lets an issuer send, in bytes.
+    /// The largest document that the rule set accepts from an issuer, in bytes.
     pub fetch_max: usize,
-    /// Whether it runs without the packaged rule set: rules of the operator's own call the actions.
+    /// Whether it runs without the packaged rule set: the operator's own rules call the actions.
     pub is_bare: bool,
-    /// How `SWITCHES` are set, where they are.
+    /// The values of `SWITCHES` that are set.
     pub switches: HashMap<&'static str, String>,
 }
 
-/// A size that cannot be read.
+/// A size that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable {
     /// The setting or variable.
     pub setting: &'static str,
-    /// The line that sets it, where one does.
+    /// The line that sets it, if any.
     pub place: String,
-    /// Why not.
+    /// What is wrong with it.
     pub why: String,
 }
 
-/// The system that HAProxy is started on.
+/// The system that HAProxy runs on.
 pub struct System<'s> {
     /// The environment.
     pub environment: Lookup<'s>,
     /// The version of HAProxy.
     pub version: Option<Version>,
-    /// The numbers of users.
+    /// User ids by name.
     pub users: HashMap<String, u32>,
-    /// A path without links.
+    /// Resolves the links in a path.
     pub real_path: &'s dyn Fn(&str) -> String,
 }
 
@@ -105,14 +105,14 @@ pub fn configuration_files(arguments: impl Iterator<Item = String>) -> Vec<Strin
     files
 }
 
-/// Whether a word of this line asks what became of a call.
+/// Whether a word of this line asks for the fields of an ended call.
 #[must_use]
 pub fn asks_for_account(line: &Line) -> bool {
     line.words.iter().any(|word| word.contains(ACCOUNT))
 }
 
 impl Haproxy {
-    /// Reads the files, in their order.
+    /// Reads the files in order.
     #[must_use]
     pub fn read(files: &[File], system: &System<'_>) -> Self {
         let mut environment = Environment::new(system.environment, system.version);
@@ -149,12 +149,12 @@ impl Haproxy {
         section::global(&self.sections, keyword)
     }
 
-    /// The lines of a section behind those that it takes from its `defaults`.
+    /// The lines of a section, after those that it takes from its `defaults`.
     #[must_use]
     pub fn lines_of<'h>(&'h self, section: &'h Section) -> Vec<&'h Line> {
         let mut chain = vec![section];
         let mut base = section.base;
-        // A base stands before what is built on it, so this ends.
+        // A base precedes the sections that inherit from it, so this ends.
         while let Some(section) = base.and_then(|base| self.sections.get(base)) {
             chain.push(section);
             base = section.base;

@@ -1,4 +1,4 @@
-//! The host's edge: the only place that reads clocks, the environment and, while loading, files.
+//! The only place that reads clocks, the environment and, while loading, files.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,7 +10,7 @@ use once_cell::sync::Lazy;
 use crate::haproxy::{File, Haproxy, System, Version};
 use crate::time::{Monotonic, Now, UnixTime};
 
-/// The largest file that is read.
+/// The largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
 
 static STARTED: Lazy<Instant> = Lazy::new(
@@ -18,7 +18,7 @@ static STARTED: Lazy<Instant> = Lazy::new(
     Instant::now,
 );
 
-/// What the clocks say.
+/// Reads the clocks.
 #[allow(clippy::disallowed_methods, reason = "the host's edge")]
 pub(crate) fn now() -> Now {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -28,14 +28,14 @@ pub(crate) fn now() -> Now {
     }
 }
 
-/// A file.
+/// Reads a file.
 ///
 /// # Errors
-/// Those of the system.
+/// The system's error.
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let about = std::fs::metadata(path)?;
-    // Of a pipe or a device no end is sure to come.
+    // A pipe or a device may never end.
     if !about.is_file() && !about.is_dir() {
         return Err(io::Error::other("it is no file, but a pipe or a device"));
     }
@@ -45,14 +45,14 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// The names of the checks that a test has switched off, with blanks between.
+/// The checks that a test has switched off, separated by blanks.
 #[cfg(feature = "faults")]
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only in tests")]
 pub(crate) fn switched_off() -> String {
     std::env::var("HAPROXY_VERTEX_WITHOUT").unwrap_or_default()
 }
 
-/// How long ago a file was written, in seconds.
+/// Seconds since a file was written.
 #[cfg(feature = "cli")]
 #[allow(clippy::disallowed_methods, reason = "the host's edge")]
 pub(crate) fn age_of_file(path: &Path) -> Option<u64> {
@@ -60,7 +60,7 @@ pub(crate) fn age_of_file(path: &Path) -> Option<u64> {
     Some(SystemTime::now().duration_since(written).ok()?.as_secs())
 }
 
-/// Who may do what with a file, as mode bits.
+/// The permissions of a file, as mode bits.
 #[cfg(feature = "cli")]
 #[allow(clippy::disallowed_methods, reason = "the host's edge")]
 pub(crate) fn mode_of_file(path: &Path) -> Option<u32> {
@@ -78,7 +78,7 @@ pub(crate) fn why_unread(name: &str) -> Option<io::Error> {
     }
 }
 
-/// What HAProxy's files say; a folder stands for its `.cfg` files in the order of their names.
+/// Reads HAProxy's files; a folder stands for its `.cfg` files in the order of their names.
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 pub(crate) fn haproxy(names: impl IntoIterator<Item = String>, version: Option<&str>) -> Haproxy {
     let mut files = Vec::new();
@@ -106,7 +106,7 @@ pub(crate) fn haproxy(names: impl IntoIterator<Item = String>, version: Option<&
     Haproxy::read(&files, &system)
 }
 
-/// The numbers of the users of this machine.
+/// The ids of this machine's users, by name.
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 fn users() -> HashMap<String, u32> {
     let text = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -117,12 +117,12 @@ fn users() -> HashMap<String, u32> {
     text.lines().filter_map(user).collect()
 }
 
-/// A path whose folder is named without links; the file itself need not be there yet.
+/// Resolves the links in a path's folder; the file itself may not exist yet.
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
 fn real_path(path: &str) -> String {
     let path = Path::new(path);
     let folder = path.parent().and_then(|folder| std::fs::canonicalize(folder).ok());
     let real = folder.zip(path.file_name()).map(|(folder, name)| folder.join(name));
-    // Components pass over what stands twice.
+    // `components` drops repeated slashes.
     real.unwrap_or_else(|| path.components().collect()).display().to_string()
 }

@@ -1,5 +1,5 @@
-//! Strict JSON for what strangers send: as serde_json reads it, and no member name twice
-//! (RFC 7515 section 4 and RFC 7519 section 4 ask for that; RFC 8259 leaves it open).
+//! Strict JSON for untrusted input: as serde_json reads it, without repeated member names (RFC 7515
+//! section 4 and RFC 7519 section 4 ask for that; RFC 8259 leaves it open).
 
 mod syntax;
 
@@ -10,7 +10,7 @@ pub use syntax::syntax_fault;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// What a stranger's JSON costs is bounded by its length; serde_json bounds its depth.
+/// The longest input, in bytes, which bounds its cost; serde_json bounds the depth.
 pub const MAX_BYTES: usize = 256 * 1024;
 
 /// A JSON value whose objects hold each name once.
@@ -31,11 +31,11 @@ pub enum Json {
 }
 
 impl Json {
-    /// Reads one value that fills `bytes`.
+    /// Parses bytes that hold exactly one value.
     ///
     /// # Errors
-    /// Anything that is not one JSON value in UTF-8, nesting deeper than 128, a name twice, more
-    /// than `MAX_BYTES`.
+    /// Anything but one JSON value in UTF-8, nesting deeper than 128, a repeated name, more than
+    /// `MAX_BYTES`.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         if bytes.len() > MAX_BYTES {
             return Err(serde_json::Error::custom(format_args!(
@@ -55,7 +55,8 @@ impl Json {
         }
     }
 
-    /// The member of this name or, with a `/` in front, of this JSON pointer into objects (RFC 6901).
+    /// The member with this name or, with a `/` in front, at this JSON pointer into objects (RFC
+    /// 6901).
     #[must_use]
     pub fn at(&self, path: &str) -> Option<&Self> {
         let Some(pointer) = path.strip_prefix('/') else {
@@ -83,7 +84,7 @@ impl Json {
         }
     }
 
-    /// Whole seconds of a `NumericDate` (RFC 7519 section 2); a fraction is cut.
+    /// Whole seconds of a `NumericDate` (RFC 7519 section 2); a fraction is cut off.
     #[must_use]
     pub fn as_numeric_date(&self) -> Option<i64> {
         let Self::Number(number) = self else {
@@ -97,7 +98,7 @@ impl Json {
     }
 }
 
-/// A member's name without the difference between `fileUri` and `file_uri`.
+/// Folds a member's name, so that `fileUri` and `file_uri` are equal.
 #[must_use]
 pub fn fold_name(name: &str) -> Cow<'_, str> {
     match name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
@@ -171,7 +172,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 }
 
-/// Sorting takes no worse a time for names that a stranger chose.
+/// Whether a name is repeated; sorts, so that no choice of names makes it slow.
 fn has_a_name_twice(members: &[(String, Json)]) -> bool {
     let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();

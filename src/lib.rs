@@ -1,10 +1,10 @@
 //! HAProxy as the identity-aware front door of Google Vertex AI.
 //!
-//! This crate contains no networking code and reads no clock: HAProxy's Lua hands in requests,
-//! answers and the time, and carries out what it is told. The layers, each using only those
-//! to its right:
+//! This crate contains no networking code and reads no clock: HAProxy's Lua passes requests,
+//! answers and the time in, and carries out the decisions. The layers, each using only those to
+//! its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `test_switches`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `keyed_hash`, `test_switches`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
 //! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
@@ -23,6 +23,7 @@ pub mod haproxy;
 mod host;
 pub mod jose;
 pub mod json;
+mod keyed_hash;
 pub mod limits;
 #[cfg(any(feature = "lua53", feature = "lua54"))]
 mod log_queue;

@@ -38,8 +38,9 @@ mod window;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::keyed_hash::KeyedHash;
 use crate::time::Now;
-use budget_key::{Digests, Parts};
+use budget_key::Parts;
 use counters::Counters;
 use reservation::{Hold, Want};
 use rule::Rule;
@@ -59,11 +60,11 @@ pub use status::{LimitStatus, LimitUsage};
 pub use table::MAX_KEYS;
 pub use window::Window;
 
-/// A role's part of the rules.
+/// A role's limits at work.
 #[derive(Debug)]
 struct RoleRules {
     digest: u128,
-    /// Its own limits: from this number up to that one.
+    /// The range of its own rules: `first..end`.
     first: u32,
     end: u32,
     reserve_tokens: u64,
@@ -72,24 +73,24 @@ struct RoleRules {
 /// The limits of a configuration at work, shared by all threads.
 #[derive(Debug)]
 pub struct Limits {
-    /// Those of the gateway, then those of each role.
+    /// The gateway's rules, then those of each role.
     rules: Box<[Rule]>,
-    /// How many are the gateway's.
+    /// Number of the gateway's rules.
     gateway: u32,
     roles: Box<[RoleRules]>,
-    digests: Digests,
+    hash: KeyedHash,
     table: CounterTable,
 }
 
 impl Limits {
-    /// Sets rules to work, with nothing used.
+    /// Sets limits to work, with nothing used.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        let digests = Digests::default();
+        let hash = KeyedHash::default();
         let mut all: Vec<Rule> = Vec::new();
         let add = |all: &mut Vec<Rule>, limits: &LimitSet| {
             for limit in limits.as_slice() {
-                let digest = digests.of(("limit", all.len()));
+                let digest = hash.digest(("limit", all.len()));
                 all.push(Rule { limit: limit.clone(), digest, overflowed: AtomicU64::new(0) });
             }
             u32::try_from(all.len()).unwrap_or(u32::MAX)
@@ -102,7 +103,7 @@ impl Limits {
             .enumerate()
             .map(|(index, role)| {
                 let end = add(&mut all, &role.limits);
-                let digest = digests.of(("role", index));
+                let digest = hash.digest(("role", index));
                 let reserve_tokens = role.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS);
                 RoleRules { digest, first: std::mem::replace(&mut first, end), end, reserve_tokens }
             })
@@ -110,7 +111,7 @@ impl Limits {
         let open = all.iter().filter(|rule| rule.limit.per.is_open()).count();
         let shares = Shares::new(MAX_KEYS, all.len(), open > 1);
         let table = CounterTable::new(fixed(&all, &roles).into_iter(), shares);
-        Self { rules: all.into(), gateway, roles, digests, table }
+        Self { rules: all.into(), gateway, roles, hash, table }
     }
 
     /// Whether no limit applies to a role's requests.
@@ -119,13 +120,13 @@ impl Limits {
         self.gateway == 0 && self.roles.get(role).is_none_or(|role| role.first == role.end)
     }
 
-    /// The output tokens to reserve for a role's request whose own limit on them was not read.
+    /// Output tokens to reserve for a role's request whose own limit on them was not read.
     #[must_use]
     pub fn reserve_tokens(&self, role: usize) -> u64 {
         self.roles.get(role).map_or(DEFAULT_RESERVE_TOKENS, |role| role.reserve_tokens)
     }
 
-    /// Where a limit stands in the configuration.
+    /// A limit's JSON pointer in the configuration.
     #[must_use]
     pub fn pointer(&self, rule: u32) -> &str {
         self.rule(rule).map_or("", |rule| &rule.limit.pointer)
@@ -134,7 +135,7 @@ impl Limits {
     /// Reserves one request and `tokens` in every limit that applies, or in none.
     ///
     /// # Errors
-    /// The limit that is exhausted; of several, the one that is to be waited for longest.
+    /// The exhausted limit; of several, the one that takes longest to recover.
     pub fn reserve(
         &self,
         who: BudgetKey<'_>,
@@ -144,7 +145,8 @@ impl Limits {
         self.take(who, Want { tokens, is_free: false }, now)
     }
 
-    /// Counts one request that costs nothing: it takes no tokens and no place among those in flight.
+    /// Counts one request that costs nothing: it reserves no tokens and does not count as in
+    /// flight.
     ///
     /// # Errors
     /// The limit on requests that is exhausted.
@@ -156,7 +158,7 @@ impl Limits {
         let current = Current::at(now.wall);
         let mut reservation = self.holds_of(who, want);
         let caller = reservation.caller;
-        // Whether there is such a model, Google's answer says.
+        // Only Google's answer tells whether the model exists.
         let new =
             |rule: &Rule, hold: &Hold| Counters::new(hold.rule, caller, !rule.limit.per.model);
         let mut locked = self.table.lock(reservation.holds());
@@ -189,13 +191,13 @@ impl Limits {
         Ok(reservation)
     }
 
-    /// Ends a request that has used `tokens`.
+    /// Settles a request that has used `tokens`.
     pub fn settle(&self, reservation: Reservation, tokens: u64, now: Now) {
         self.end(&reservation, tokens, true, now);
     }
 
-    /// Ends a request that Google refused as it knows nothing of the name: it has used no tokens, and
-    /// keys that it brought up make room before any other.
+    /// Settles a request that Google refused because the model does not exist: it used no tokens,
+    /// and keys that it added are dropped before any other.
     pub fn settle_unknown(&self, reservation: Reservation, now: Now) {
         self.end(&reservation, 0, false, now);
     }
@@ -205,7 +207,7 @@ impl Limits {
         let Want { tokens: reserved, is_free } = reservation.want;
         let mut locked = self.table.lock(reservation.holds());
         for hold in reservation.holds() {
-            // What has a request in flight is never dropped.
+            // Counters with a request in flight are never dropped.
             let (Some(rule), Some(counters)) = (self.rule(hold.rule), locked.entry(hold)) else {
                 continue;
             };
@@ -219,7 +221,7 @@ impl Limits {
         }
     }
 
-    /// Takes a reservation back as if it had never been made.
+    /// Withdraws a reservation as if it had never been made.
     pub fn withdraw(&self, reservation: Reservation, now: Now) {
         self.end(&reservation, 0, false, now);
         let current = Current::at(now.wall);
@@ -235,7 +237,7 @@ impl Limits {
         self.rules.get(usize::try_from(number).ok()?)
     }
 
-    /// Where a request is counted: in the role's own limits first, then in the gateway's.
+    /// The counters that count a request: in the role's own limits first, then in the gateway's.
     fn holds_of(&self, who: BudgetKey<'_>, want: Want) -> Reservation {
         let mut reservation = Reservation::new(want, shares::caller_of(who.principal));
         let role = self.roles.get(who.role);
@@ -249,7 +251,7 @@ impl Limits {
             };
             let per = rule.limit.per;
             if per.model && !has_model {
-                (parts.model, has_model) = (self.digests.of(who.model), true);
+                (parts.model, has_model) = (self.hash.digest(who.model), true);
             }
             let key = parts.key(rule.digest, per);
             let shard = if per.is_open() { table::shard_of(key) } else { table::FIXED };
@@ -259,8 +261,8 @@ impl Limits {
     }
 }
 
-/// The entries that are always there: a limit's one budget, or one for each role where that is
-/// all it tells apart, or the one that newcomers share.
+/// The entries that always exist: a limit's one budget, or one for each role if it tells only roles
+/// apart, or the one that newcomers share.
 fn fixed(rules: &[Rule], roles: &[RoleRules]) -> Vec<(u128, u32)> {
     let mut entries = Vec::new();
     for (rule, number) in rules.iter().zip(0..) {
@@ -275,7 +277,7 @@ fn fixed(rules: &[Rule], roles: &[RoleRules]) -> Vec<(u128, u32)> {
     entries
 }
 
-/// All threads of HAProxy share the limits.
+/// Checks that the limits can be shared by all threads of HAProxy.
 const _: () = {
     const fn shared<T: Send + Sync>() {}
     shared::<Limits>();

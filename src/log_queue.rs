@@ -6,35 +6,35 @@ use std::sync::{Mutex, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-/// More than a few lines at once say nothing new.
+/// Most lines in the queue: more at once say nothing new.
 const MAX_LINES: usize = 256;
 
-/// The most bytes of a line: HAProxy's own default.
+/// Most bytes of a line: HAProxy's own default.
 const MAX_LINE_BYTES: usize = 900;
 
 struct Journal(Mutex<VecDeque<(Level, String)>>);
 
 static JOURNAL: Journal = Journal(Mutex::new(VecDeque::new()));
 
-/// Sends this crate's log lines to the queue; a second call changes nothing.
+/// Sends this crate's log lines to the queue; a second call has no effect.
 pub(crate) fn install() {
     if log::set_logger(&JOURNAL).is_ok() {
         log::set_max_level(LevelFilter::Info);
     }
 }
 
-/// The oldest line, as (syslog level, text).
+/// Takes the oldest line, as (syslog level, text).
 pub(crate) fn next() -> Option<(u8, String)> {
     let line = JOURNAL.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     line.map(|(level, text)| (syslog(level), text))
 }
 
-/// Drops the lines: whoever only checks a configuration is told by what it returns.
+/// Drops the lines, for a check of the configuration, whose result says the same.
 pub(crate) fn clear() {
     JOURNAL.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
-/// RFC 5424 section 6.2.1.
+/// The syslog severity of a level (RFC 5424 section 6.2.1).
 fn syslog(level: Level) -> u8 {
     match level {
         Level::Error => 3,

@@ -1,26 +1,26 @@
-//! Values of a log line: percent-encoded (RFC 3986 section 2.1), so that no text from outside can
-//! leave its field, forge another or break the line.
+//! Encodes values of a log line: percent-encoding (RFC 3986 section 2.1), so that no text from
+//! outside can leave its field, forge another or break the line.
 
 use std::fmt::Write as _;
 
 use crate::jose;
 
-/// The most bytes of a value, but for the mark of one that was cut.
+/// Most bytes of a value, without the mark of one that was cut.
 pub const MAX_VALUE_BYTES: usize = 128;
 
-/// Whether a byte is written as it is.
+/// Whether a byte stays as it is.
 #[must_use]
 pub const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'@' | b'/')
 }
 
-/// A hexadecimal digit, in capitals; `nibble` is below 16.
+/// An upper-case hexadecimal digit; `nibble` is below 16.
 #[must_use]
 pub const fn hex_digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 }
 }
 
-/// A value of [`MAX_VALUE_BYTES`] bytes at most.
+/// Encodes a value, to at most [`MAX_VALUE_BYTES`] bytes.
 #[must_use]
 pub fn encoded(text: &str) -> String {
     let mut out = String::new();
@@ -28,8 +28,8 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
-/// Writes a value. Nothing is written as `-`. What takes more than `limit` bytes ends in `~` and
-/// the first digits of the SHA-256 of the whole, so that two long values stay two.
+/// Encodes a value; an empty one becomes `-`. One of more than `limit` bytes is cut, and ends in
+/// `~` and the first digits of its SHA-256, so that two long values stay different.
 pub fn write(out: &mut String, text: &str, limit: usize) {
     match text {
         "" => out.push('-'),
@@ -53,7 +53,7 @@ pub fn write(out: &mut String, text: &str, limit: usize) {
     }
 }
 
-/// The text behind an encoded value.
+/// Decodes an encoded value.
 #[must_use]
 pub fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());

@@ -1,10 +1,10 @@
-//! What an answer says of its tokens. Gemini, Claude, the OpenAI-compatible endpoint, Interactions,
-//! embeddings and Imagen each say it in their own members; which of them speaks is told by the
-//! names of the members, not by the route.
+//! Reads the token usage that an answer reports. Gemini, Claude, the OpenAI-compatible endpoint,
+//! Interactions, embeddings and Imagen report it in members of different names; these names, not
+//! the route, tell which API answers.
 //!
-//! A body is hostile: a model writes what a caller asks for. So members count at their own place
-//! alone (`place`), nothing is buffered but short texts, and what cannot be read lowers the
-//! [quality](Usage::counted) of the counts and nothing else.
+//! A body is hostile: a model writes what a caller asks for. So members count only at their own
+//! place (`member`), nothing but short texts is buffered, and what cannot be read only lowers the
+//! [quality](Usage::counted) of the counts.
 
 mod counts;
 mod event;

@@ -1,4 +1,4 @@
-//! Counters that all threads share, and the page that Prometheus reads: its text format 0.0.4
+//! Counters shared by all threads, and the page for Prometheus in its text format 0.0.4
 //! (prometheus.io/docs/instrumenting/exposition_formats).
 
 mod page;
@@ -7,12 +7,12 @@ pub use page::{Family, MetricType, Page};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts up, and around when full.
+/// A counter; it wraps around when full.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// Counts `n` more.
+    /// Adds `n`.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
@@ -24,19 +24,19 @@ impl Counter {
     }
 }
 
-/// How many durations were at most so long, in `N` steps.
+/// A histogram of durations with `N` buckets.
 #[derive(Debug)]
 pub struct Histogram<const N: usize> {
-    /// The steps in milliseconds, rising.
+    /// The upper bounds of the buckets in milliseconds, ascending.
     bounds: &'static [u64; N],
-    /// Those of each step alone.
+    /// The counts of the single buckets.
     counts: [Counter; N],
     longer: Counter,
     sum_millis: Counter,
 }
 
 impl<const N: usize> Histogram<N> {
-    /// An empty one with these steps, in milliseconds.
+    /// An empty histogram with these upper bounds, in milliseconds.
     #[must_use]
     pub fn new(bounds: &'static [u64; N]) -> Self {
         Self {
@@ -47,7 +47,7 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    /// Counts a duration in milliseconds; a negative one is none at all.
+    /// Counts a duration in milliseconds; a negative one counts as 0.
     pub fn observe(&self, millis: i64) {
         let millis = u64::try_from(millis).unwrap_or(0);
         let step = self.bounds.iter().zip(&self.counts).find(|(bound, _)| millis <= **bound);
@@ -55,7 +55,7 @@ impl<const N: usize> Histogram<N> {
         self.sum_millis.add(millis);
     }
 
-    /// (step in milliseconds, how many were at most as long), rising.
+    /// (upper bound in milliseconds, number of durations up to it), ascending.
     fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         let steps = self.bounds.iter().zip(&self.counts);
         steps.scan(0_u64, |sum, (bound, count)| {

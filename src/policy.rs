@@ -1,6 +1,6 @@
-//! Who may do what: roles in the order of the file, the first that matches decides, and no match
-//! is a refusal. Which roles a caller can have follows from the token alone and is kept with it;
-//! what depends on the request or the clock is looked at each time.
+//! Authorization: roles in the order of the file; the first that matches decides, and no match is a
+//! refusal. The roles that a caller can have follow from the token alone and are cached with it;
+//! terms on the request or the time are checked at each request.
 
 mod claim;
 mod client;
@@ -26,39 +26,39 @@ pub use who::{Caller, Who};
 
 use index::Index;
 
-/// Who may do what, as which Google identity.
+/// A role: who may do what, as which Google identity.
 #[derive(Debug)]
 pub struct Role {
     /// The name in log lines.
     pub name: String,
-    /// Whom it is for: any of these.
+    /// Its callers: any of these alternatives.
     pub who: Vec<Who>,
     /// What it allows.
     pub may: May,
-    /// The place of its credential in the configuration.
+    /// The index of its credential in the configuration.
     pub credential: usize,
-    /// Its own place in the configuration.
+    /// Its own index in the configuration.
     pub place: usize,
 }
 
-/// The outcome.
+/// The result of [`Policy::decide`].
 #[derive(Clone, Copy, Debug)]
 pub enum Decision<'p, 'b> {
     /// This role allows it.
     Allow(&'p Role),
     /// No role of the caller is for this target.
     RoleNone,
-    /// Roles are for the target, but none allows all that is asked; this is what the first does not.
+    /// Some roles are for the target, but none allows the request; the first one misses this.
     Missed(Missed<'b>),
-    /// A role would have to read the body, which cannot be read.
+    /// A role depends on the body, which cannot be read.
     Unreadable,
-    /// Who is at the other end of the connection has to be known.
+    /// The client's end of the connection is needed.
     NeedClient,
-    /// The body has to be read.
+    /// The body is needed.
     NeedContents,
 }
 
-/// One alternative of one role's `who`: what a caller can have.
+/// A grant: one alternative of one role's `who`.
 #[derive(Clone, Copy, Debug)]
 struct Grant {
     role: usize,
@@ -94,7 +94,8 @@ impl Policy {
         &self.roles
     }
 
-    /// What a caller can have by the token alone: numbers for [`Self::decide`], in order.
+    /// The grants that a caller can have by the token alone: numbers for [`Self::decide`], in
+    /// order.
     #[must_use]
     pub fn grants_of(&self, caller: &Caller<'_>) -> Box<[u32]> {
         let fits = |number: &u32| self.grant(*number).is_some_and(|(_, who)| who.fits(caller));

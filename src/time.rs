@@ -1,4 +1,4 @@
-//! Time as a value. Nothing in this crate reads a clock but the host's edge (`lua`).
+//! Time as a value. Only `host` reads a clock.
 
 use std::ops::{Add, Sub};
 
@@ -6,22 +6,22 @@ use std::ops::{Add, Sub};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(pub i64);
 
-/// Milliseconds of a clock that never steps; its zero means nothing.
+/// Milliseconds of a clock that never steps; its zero has no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Monotonic(pub i64);
 
-/// Both clocks, read at one instant: dates are compared with `wall`, durations with `mono`.
+/// Both clocks, read at the same instant: dates are compared with `wall`, durations with `mono`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
     /// The wall clock, which may be stepped.
     pub wall: UnixTime,
-    /// The clock for durations.
+    /// The monotonic clock.
     pub mono: Monotonic,
 }
 
 impl UnixTime {
-    /// As RFC 3339 writes it, in UTC: `2027-01-15T08:00:00Z`. Years are 1970 to 9999; what lies
-    /// outside is written as the nearest that is not.
+    /// Formats the time as RFC 3339 in UTC: `2027-01-15T08:00:00Z`. Years are 1970 to 9999; a time
+    /// outside becomes the nearest within.
     #[must_use]
     pub fn rfc3339(self) -> String {
         let secs = self.0.clamp(0, LAST_SECOND);
@@ -80,13 +80,13 @@ impl Sub for UnixTime {
 }
 
 impl Monotonic {
-    /// This instant and `secs` more; negative moves back.
+    /// This time plus `secs`, which may be negative.
     #[must_use]
     pub fn plus_secs(self, secs: i64) -> Self {
         Self(self.0.saturating_add(secs.saturating_mul(1000)))
     }
 
-    /// This instant and `millis` more.
+    /// This time plus `millis`, which may be negative.
     #[must_use]
     pub fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))

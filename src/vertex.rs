@@ -26,24 +26,24 @@ use crate::error::Reason;
 use crate::test_switches::{Check, on};
 use route::PathNames;
 
-/// No name in a URL of Google's is longer.
+/// The longest name in a URL, in bytes; Google's are no longer.
 const MAX_NAME_BYTES: usize = 128;
 
-/// Where requests go whose path names no location.
+/// The location of requests whose path names none.
 const NO_LOCATION: &str = "global";
 
-/// What a request is for, each part checked against its alphabet.
+/// A parsed request line, each part checked against its alphabet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'u> {
-    /// The row of the table.
+    /// Its row of the table.
     pub route: &'static Route,
     /// `v1` or `v1beta1`.
     pub version: &'u str,
-    /// The Google project's id or number; nothing for what belongs to no project.
+    /// The Google project's id or number; `None` if it belongs to no project.
     pub project: Option<&'u str>,
     /// The location.
     pub location: &'u str,
-    /// The model in the path, or, once it was read, in the body.
+    /// The model, from the path or, once it was read, from the body.
     pub model: Option<Model<'u>>,
     /// The query.
     pub query: Query<'u>,
@@ -104,7 +104,7 @@ impl<'u> Target<'u> {
         Ok(target)
     }
 
-    /// The publisher in the path, where there is one.
+    /// The publisher in the path, if any.
     #[must_use]
     pub fn publisher(&self) -> Option<&'u str> {
         let mut named = self.route.variables().zip(self.names);

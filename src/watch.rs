@@ -1,8 +1,8 @@
-//! Signs of misuse: what a principal does against what it has done before. Signals are told, to be
-//! looked at; nothing here refuses a request.
+//! Signs of misuse: compares what a principal does with what it did before. Signals are reported
+//! only; nothing here refuses a request.
 //!
-//! The history is in memory alone, and begins anew with each process. It decays by a clock that
-//! never steps.
+//! The history is in memory only, and begins anew with each process. It decays by the monotonic
+//! clock.
 
 mod baseline;
 mod decay;
@@ -14,10 +14,10 @@ mod suppress;
 mod table;
 
 use std::fmt;
-use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::keyed_hash::KeyedHash;
 use crate::time::Now;
 use decay::Second;
 use history::{History, Use};
@@ -30,20 +30,21 @@ pub use signal::{Signal, Signals};
 /// shard) makes room.
 pub const MAX_PRINCIPALS: usize = 200_000;
 
-/// Threads wait for each other only where their principals share one of these.
+/// Number of shards, each with a lock: threads wait for each other only if their principals share
+/// one.
 const SHARDS: usize = 64;
 
-/// A request that was decided on.
+/// A judged request.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'s> {
     /// Whether it was allowed. What a refused one asked for was not used: neither its model nor its
     /// location nor the size of its body counts.
     pub is_allowed: bool,
-    /// Publisher and name of the model, however they are joined.
+    /// Publisher and name of the model, joined in any constant way.
     pub model: Option<&'s str>,
     /// The location; empty where there is none.
     pub location: &'s str,
-    /// The address of the connection's other end; none on a Unix socket.
+    /// The client's address; `None` on a Unix socket.
     pub network: Option<IpAddr>,
     /// `User-Agent` or `x-goog-api-client`, always the same of the two; empty where it is missing.
     /// The caller chooses what it says.
@@ -52,11 +53,10 @@ pub struct Seen<'s> {
     pub body_bytes: Option<u64>,
 }
 
-/// The histories of principals, shared by all threads. A principal is the keyed digest of what
-/// names it.
+/// The histories of principals, shared by all threads. A principal is the keyed digest of its name.
 pub struct Watch {
-    /// The key of the tags.
-    key: RandomState,
+    /// Makes the tags.
+    hash: KeyedHash,
     shards: Box<[Mutex<LruTable<History>>]>,
 }
 
@@ -67,23 +67,23 @@ impl Default for Watch {
 }
 
 impl Watch {
-    /// One without a history.
+    /// A watch without histories.
     #[must_use]
     pub fn new() -> Self {
         let shard = || Mutex::new(LruTable::new(MAX_PRINCIPALS / SHARDS));
         let shards = (0..SHARDS).map(|_| shard()).collect();
-        Self { key: RandomState::new(), shards }
+        Self { hash: KeyedHash::default(), shards }
     }
 
-    /// Takes a request: what is unusual about it.
+    /// Adds a request to its principal's history. Returns what is unusual about it.
     pub fn request(&self, principal: u128, seen: &Seen<'_>, now: Now) -> Signals {
-        let tag = |value: &str| Tag::of(value.as_bytes(), &self.key);
+        let tag = |value: &str| Tag::of(value.as_bytes(), &self.hash);
         let request = Use {
             is_allowed: seen.is_allowed,
             model: seen.model.map(tag),
             location: (!seen.location.is_empty()).then(|| tag(seen.location)),
-            network: seen.network.map(|address| Tag::of_network(address, &self.key)),
-            client: Tag::of_client(seen.client, &self.key),
+            network: seen.network.map(|address| Tag::of_network(address, &self.hash)),
+            client: Tag::of_client(seen.client, &self.hash),
             body_bytes: seen.body_bytes,
         };
         let now = Second::of(now.mono);
@@ -95,8 +95,8 @@ impl Watch {
             .map_or(Signals::NONE, |history| history.request(&request, now))
     }
 
-    /// Takes the tokens of a call that has ended: whether they are unusually many. Of a principal
-    /// without a history nothing is kept.
+    /// Adds the tokens of an ended call to its principal's history. Returns whether they are
+    /// unusually many. For a principal without a history nothing is kept.
     pub fn tokens(&self, principal: u128, tokens: u64, now: Now) -> Signals {
         let now = Second::of(now.mono);
         let mut shard = self.shard(principal);
@@ -104,7 +104,7 @@ impl Watch {
         history.map_or(Signals::NONE, |history| history.tokens(tokens, now))
     }
 
-    /// How many principals have a history.
+    /// Number of principals with a history.
     #[must_use]
     pub fn len(&self) -> usize {
         self.each().map(|shard| shard.len()).sum()
@@ -116,7 +116,7 @@ impl Watch {
         self.len() == 0
     }
 
-    /// How many principals lost their history to make room.
+    /// Number of principals whose history was dropped for a newer one.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.each().map(|shard| shard.evicted()).sum()

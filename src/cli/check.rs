@@ -16,7 +16,7 @@ use crate::policy::{Pattern, Role};
 
 const SECONDS_A_DAY: u64 = 24 * 3600;
 
-/// The mode bits of those who neither own a file nor are of its group.
+/// Mode bits of users who neither own a file nor are in its group.
 const OTHERS: u32 = 0o007;
 
 /// `check`
@@ -118,7 +118,7 @@ fn readable(credential: &Credential, folder: &Path) -> Option<String> {
     })
 }
 
-/// What a role lends whose bodies go unread.
+/// The notes on a role whose bodies go unread.
 fn lent(role: &Role, config: &Config) -> Option<String> {
     if role.may.body.is_some() {
         return None;

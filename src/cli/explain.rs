@@ -1,5 +1,5 @@
-//! What would be decided on a request, by the code that decides in HAProxy: the role, the
-//! credential and what leaves, or the reason, and the role that lacks least.
+//! Explains the decision on a request, by the code that decides in HAProxy: the role, the
+//! credential and what is sent, or the reason, and the role that lacks least.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,10 +18,10 @@ use crate::policy::NearMiss;
 use crate::time::{Now, UnixTime};
 use crate::vertex::{Target, respell};
 
-/// How long claims without an end are taken to be valid.
+/// Seconds for which claims without `exp` are assumed valid.
 const ASSUMED_LIFETIME_SECS: i64 = 300;
 
-/// Roles that are told, of those that would not allow it.
+/// Most roles named among those that do not allow the request.
 const MOST_ROLES: usize = 3;
 
 /// `explain`
@@ -120,7 +120,7 @@ impl CallerArguments {
 }
 
 impl Arguments {
-    /// The request as HAProxy hands it over.
+    /// The request in the form that HAProxy hands over.
     fn request(&self, url: &str) -> Result<Vec<u8>, String> {
         let body = match &self.body {
             Some(file) => contents(file)?,
@@ -175,7 +175,7 @@ fn origin_form(url: &str) -> String {
     }
 }
 
-/// The locations that have a backend, as far as the configuration tells, and that of the request.
+/// The locations that have a backend, as far as the configuration tells, and the request's.
 fn locations(config: &Config, method: &str, url: &str) -> Vec<String> {
     let named = config.roles.iter().flat_map(|role| &role.may.locations);
     let mut locations: BTreeSet<String> =

@@ -31,14 +31,14 @@ pub(super) struct Arguments {
     role: Vec<PathBuf>,
 }
 
-/// Google's own roles that grant what is needed, and far more: deploying and deleting among it.
+/// Google's own roles that grant what is needed and far more, deletion and deployment included.
 /// Source: Google's reference of IAM roles, aiplatform.
 const TOO_WIDE: &[&str] = &["roles/owner", "roles/editor", "roles/aiplatform.admin"];
 
-/// Google's role for people: as wide, but without what administers.
+/// Google's role for people: as wide, without administration.
 const FOR_PEOPLE: &str = "roles/aiplatform.user";
 
-/// A policy, as far as it matters here (google.iam.v1.Policy).
+/// The needed parts of a policy (google.iam.v1.Policy).
 #[derive(Debug, Deserialize)]
 struct IamPolicy {
     #[serde(default)]
@@ -53,7 +53,7 @@ struct Binding {
     condition: Option<serde_json::Value>,
 }
 
-/// A role's definition (google.iam.admin.v1.Role).
+/// The definition of a role (google.iam.admin.v1.Role).
 #[derive(Debug, Deserialize)]
 struct CustomRole {
     name: String,
@@ -61,7 +61,7 @@ struct CustomRole {
     permissions: BTreeSet<String>,
 }
 
-/// What a credential needs.
+/// The permissions that a credential needs.
 struct Needs<'c> {
     credential: &'c Credential,
     roles: Vec<&'c str>,

@@ -1,4 +1,4 @@
-//! The table of routes, as roles name them.
+//! Prints the table of routes, as roles name them.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The JSON schema of the configuration, from the types that read it.
+//! Prints the JSON schema of the configuration, from the types that read it.
 
 use crate::cli::Report;
 use crate::config;

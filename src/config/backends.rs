@@ -1,5 +1,5 @@
-//! The backends that a configuration needs in HAProxy's own: one for each location that a role
-//! names, one for each host that keys are fetched from.
+//! The backends that a configuration needs in HAProxy: one for each location that a role names, and
+//! one for each host that keys are fetched from.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub(super) fn check(
                 continue;
             };
             let name = format!("{location_prefix}{location}");
-            // Told once, however many roles want it.
+            // Reported once, however many roles need it.
             if seen.insert(name.clone()) {
                 let at = format!("/roles/{role_index}/may/locations/{index}");
                 errors.push(missing(at, &name, "vertex-upstream", &host_of(location)));
@@ -44,7 +44,7 @@ pub(super) fn check(
     ConfigErrors::unless_empty(errors)
 }
 
-/// The locations that roles name, where no backends tell which ones there are.
+/// The locations that roles name one by one, if no backends tell which ones there are.
 pub(super) fn named_locations(config: &Config) -> Result<Vec<String>, ConfigErrors> {
     let patterns = config.roles.iter().enumerate().flat_map(|(role_index, role)| {
         let patterns = role.may.locations.iter().enumerate();

@@ -1,4 +1,5 @@
-//! From the file's shape to what the layers want. Each fault is told where it stands.
+//! Checks the values of the file and converts them to the types of the layers. Each fault is
+//! reported at its place.
 
 mod labels;
 mod limits;
@@ -21,20 +22,20 @@ use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
 use crate::policy::ClaimPath;
 
-/// What a check of one place comes to, and what one of many does.
+/// The result of a check of one value, and of several.
 type One<T> = Result<T, ConfigError>;
 type Checked<T> = Result<T, ConfigErrors>;
 
 const NAME_LIMIT: usize = 64;
 
-/// What other places may name; nothing where not all names are known.
+/// The names that other places may refer to; `None` if not all are known.
 pub(super) struct KnownNames {
     pub(super) issuers: Option<Vec<String>>,
     pub(super) credentials: Option<Vec<String>>,
     pub(super) roles: Option<Vec<String>>,
 }
 
-/// What has a name.
+/// An element with a unique name.
 pub(super) trait Named {
     fn name(&self) -> &str;
 }
@@ -124,11 +125,11 @@ fn issuer(raw: raw::IssuerEntry, at: &str, files: &Files<'_>) -> Checked<IssuerC
     })
 }
 
-/// Where an issuer's keys come from.
+/// The source of an issuer's keys.
 enum PlaceOfKeys {
     File(KeySet),
     Uri(Endpoint),
-    /// Where its discovery document says: on its own host, or one of these.
+    /// At the URL in its discovery document: on its own host, or one of these.
     Discovered(Vec<String>),
 }
 
@@ -239,7 +240,7 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
     })
 }
 
-/// What a credential's file holds.
+/// The contents of a credential's file.
 enum Source {
     Key(Box<ServiceAccount>),
     Token(CredentialSource),
@@ -302,10 +303,10 @@ fn once<'n>(
     ConfigErrors::unless_empty(repeated.map(|(index, name)| fault(index, name)).collect())
 }
 
-/// Whether `name` is one of these; any is, where not all are known.
+/// Checks that `name` is one of `known`; any is accepted if not all are known.
 fn named(at: &str, noun: &str, name: &str, known: Option<&[String]>) -> One<()> {
     match known {
-        // That there are none at all is told where they belong.
+        // An empty list is reported at the list itself.
         Some(known) if !known.is_empty() && !known.iter().any(|known| known == name) => {
             let problem =
                 format!("there is no {noun} \"{name}\": one of {} is wanted", known.join(", "));

@@ -1,4 +1,4 @@
-//! What a configuration may say, and hardly means.
+//! Finds valid settings that are probably mistakes.
 
 use crate::config::Config;
 use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Window};
@@ -8,7 +8,7 @@ use crate::vertex::{
     Class, Route, is_known_location, is_known_publisher, known_publishers, routes, speaks,
 };
 
-/// Issuers whose tokens everybody can have, by how their names begin.
+/// Issuers whose tokens everybody can get, by the prefix of their URLs.
 const PUBLIC_ISSUERS: &[(&str, &str)] = &[
     ("https://accounts.google.com", "Google"),
     ("https://token.actions.githubusercontent.com", "GitHub"),
@@ -22,7 +22,7 @@ const PUBLIC_ISSUERS: &[(&str, &str)] = &[
 ];
 
 impl Config {
-    /// What deserves a second look, one line each.
+    /// The doubts, one line each.
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         let roles = self.roles.iter().zip(&self.limits.roles).enumerate();
@@ -39,13 +39,13 @@ impl Config {
         doubts
     }
 
-    /// A limit on tokens that is smaller than what any request of the role reserves.
+    /// Doubts a limit on tokens that is smaller than what any request of the role reserves.
     fn unfit(&self, role: &Role, limits: &RoleLimits) -> Vec<String> {
         let costs = |route: &Route| route.is_metered() && !route.is_free();
         if !routes().iter().any(|route| costs(route) && role.may.has_method(&route.method)) {
             return Vec::new();
         }
-        // A body that goes unread may set no limit of its own: the role's stands for it.
+        // An unread body may set no limit of its own; the role's counts instead.
         let least = match role.may.body {
             None => limits.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS),
             Some(_) => 1,
@@ -104,7 +104,7 @@ fn locations<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 
     })
 }
 
-/// The publisher that a pattern of `publisher/model` names, if it names one.
+/// The publisher that a pattern of `publisher/model` names, if any.
 fn publisher(pattern: &Pattern) -> Option<String> {
     let text = pattern.to_string();
     let (publisher, _) = text.split_once('/')?;
@@ -123,7 +123,7 @@ fn publishers<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> +
     })
 }
 
-/// Methods that none of the publishers speaks.
+/// Doubts methods that none of the publishers has.
 fn methods<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 'd {
     let publishers: Option<Vec<String>> = role.may.models.iter().map(publisher).collect();
     let named = role.may.methods.iter().enumerate();
@@ -142,7 +142,7 @@ fn methods<'d>(at: &'d str, role: &'d Role) -> impl Iterator<Item = String> + 'd
     })
 }
 
-/// The methods by which models of some of these are called.
+/// The methods that models of some of these publishers have.
 fn spoken(publishers: &[String]) -> Vec<&'static str> {
     let inference = routes().iter().filter(|route| route.class == Class::Inference);
     let spoken = inference.filter(|route| publishers.iter().any(|one| speaks(one, route)));

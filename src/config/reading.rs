@@ -1,5 +1,5 @@
-//! A file read with all that is wrong with its shape. Each fault is told and mended, so that the
-//! rest is read and checked as well; what follows from a mended fault alone is not told.
+//! Reads a file and collects all faults of its shape. Each fault is mended, so that the rest is
+//! read and checked as well; faults that follow from a mended one are not reported.
 
 use serde::Deserialize;
 
@@ -7,19 +7,19 @@ use crate::config::tree::{Fault, FaultKind, Tree};
 use crate::error::{ConfigError, ConfigErrors};
 use crate::json::syntax_fault;
 
-/// Who has more to mend begins with these.
+/// Most faults that are reported.
 const MAX_FAULTS: usize = 100;
 
-/// A file as far as it could be read.
+/// A file, as far as it could be read.
 pub(super) struct Reading<T> {
-    /// What it says; made up where it was mended, and nothing after too many faults.
+    /// Its contents, with made-up values where it was mended; `None` after too many faults.
     pub(super) raw: Option<T>,
     pub(super) mended: Mended,
     tree: Tree,
     faults: Vec<ConfigError>,
 }
 
-/// The places whose values are made up, as JSON pointers.
+/// The JSON pointers of the values that are made up.
 #[derive(Default)]
 pub(super) struct Mended(Vec<String>);
 
@@ -27,7 +27,7 @@ impl<T: for<'t> Deserialize<'t>> Reading<T> {
     /// Reads one JSON value.
     ///
     /// # Errors
-    /// It is no JSON.
+    /// If the text is not JSON.
     pub(super) fn of(text: &[u8]) -> Result<Self, ConfigError> {
         let tree = serde_json::from_slice(text)
             .map_err(|why| ConfigError::at("", syntax_fault(&why, text)))?;
@@ -48,7 +48,7 @@ impl<T: for<'t> Deserialize<'t>> Reading<T> {
         Ok(reading)
     }
 
-    /// The value of a file without fault.
+    /// The contents of a file without faults.
     pub(super) fn whole(self) -> Result<T, ConfigErrors> {
         match (self.raw, ConfigErrors::unless_empty(self.faults)) {
             (Some(raw), Ok(())) => Ok(raw),
@@ -57,7 +57,7 @@ impl<T: for<'t> Deserialize<'t>> Reading<T> {
         }
     }
 
-    /// What is checked, if the file's shape is without fault, too.
+    /// The result of the checks if the file's shape has no fault either; else all faults.
     pub(super) fn told_with<C>(self, checked: Result<C, ConfigErrors>) -> Result<C, ConfigErrors> {
         let Self { mended, tree, mut faults, .. } = self;
         let (checked, others) = match checked {
@@ -71,7 +71,7 @@ impl<T: for<'t> Deserialize<'t>> Reading<T> {
         checked.ok_or_else(|| ConfigError::at("", "it cannot be read").into())
     }
 
-    /// Whether something was mended; a fault goes up to what holds it until it is.
+    /// Mends a fault, at its place or else at the value around it. Returns whether it could.
     fn mend(&mut self, fault: &Fault) -> bool {
         let path: Vec<usize> = fault.path.iter().rev().copied().collect();
         let (depth, is_made_up) = self.tree.depth(&path);
@@ -106,7 +106,7 @@ impl<T: for<'t> Deserialize<'t>> Reading<T> {
     }
 }
 
-/// A limit that is to come is told from a misspelt one.
+/// The message of a fault; a limit that does not exist yet is told from a misspelt one.
 fn problem(fault: &Fault, pointer: &str) -> String {
     let member = pointer.rsplit('/').next().unwrap_or_default();
     match (&fault.kind, member.split_once("_per_")) {
@@ -129,14 +129,14 @@ impl Mended {
         self.0.iter().any(|place| is_at_or_below(pointer, place) || parent(place))
     }
 
-    /// Whether something at this place, above it or below it was mended.
+    /// Whether anything was mended at this place, above it or below it.
     pub(super) fn touches(&self, pointer: &str) -> bool {
         let touches =
             |place: &String| is_at_or_below(pointer, place) || is_at_or_below(place, pointer);
         self.0.iter().any(touches)
     }
 
-    /// Whether the names in this list of objects are all known.
+    /// Whether all names in this list of objects are known.
     pub(super) fn leaves_names(&self, list: &str) -> bool {
         !self.0.iter().any(|place| {
             let below = place.strip_prefix(list).filter(|_| is_at_or_below(place, list));

@@ -1,5 +1,5 @@
-//! The configuration as a JSON schema (2020-12): from the types that read it, and by hand for the
-//! few that read themselves.
+//! The JSON schema (2020-12) of the configuration: derived from the types that read it, and written
+//! by hand for the few that read themselves.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub fn schema() -> Schema {
     schemars::schema_for!(raw::Config)
 }
 
-/// A type that is written as one of these.
+/// Writes the schema of a type by hand.
 macro_rules! described {
     ($type:ty, $name:literal, $schema:tt) => {
         impl JsonSchema for $type {

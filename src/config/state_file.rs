@@ -1,4 +1,5 @@
-//! What a former process left behind saves fetches; without it, keys are fetched.
+//! Reads the state file. The keys that a former process stored save fetches; without them, keys are
+//! fetched.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use crate::config::Files;
 use crate::config::reading::Reading;
 use crate::oidc::{STORED_FORMAT, StoredKeys};
 
-/// Public keys that the former process kept.
+/// The public keys that a former process stored.
 #[derive(Debug, Default)]
 pub struct StateFile {
     /// The file, as the configuration names it.
@@ -17,13 +18,13 @@ pub struct StateFile {
     pub issuers: Vec<StoredKeys>,
 }
 
-/// What any format of the file says of itself.
+/// The part of the file that every format has.
 #[derive(Deserialize)]
 struct Format {
     format: u64,
 }
 
-/// What `vertex show keys json` prints. The first release wrote no format.
+/// The output of `vertex show keys json`. The first release wrote no format.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
@@ -33,7 +34,7 @@ struct State {
 }
 
 impl StateFile {
-    /// Reads it. There is none before the first reload; one that cannot be used is passed over.
+    /// Reads the file. It does not exist before the first reload; an unusable one is ignored.
     pub(super) fn read(name: &Path, files: &Files<'_>) -> Self {
         let issuers = issuers(name, files).unwrap_or_else(|why| {
             log::warn!("state file {}: not used, keys are fetched: {why}", name.display());

@@ -1,6 +1,6 @@
-//! The file's JSON as it stands there: members in their order, twice where they stand twice. The
-//! shapes of `raw` are read from it in JSON's words, and what is wrong of it can be mended, so that
-//! the next fault comes to light.
+//! The file's JSON as it was written: members in their order, repeated ones included. The types of
+//! `raw` are deserialized from it, with messages in JSON's terms, and a fault can be mended, so
+//! that the next one is found.
 
 use std::fmt;
 
@@ -19,9 +19,9 @@ pub(super) enum Tree {
     Text(String),
     List(Vec<Self>),
     Object(Vec<(String, Self)>),
-    /// In place of what is wrong or missing: it reads as whatever is wanted.
+    /// Replaces a wrong or missing value; it deserializes to whatever is expected.
     Mended,
-    /// In place of a member that must not be there: it is passed over.
+    /// Replaces an unknown member, which is ignored.
     Removed,
 }
 
@@ -51,7 +51,7 @@ impl Tree {
         }
     }
 
-    /// How far a path leads, and whether what is there is made up.
+    /// The depth down to which a path exists, and whether the value there is made up.
     pub(super) fn depth(&self, path: &[usize]) -> (usize, bool) {
         let (mut tree, mut depth) = (self, 0_usize);
         for position in path {
@@ -73,7 +73,7 @@ impl Tree {
         })
     }
 
-    /// A path as a JSON pointer.
+    /// Converts a path to a JSON pointer.
     pub(super) fn pointer(&self, path: &[usize]) -> String {
         let (mut tree, mut pointer) = (self, String::new());
         for position in path {
@@ -90,7 +90,7 @@ impl Tree {
         pointer
     }
 
-    /// A JSON pointer as a path, as far as it leads; paths sort as their places in the file do.
+    /// Converts a JSON pointer to a path, as far as it exists; paths sort in the order of the file.
     pub(super) fn path(&self, pointer: &str) -> Vec<usize> {
         let (mut tree, mut path) = (self, Vec::new());
         for token in pointer.split('/').skip(1) {
@@ -111,7 +111,7 @@ impl Tree {
         path
     }
 
-    /// A whole number of this type.
+    /// Deserializes a whole number.
     fn number<T: TryFrom<u64> + TryFrom<i64>>(&self, wanted: &str) -> Result<T, Fault> {
         let number = match self {
             Self::Number(number) => number,
@@ -132,8 +132,8 @@ impl Tree {
     }
 }
 
-/// Why a tree does not have the shape that is wanted, and where: positions among the elements and
-/// members on the way, the innermost first.
+/// A mismatch between a tree and the expected type, and its path: indexes of elements and members,
+/// the innermost first.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) path: Vec<usize>,
@@ -142,13 +142,13 @@ pub(super) struct Fault {
 
 #[derive(Debug)]
 pub(super) enum FaultKind {
-    /// A value of another kind than is wanted, or not among those that can be.
+    /// A value of another type, or not among the valid ones.
     Value(String),
-    /// A member that is not known, and those that are.
+    /// An unknown member, and the known ones.
     Unknown(&'static [&'static str]),
-    /// A member that stands there already.
+    /// A repeated member.
     Twice,
-    /// A member that must be there.
+    /// A missing member.
     Missing(&'static str),
 }
 
@@ -189,7 +189,7 @@ impl de::Error for Fault {
         Self::new(FaultKind::Value(problem.to_string()))
     }
 
-    // Only the shapes that read themselves come here, and they say what they want.
+    // Only types with a `Deserialize` of their own come here, and their message is complete.
     fn invalid_type(_: Unexpected<'_>, wanted: &dyn Expected) -> Self {
         Self::custom(format_args!("{wanted} is wanted"))
     }
@@ -200,7 +200,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(_: &str, known: &'static [&'static str]) -> Self {
-        // What starts with $ is for editors.
+        // Members that start with $ are for editors.
         Self::new(FaultKind::Unknown(match known {
             ["$schema", known @ ..] => known,
             known => known,
@@ -359,7 +359,7 @@ impl<'de> Deserializer<'de> for &'de Tree {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        // Shapes of one kind: of texts, or of an object's only member. Any variant tells which.
+        // An enum's variants are all texts or all objects with one member; any variant tells which.
         let some = variants.first().copied().unwrap_or_default();
         let listed = |name: &str| variants.iter().find(|variant| **variant == name).copied();
         let (variant, given) = match self {
@@ -458,7 +458,7 @@ impl<'de> MapAccess<'de> for Members<'de> {
     }
 }
 
-/// All members of an object that is made up.
+/// The members of an object that is made up.
 struct All(&'static [&'static str]);
 
 impl<'de> MapAccess<'de> for All {
@@ -482,7 +482,7 @@ impl<'de> MapAccess<'de> for All {
     }
 }
 
-/// One of a closed list.
+/// An enum's variant in the file.
 struct Variant<'de> {
     variant: &'static str,
     given: Given<'de>,
@@ -491,7 +491,7 @@ struct Variant<'de> {
 
 enum Given<'de> {
     Text(&'de str),
-    /// An object's only member.
+    /// The only member of an object.
     Member(usize, &'de Tree),
     Other(&'de Tree),
 }

@@ -1,9 +1,9 @@
-//! The end of a request, asked for by its log line: what its answer took is counted, and the line
-//! gets its last fields.
+//! Ends a request when HAProxy writes its log line: counts the tokens of its answer, settles its
+//! limits and adds the last fields of the line.
 
 use crate::error::Reason;
-use crate::gateway::calls::log_fields::{Line, Record, Style};
 use crate::gateway::Gateway;
+use crate::gateway::calls::log_fields::{Line, Record, Style};
 use crate::gateway::calls::log_tail::{self, Tail};
 use crate::gateway::calls::table::{Call, CallMark};
 use crate::gateway::calls::unlogged::{self, Came, Connection};
@@ -18,20 +18,20 @@ impl Gateway {
         meter::whole(body).is_some_and(|usage| self.calls.table.keep(call, usage, now.mono))
     }
 
-    /// The call of a verdict if its answer, of this content type, is one that can be read: from now
-    /// on it is, as it passes.
+    /// Starts to read the answer to a verdict's call as it passes, if its content type can be read.
+    /// Returns the call's number; `None` if the answer is not read.
     #[must_use]
     pub fn meter(&self, verdict: &str, content_type: &str) -> Option<u64> {
         let mark = VerdictText::of(verdict).call().and_then(CallMark::parse)?;
         self.calls.meter(mark, content_type).then_some(mark.number)
     }
 
-    /// A piece of the answer to such a call.
+    /// Reads a piece of the answer to such a call.
     pub fn feed(&self, call: u64, piece: &[u8], now: Now) {
         self.calls.table.feed(call, piece, now.mono);
     }
 
-    /// Ends the request whose line is being written: what the line says of it.
+    /// Ends the request whose log line HAProxy is writing, and returns the fields of that line.
     #[must_use]
     pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let ended = Ended::parse(text)?;
@@ -84,7 +84,8 @@ impl Gateway {
         Some(unlogged::line(connection, &came, &said))
     }
 
-    /// Takes back the call that a former verdict on the same request allowed: only the last one counts.
+    /// Withdraws the call that a former verdict on the same request allowed: only the last verdict
+    /// counts.
     pub fn withdraw(&self, verdict: &str, now: Now) {
         let verdict = VerdictText::of(verdict);
         if let (Some(mark), Some(id)) = (verdict.call().and_then(CallMark::parse), verdict.id()) {
@@ -92,13 +93,7 @@ impl Gateway {
         }
     }
 
-    fn line(
-        &self,
-        ended: Ended<'_>,
-        call: Option<Call>,
-        now: Now,
-        style: Style,
-    ) -> String {
+    fn line(&self, ended: Ended<'_>, call: Option<Call>, now: Now, style: Style) -> String {
         let (verdict, refusal) = (ended.verdict, ended.refusal());
         self.admin.counters.decision(refusal);
         let mut signals: Vec<_> = verdict.signals().split_terminator(',').collect();
@@ -122,7 +117,7 @@ impl Gateway {
     }
 }
 
-/// The tail of a request of which nothing is known but its outcome.
+/// The log tail of a request that has no verdict.
 fn unknown_tail(refusal: Option<Reason>) -> String {
     let (mut out, decision) = (String::new(), if refusal.is_none() { "allow" } else { "deny" });
     Tail::default().write_to(&mut out, decision, refusal);

@@ -1,4 +1,4 @@
-//! The four actions: each step of a decision with what it tells, and the call that it begins.
+//! The four Lua actions: each runs one step of a decision, and the last one begins the call.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::gateway::{Gateway, tail_of};
 use crate::time::{Monotonic, Now};
 
 impl Gateway {
-    /// Who asks. A request that has to wait holds a ticket.
+    /// Verifies the caller's token. A request that has to wait holds a ticket.
     #[must_use]
     pub fn verify(&self, request: &[u8], ticket: u64, now: Now) -> Step<Passage> {
         let received = Received::split(request);
@@ -35,7 +35,7 @@ impl Gateway {
         })
     }
 
-    /// Whether a verified caller may do what the request asks for.
+    /// Checks whether the policy allows the verified caller this request.
     #[must_use]
     pub fn permit(
         &self,
@@ -75,8 +75,8 @@ impl Gateway {
     }
 
     /// Google's credential for a request: that of its role, or the one called `name`. Without a
-    /// role only a credential that the configuration gives away so; a refusal then tells nothing,
-    /// as it is whoever decided before that has to say why.
+    /// role only a credential with `without_role` is used; then a refusal sets no variables, as the
+    /// step that decided before has to say why.
     #[must_use]
     pub fn sign(&self, passage: Option<&Passage>, name: &str, now: Now) -> Step<Signed> {
         let grant = passage.and_then(|passage| passage.grant.as_ref());
@@ -101,7 +101,8 @@ impl Gateway {
         Step::Done(Signed { authorization, call, target }, told)
     }
 
-    /// Runs a step for the request with this ticket, and takes the ticket back at its end.
+    /// Runs a step for the request with this ticket, and ends the ticket once the step is done or
+    /// refused.
     fn step_within<T>(
         &self,
         ticket: u64,
@@ -165,7 +166,7 @@ impl Gateway {
         ]
     }
 
-    /// What is told of an allowed request if there is no credential to sign with.
+    /// The variables of an allowed request for the case that no credential can sign it.
     fn unavailable(
         &self,
         judgement: &Judgement<'_>,

@@ -1,4 +1,4 @@
-//! What people and machines look at: counters, the page for Prometheus, tables, readiness, the health
+//! For operators and their tools: counters, the page for Prometheus, tables, readiness, the health
 //! log.
 
 pub(super) mod counters;
@@ -14,7 +14,7 @@ use counters::Metrics;
 use health_log::HealthLog;
 use readiness::Readiness;
 
-/// What is kept to be looked at.
+/// What the gateway keeps for operators.
 #[derive(Debug)]
 pub(super) struct Admin {
     pub(super) counters: Metrics,
@@ -22,7 +22,7 @@ pub(super) struct Admin {
     pub(super) readiness: Readiness,
 }
 
-/// All that can be looked at.
+/// All state of the gateway that operators can look at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View<'v> {
     pub(super) decide: &'v Decide,

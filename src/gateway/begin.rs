@@ -1,25 +1,25 @@
-//! From an allow to a call: what it may take is reserved in its limits, and it is followed until its
+//! Turns an allow into a call: reserves what it may take in its limits, and follows it until its
 //! log line.
 
 use crate::error::Reason;
-use crate::gateway::{Gateway, tail_of};
 use crate::gateway::calls::table::{AnswerShape, Begun, CallMark, MarkText};
 use crate::gateway::decide::judge::Judgement;
 use crate::gateway::decide::reply::Attached;
 use crate::gateway::decide::request::Request;
 use crate::gateway::decide::request_id::RequestId;
 use crate::gateway::decide::verdict::Verdict;
+use crate::gateway::{Gateway, tail_of};
 use crate::google::Slot;
 use crate::limits::Prompt;
 use crate::time::Now;
 use crate::vertex::{Target, Tokens};
 use crate::watch::{Seen, Signals};
 
-/// A request whose call, if it is allowed, has begun.
+/// A judged request; its call has begun if it is allowed.
 #[derive(Debug)]
 pub(super) struct Begin {
     pub(super) id: RequestId,
-    /// Nothing where nobody tells of its end.
+    /// `None` if the request is not allowed, or if nobody reports its end.
     pub(super) call: Option<CallMark>,
     mark: Option<MarkText>,
     labels: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Begin {
 }
 
 impl Begin {
-    /// What the verdict's text tells of it.
+    /// The parts of the verdict's text that do not follow from the judgement.
     pub(super) fn attached(&self) -> Attached<'_> {
         Attached {
             id: Some(self.id.as_str()),
@@ -39,7 +39,8 @@ impl Begin {
 }
 
 impl Gateway {
-    /// Begins the call that a judgement allows; it becomes a refusal if the limits refuse it.
+    /// Begins the call that a judgement allows. The verdict becomes a refusal if a limit is
+    /// exhausted.
     pub(super) fn begin(
         &self,
         judgement: &mut Judgement<'_>,
@@ -77,7 +78,7 @@ impl Gateway {
             (true, true) => AnswerShape::Streamed,
             (true, false) => AnswerShape::Whole,
         };
-        // The body's cap is one for all answers; the role's number is of one answer.
+        // The body's cap covers all answers; the role's number is for a single one.
         let reserve_tokens = self.calls.limits.reserve_tokens(role.place);
         let output =
             asked.output_cap.unwrap_or_else(|| reserve_tokens.saturating_mul(asked.count.max(1)));
@@ -109,8 +110,8 @@ impl Gateway {
         call.map_err(Verdict::Exhausted)
     }
 
-    /// What is unusual about a request that was decided on; nothing of one whose caller is not
-    /// known, or that is to be decided on later.
+    /// The signs of misuse in a judged request; none if its caller is unknown or if it will be
+    /// judged again.
     fn signals_of(
         &self,
         judgement: &Judgement<'_>,
@@ -136,7 +137,7 @@ impl Gateway {
     }
 }
 
-/// `publisher/model`, or nothing.
+/// `publisher/model`; empty for a request without a model.
 fn model_of(target: &Target<'_>) -> String {
     target.model.map(|model| [model.publisher, "/", model.name].concat()).unwrap_or_default()
 }

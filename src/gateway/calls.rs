@@ -1,4 +1,5 @@
-//! From an allow to its log line: what the call may take, what its answer says, what it cost.
+//! Follows an allowed request to its log line: reserves its limits, reads its answer, computes its
+//! cost.
 
 pub(super) mod charge;
 pub(super) mod log_fields;
@@ -14,13 +15,13 @@ use crate::time::Now;
 use crate::watch::Watch;
 use table::{Begun, CallMark, CallTable};
 
-/// The calls that were let through, what they may take, and what their callers usually do.
+/// The calls in flight, the limits, and the callers' histories.
 #[derive(Debug)]
 pub(super) struct Calls {
     pub(super) table: CallTable,
     pub(super) limits: Limits,
     pub(super) watch: Watch,
-    /// Whether it is told when a request has ended.
+    /// Whether HAProxy's log format reports the end of each request.
     pub(super) accounts: bool,
 }
 
@@ -34,8 +35,8 @@ impl Calls {
         }
     }
 
-    /// Begins a call, if its limits let it: what it may take is reserved. Where nobody tells of its
-    /// end it is settled by that at once, and is not followed.
+    /// Begins a call if its limits allow it, and reserves what it may take. If HAProxy does not
+    /// report ends, the call is settled with its estimate at once, and not followed.
     pub(super) fn begin(
         &self,
         mut begun: Begun,

@@ -1,4 +1,4 @@
-//! From a request to its verdict: who asks, for what, under which role, as whom.
+//! Decides on a request: who calls, for what, under which role, as which Google identity.
 
 pub(super) mod actions;
 pub(super) mod buffer;
@@ -27,7 +27,7 @@ use request_id::RequestIds;
 use verified_token::VerifiedTokens;
 use waiting::Waiting;
 
-/// All that a decision rests on.
+/// The state that decisions depend on.
 #[derive(Debug)]
 pub(super) struct Decide {
     pub(super) verifier: Verifier,
@@ -36,22 +36,22 @@ pub(super) struct Decide {
     pub(super) bearers: Bearers,
     pub(super) buffer: Buffer,
     pub(super) waiting: Waiting,
-    /// Those of each role's requests.
+    /// The labels of each role's requests.
     pub(super) labels: Vec<Labels>,
     pub(super) ids: RequestIds,
-    /// Counts what may end a wait: answers, and tokens signed.
+    /// Number of events that may end a wait: issuers' answers, and tokens signed.
     pub(super) learnt: AtomicU64,
-    /// Which tokens are taken here, for callers who bring another.
+    /// The text that tells a refused caller which tokens this gateway takes.
     pub(super) accepted: String,
 }
 
 impl Decide {
-    /// How often something was learnt that may end a wait.
+    /// Number of events so far that may end a wait.
     pub(super) fn learnt(&self) -> u64 {
         self.learnt.load(Ordering::Acquire)
     }
 
-    /// Signs what is due; whether something was signed.
+    /// Signs what is due. Returns whether something was signed.
     pub(super) fn sign_due(&self, now: Now) -> bool {
         let has_signed = self.bearers.step(now);
         if has_signed {
@@ -60,7 +60,7 @@ impl Decide {
         has_signed
     }
 
-    /// Takes what a fetch of an issuer brought; whether there is such an issuer.
+    /// Takes the result of a fetch from an issuer. Returns whether there is such an issuer.
     pub(super) fn answer(&self, issuer: usize, number: u32, reply: &Reply, now: Now) -> bool {
         let Some(issuer) = self.verifier.issuers().get(issuer) else {
             return false;
@@ -70,7 +70,7 @@ impl Decide {
         true
     }
 
-    /// `X-Vertex-AI-Labels` of a request.
+    /// The value of `X-Vertex-AI-Labels` for a request.
     pub(super) fn labels_of(&self, judgement: &Judgement<'_>) -> Option<String> {
         let (token, role) = judgement.token.as_ref().zip(judgement.role)?;
         self.labels.get(role.place)?.header(&token.principal)

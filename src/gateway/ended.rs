@@ -1,5 +1,5 @@
-//! What HAProxy knows of a request that has ended, handed over by its log line, and what that means
-//! for the caller.
+//! Parses what HAProxy reports of an ended request with its log line, and derives how the call
+//! ended and what the caller got.
 
 use crate::error::Reason;
 use crate::gateway::calls::settle::Ending;
@@ -10,13 +10,13 @@ use crate::gateway::decide::reply::VerdictText;
 /// Between the parts of what HAProxy hands over; none of them can hold it but the first.
 const SEPARATOR: u8 = b'^';
 
-/// Behind HAProxy's termination state, where it tells that (3.0).
+/// Stands behind HAProxy's termination state, where HAProxy reports it (from 3.0).
 const STATE_END: char = '=';
 
-/// Without a verdict there is still something for HAProxy's rules to begin with.
+/// Begins the report of a request without a verdict: a rule of HAProxy's needs some text.
 const START: char = '-';
 
-/// A request that has ended.
+/// A request that has ended, as HAProxy reports it.
 #[derive(Debug)]
 pub(super) struct Ended<'t> {
     /// The last verdict.
@@ -44,27 +44,28 @@ impl State {
         chars.next().is_none().then_some(Self { by, stage })
     }
 
-    /// Whether a rule answered, or closed the connection.
+    /// Whether a rule of HAProxy's answered or closed the connection.
     const fn is_rule(self) -> bool {
         matches!(self.by, 'L' | 'P')
     }
 
-    /// Whether nothing was sent to a server: the request, a tarpit, the queue, the connection.
+    /// Whether nothing was sent to a server: the stream ended in the request, a tarpit, the queue
+    /// or the connection.
     const fn is_unsent(self) -> bool {
         matches!(self.stage, 'R' | 'T' | 'Q' | 'C')
     }
 }
 
-/// An answer that left.
+/// An answer that was sent to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Left {
     status: u16,
-    /// Whether a server had been chosen by then.
+    /// Whether HAProxy had chosen a server before it answered.
     had_server: bool,
 }
 
 impl Left {
-    /// A status; below zero where no server had been chosen.
+    /// Parses a status; it is negative if no server had been chosen.
     fn parse(text: &str) -> Option<Self> {
         let status: i32 = text.parse().ok()?;
         let had_server = status > 0;
@@ -73,7 +74,7 @@ impl Left {
 }
 
 impl<'t> Ended<'t> {
-    /// Takes apart what the log format hands over.
+    /// Parses the report that the log format hands over.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
         let state = text
             .split_at_checked(2)
@@ -104,7 +105,8 @@ impl<'t> Ended<'t> {
         })
     }
 
-    /// One whose connection Google closed before it answered, as far as HAProxy's log line is missing.
+    /// A request whose connection Google closed before it answered, so that HAProxy writes no log
+    /// line.
     pub(super) const fn closed(verdict: VerdictText<'t>, uploaded: Option<u64>) -> Self {
         Self {
             verdict,
@@ -116,12 +118,12 @@ impl<'t> Ended<'t> {
         }
     }
 
-    /// The call that was allowed.
+    /// The call that the verdict allowed.
     pub(super) fn mark(&self) -> Option<CallMark> {
         self.verdict.call().and_then(CallMark::parse)
     }
 
-    /// How the call ended. HAProxy says 503 where no connection came about.
+    /// How the call ended. HAProxy reports 503 if no connection was established.
     pub(super) fn into_ending(self) -> Ending {
         let is_unsent = self.state.is_some_and(State::is_unsent)
             || self.left.is_some_and(|left| !left.had_server || left.status == 503);
@@ -129,7 +131,7 @@ impl<'t> Ended<'t> {
         Ending { upstream, is_unsent, uploaded }
     }
 
-    /// Why its caller did not get what was asked for; nothing for an answer of Google's.
+    /// Why the caller did not get what it asked for; `None` if it got an answer of Google's.
     pub(super) fn refusal(&self) -> Option<Reason> {
         let told = self.left.map(|left| left.status);
         let is_rule = self.state.is_some_and(State::is_rule);
@@ -162,7 +164,7 @@ impl<'t> Ended<'t> {
     }
 }
 
-/// Why HAProxy gives an answer of its own with this status to a request that was allowed.
+/// The reason for a status that HAProxy itself answered to an allowed request.
 const fn of_status(status: u16) -> Reason {
     match status {
         400 | 408 => Reason::RequestIncomplete,

@@ -1,5 +1,5 @@
-//! From a checked configuration to a gateway at work: what it needs of HAProxy is there, keys that
-//! the former process kept are taken over, tokens for Google are signed.
+//! Builds a gateway from a checked configuration: checks what it needs of HAProxy, takes over the
+//! keys that the former process stored, and signs tokens for Google.
 
 mod backends;
 mod counting;
@@ -32,33 +32,34 @@ use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
 
-/// Backends of HAProxy's are called so, and then the location.
+/// Prefix of the backends that lead to Google; the location follows.
 const LOCATION_BACKEND: &str = "vertex_";
 
-/// Backends that lead to an issuer's host are called so, and then its authority.
+/// Prefix of the backends that lead to an issuer's host; its authority follows.
 const FETCH_BACKEND: &str = "vertex_fetch_";
 
-/// Where HAProxy sends a request whose location has no backend; it is no location itself.
+/// The backend for requests whose location has none; it is no location itself.
 const UNROUTED_BACKEND: &str = "vertex_unrouted";
 
-/// The `defaults` of frontends and of locations' backends, which carry our rules.
+/// The `defaults` of frontends and of locations' backends, which hold the packaged rules.
 const FRONTEND_DEFAULTS: &str = "vertex";
 const BACKEND_DEFAULTS: &str = "vertex-upstream";
 
 /// The filter that reads answers.
 const METER: &str = "lua.vertex-meter";
 
-/// Beside the bearer, a request may grow by its Host and path before HAProxy runs out of room.
+/// Bytes that a request may grow by its Host and path, beside the bearer, within `tune.maxrewrite`.
 const REWRITE_RESERVE_BYTES: usize = 1024;
 
-/// Beside a document of an issuer, its headers are in the buffer.
+/// Bytes that an issuer's headers take in the buffer, beside its document.
 const FETCH_RESERVE_BYTES: usize = 2048;
 
 impl Gateway {
-    /// Sets a checked configuration to work: tokens for Google are signed before this returns.
+    /// Opens a gateway on a checked configuration; tokens for Google are signed before this
+    /// returns.
     ///
     /// # Errors
-    /// All that HAProxy lacks for it: backends, rules, room in its buffers.
+    /// Everything that HAProxy lacks for it: backends, rules, room in its buffers.
     pub fn open(config: Config, haproxy: &Haproxy, now: Now) -> Result<Self, ConfigErrors> {
         let file = config.file.clone();
         Self::try_open(config, haproxy, now).map_err(|errors| errors.in_file(&file))
@@ -86,10 +87,10 @@ impl Gateway {
         Ok(gateway.with(haproxy))
     }
 
-    /// A gateway for these locations without HAProxy, to ask it what it would decide.
+    /// A gateway for these locations without HAProxy, which only explains decisions.
     ///
     /// # Errors
-    /// The system gives no random numbers.
+    /// If the system gives no random numbers.
     pub fn offline(config: Config, locations: Vec<String>, now: Now) -> Result<Self, ConfigError> {
         Self::build(config, locations, now)
     }
@@ -127,7 +128,7 @@ impl Gateway {
         Ok(Self { decide, calls: Calls::new(config.limits), admin })
     }
 
-    /// As this HAProxy lets it be.
+    /// Adapts the gateway to this HAProxy's settings.
     fn with(self, haproxy: &Haproxy) -> Self {
         Self {
             decide: Decide { buffer: Buffer::of(haproxy), ..self.decide },
@@ -136,8 +137,8 @@ impl Gateway {
         }
     }
 
-    /// HAProxy fails a request whose headers outgrow `tune.maxrewrite`, and cannot tell an endless
-    /// document from one that fills its buffer.
+    /// Checks `tune.maxrewrite` and `tune.bufsize`: HAProxy fails a request whose headers outgrow
+    /// the first, and cannot tell an endless document from one that fills its buffer.
     fn check_buffers(&self, haproxy: &Haproxy) -> Result<(), ConfigError> {
         let longest = self.decide.bearers.longest_header();
         let Haproxy { bufsize, maxrewrite, fetch_max, .. } = *haproxy;
@@ -145,7 +146,7 @@ impl Gateway {
         let room = bufsize.saturating_sub(maxrewrite);
         let fetch_room = fetch_max.saturating_add(FETCH_RESERVE_BYTES);
         let fits = maxrewrite >= wanted && room >= maxrewrite && room >= fetch_room;
-        // Sizes that could not be read are told by themselves.
+        // Unreadable sizes are reported on their own.
         if fits || !haproxy.unreadable.is_empty() {
             return Ok(());
         }
@@ -215,8 +216,8 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
     }
 }
 
-/// What is wrong with HAProxy's own files, whatever the configuration says. Without the packaged
-/// rules there are no defaults of ours, and no gate but the operator's.
+/// Faults of HAProxy's own files that do not depend on the configuration. Without the packaged
+/// rules there are no packaged defaults, and only the operator's gate.
 ///
 /// # Errors
 /// Every fault.
@@ -241,7 +242,7 @@ pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
     ConfigErrors::unless_empty(faults)
 }
 
-/// What may be wrong with HAProxy's own files, where that cannot be told for sure.
+/// Possible faults of HAProxy's own files, which cannot be told for sure.
 #[must_use]
 pub fn doubts_of_rules(haproxy: &Haproxy) -> Vec<String> {
     let log = counting::doubt_of_log(haproxy);
@@ -252,7 +253,7 @@ fn fault(line: &Line, problem: String) -> ConfigError {
     ConfigError::in_haproxy(&line.place, problem)
 }
 
-/// Which tokens are taken here, for callers who bring another.
+/// The text that tells a refused caller which tokens this gateway takes.
 fn accepted(issuers: &[IssuerConfig]) -> String {
     issuers.iter().fold(String::new(), |mut text, issuer| {
         let separator = if text.is_empty() { "" } else { "; or " };

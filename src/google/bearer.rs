@@ -1,6 +1,6 @@
 //! The bearers that are valid now: one slot for each credential and Google host. A verdict names a
-//! slot by its handle, which no rule or caller can make up: it ends in a random part that only
-//! this process knows.
+//! slot by its handle, which nobody can guess: it ends in a random part that only this process
+//! knows.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -10,24 +10,25 @@ use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::{Credential, CredentialSource};
 use crate::time::{Monotonic, Now, UnixTime};
 
-/// Signed anew when less than this is left: a quarter of the lifetime, far more than any outage
-/// of the task that signs.
+/// Seconds before its expiry at which a bearer is renewed: a quarter of the lifetime, far more than
+/// any outage of the task that signs.
 pub(super) const RENEW_SECS: i64 = 900;
 
-/// No longer sent when less than this is left, so that it does not expire on its way.
+/// Seconds before its expiry from which a bearer is not sent, so that it does not expire on its
+/// way.
 const SPENT_SECS: i64 = 30;
 
-/// A token issued later than this from now was signed before the clock was set back.
+/// Seconds: a bearer issued later than this from now was signed before the clock was set back.
 const AHEAD_SECS: i64 = 30;
 
-/// How many tokens one step signs: about a millisecond each, in which HAProxy's thread serves
+/// Bearers signed in one step: each takes about a millisecond, in which HAProxy's thread serves
 /// nothing else.
 const SIGNED_A_STEP: usize = 4;
 
 pub(super) struct Bearer {
     /// The value of the `Authorization` header.
     header: Arc<str>,
-    /// Nothing for a token whose times are not known.
+    /// `None` for a token whose times are unknown.
     pub(super) issued: Option<UnixTime>,
 }
 
@@ -42,12 +43,12 @@ pub struct Slot {
     pub(super) signing: Mutex<Signing>,
 }
 
-/// How its signing went.
+/// The results of signing for a slot.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Signing {
-    /// When it failed last.
+    /// When signing failed last.
     pub(super) failed_at: Option<Monotonic>,
-    /// Whether that was the latest try.
+    /// Whether the latest try failed.
     pub(super) is_failing: bool,
 }
 
@@ -55,15 +56,16 @@ pub(super) struct Signing {
 pub struct Bearers {
     pub(super) credentials: Vec<Credential>,
     pub(super) locations: Vec<String>,
-    /// Those of the first credential, one for each location, then the second's.
+    /// The slots of the first credential, one for each location, then those of the second, and so
+    /// on.
     pub(super) slots: Vec<Slot>,
     places: HashMap<String, usize>,
     by_handle: HashMap<String, usize>,
 }
 
 impl Bearers {
-    /// Slots for each credential at each (location, host), all signed; `seal` is this process's
-    /// random part.
+    /// Slots for each credential at each (location, host), all signed; `seal` is the random part of
+    /// their handles.
     #[must_use]
     pub fn new(
         credentials: Vec<Credential>,
@@ -105,7 +107,7 @@ impl Bearers {
         &self.credentials
     }
 
-    /// A credential by its place in the configuration.
+    /// The credential with this index in the configuration.
     #[must_use]
     pub fn credential(&self, index: usize) -> Option<&Credential> {
         self.credentials.get(index)
@@ -117,20 +119,22 @@ impl Bearers {
         &self.locations
     }
 
-    /// The place of a location among them.
+    /// The index of a location among them.
     #[must_use]
     pub fn place(&self, location: &str) -> Option<usize> {
         self.places.get(location).copied()
     }
 
-    /// A credential at the host of a location; nothing for a location that is not served.
+    /// The slot of a credential at the host of a location; `None` for a location that is not
+    /// served.
     #[must_use]
     pub fn slot(&self, credential: usize, location: &str) -> Option<&Slot> {
         let place = self.places.get(location)?;
         self.slots.get(credential.checked_mul(self.places.len())?.checked_add(*place)?)
     }
 
-    /// A credential by its name, at the host of a location, or at any where that does not matter.
+    /// The slot of a credential by name, at the host of a location, or at any if that does not
+    /// matter.
     #[must_use]
     pub fn named(&self, name: &str, location: Option<&str>) -> Option<(&Credential, &Slot)> {
         let index = self.credentials.iter().position(|credential| credential.name == name)?;
@@ -155,7 +159,7 @@ impl Bearers {
         bearer.as_ref().filter(|bearer| bearer.sendable(now.wall)).map(|b| Arc::clone(&b.header))
     }
 
-    /// Signs what is due, a few at a time; whether anything was signed.
+    /// Signs what is due, a few at a time. Returns whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
         let mut signed = false;
         for slot in self.slots.iter().filter(|slot| slot.is_due(now.wall)).take(SIGNED_A_STEP) {
@@ -187,7 +191,7 @@ impl Bearers {
         }
     }
 
-    /// The longest `Authorization` header there is, in bytes.
+    /// The longest `Authorization` header, in bytes.
     #[must_use]
     pub fn longest_header(&self) -> usize {
         let length = |slot: &Slot| {
@@ -211,7 +215,7 @@ impl fmt::Debug for Bearers {
 }
 
 impl Slot {
-    /// What a verdict calls this slot.
+    /// The handle of this slot in verdicts.
     #[must_use]
     pub fn handle(&self) -> &str {
         &self.handle

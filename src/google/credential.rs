@@ -1,4 +1,4 @@
-//! A Google identity that roles act as.
+//! Google identities that roles act as.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::google::{JwtForm, ServiceAccount};
 
-/// Google's longest access tokens, from the Security Token Service.
+/// The longest access token, in bytes: those of Google's Security Token Service.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
 
 /// A credential of the configuration.
@@ -15,19 +15,19 @@ pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
 pub struct Credential {
     /// The name that roles and log lines use.
     pub name: String,
-    /// Where its bearers come from.
+    /// The source of its bearers.
     pub source: CredentialSource,
     /// The file that holds it, as the configuration names it.
     pub file: PathBuf,
-    /// After how many days it should have been replaced, if the operator wants to be told.
+    /// Days after which it should have been replaced, if the operator wants to be told.
     pub max_age_days: Option<u32>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
     pub without_role: bool,
 }
 
-/// Where a credential's bearers come from.
+/// The source of a credential's bearers.
 pub enum CredentialSource {
-    /// Signed here.
+    /// Signed by this process.
     ServiceAccount {
         /// The key.
         account: Box<ServiceAccount>,
@@ -39,7 +39,7 @@ pub enum CredentialSource {
 }
 
 impl Credential {
-    /// Whom Google sees, where that is known.
+    /// The identity that Google sees, if known.
     #[must_use]
     pub fn google_identity(&self) -> Option<&str> {
         match &self.source {
@@ -53,7 +53,7 @@ impl CredentialSource {
     /// Reads a file that holds an access token and nothing else.
     ///
     /// # Errors
-    /// Says what is wrong, never what the file holds.
+    /// What is wrong with the file, never its contents.
     pub fn access_token(file: &[u8]) -> Result<Self, String> {
         let token = str::from_utf8(file).map_or("", str::trim);
         if token.starts_with('{') {

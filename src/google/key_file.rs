@@ -1,4 +1,4 @@
-//! A service account's key file, told from the other files that Google's tools write.
+//! Reads a service account's key file, and tells it from the other files that Google's tools write.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -9,7 +9,7 @@ use crate::json::syntax_fault;
 const WANTED: &str = "a service account's key file is wanted, as the Google Cloud console and \
                       `gcloud iam service-accounts keys create` write it";
 
-/// What this gateway reads of it; Google adds more members.
+/// The members of a key file that are used; Google writes more.
 #[derive(Deserialize)]
 pub(super) struct KeyFile {
     pub(super) client_email: String,
@@ -26,10 +26,10 @@ struct FileMarkers {
 }
 
 impl KeyFile {
-    /// Reads one.
+    /// Reads a key file.
     ///
     /// # Errors
-    /// Says what it is instead, or what is missing, never what it holds.
+    /// What the file is instead, or what is missing, never its contents.
     pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
         let markers: FileMarkers = serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
         match (markers.r#type.as_deref(), markers.installed.or(markers.web)) {
@@ -67,7 +67,8 @@ fn what(kind: &str) -> Option<&'static str> {
     })
 }
 
-/// serde quotes the value that it cannot use, which may be the key; then only the place is told.
+/// The error's message. serde quotes the value that it cannot use, which may be the key; then only
+/// the place is named.
 fn fault(why: &serde_json::Error, file: &[u8]) -> String {
     let text = why.to_string();
     let missing = text.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));

@@ -1,4 +1,4 @@
-//! What is known of the credentials' bearers at one moment; never a bearer itself.
+//! The state of credentials' bearers at one moment; never a bearer itself.
 
 use std::sync::PoisonError;
 
@@ -7,7 +7,7 @@ use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::{Credential, CredentialSource};
 use crate::time::{Monotonic, Now};
 
-/// A credential's bearer at one location now.
+/// The state of a credential's bearer at one location.
 #[derive(Clone, Debug)]
 pub struct BearerStatus<'b> {
     /// The credential.
@@ -16,9 +16,9 @@ pub struct BearerStatus<'b> {
     pub location: &'b str,
     /// Google's host there.
     pub host: &'b str,
-    /// Whether it can be sent.
+    /// Whether it can be sent now.
     pub is_ready: bool,
-    /// Seconds since it was issued; nothing for a token whose times are not known.
+    /// Seconds since it was issued; `None` for a token whose times are unknown.
     pub age_secs: Option<i64>,
     /// Seconds until it expires.
     pub expires_in_secs: Option<i64>,
@@ -31,7 +31,7 @@ pub struct BearerStatus<'b> {
 }
 
 impl CredentialSource {
-    /// As the configuration's `type` writes it.
+    /// Its `type` in the configuration.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl CredentialSource {
 }
 
 impl Bearers {
-    /// All credentials' bearers, each at all locations, with the credential's place in the
+    /// The state of every credential's bearer at every location, with the credential's index in the
     /// configuration.
     pub fn statuses(&self, now: Now) -> impl Iterator<Item = (usize, BearerStatus<'_>)> {
         let places = self.slots.chunks(self.locations.len().max(1));

@@ -1,13 +1,13 @@
-//! Conditions of `.if` and `.elif` (HAProxy's manual, section 2.4), as far as they can be decided
-//! here: what a build can do is not known.
+//! Evaluates conditions of `.if` and `.elif` (HAProxy's manual, section 2.4). Those on features of
+//! HAProxy's build cannot be decided.
 
 use crate::haproxy::Version;
 use crate::haproxy::environment::Environment;
 
-/// As deep as parentheses are followed.
+/// Depth down to which parentheses are followed.
 const MAX_DEPTH: usize = 64;
 
-/// Whether a condition holds; nothing if that cannot be told.
+/// Whether a condition holds; `None` if that cannot be decided.
 pub(super) fn holds(text: &str, environment: &Environment<'_>) -> Option<bool> {
     match text.trim().is_empty() {
         true => Some(false),
@@ -81,7 +81,7 @@ impl Condition<'_> {
         }
     }
 
-    /// What stands in the parentheses of a predicate, quotes and escapes read.
+    /// Reads the arguments in the parentheses of a predicate, with quotes and escapes.
     fn arguments(&mut self) -> Option<Vec<String>> {
         let mut chars = self.rest.strip_prefix('(')?.chars();
         let (mut arguments, mut argument, mut quote) = (Vec::new(), String::new(), None);

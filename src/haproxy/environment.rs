@@ -1,18 +1,18 @@
-//! The environment that HAProxy's lines see: the process's own, and what lines before have set.
+//! The environment that HAProxy's lines see: the process's own, changed by earlier lines.
 
 use std::collections::HashMap;
 
 use crate::haproxy::Version;
 
-/// A variable's value by its name.
+/// Looks up a variable by its name.
 pub type Lookup<'e> = &'e dyn Fn(&str) -> Option<String>;
 
 pub(super) struct Environment<'e> {
     outer: Lookup<'e>,
     version: Option<Version>,
-    /// Later files are not in the process's environment yet.
+    /// Variables that lines set or unset; the process's own environment lacks those of later files.
     set: HashMap<String, Option<String>>,
-    /// Names that the last `resetenv` left.
+    /// The names that the last `resetenv` kept.
     kept: Option<Vec<String>>,
 }
 
@@ -35,12 +35,12 @@ impl<'e> Environment<'e> {
         self.version
     }
 
-    /// Whether a word that holds nothing but a variable that is not set is no word at all.
+    /// Whether HAProxy drops a word that holds nothing but an unset variable.
     pub(super) fn drops_unset(&self) -> bool {
         self.version.is_none_or(|version| version >= Version::V2_7)
     }
 
-    /// Names of HAProxy's own: where the line stands.
+    /// Sets HAProxy's own variables for the place of the current line.
     pub(super) fn stand_at(&mut self, file: &str, line: usize, section: &str) {
         let own = [
             (".FILE", file.to_owned()),
@@ -50,7 +50,7 @@ impl<'e> Environment<'e> {
         self.set.extend(own.map(|(name, value)| (name.to_owned(), Some(value))));
     }
 
-    /// Does what a line of the global section says of the environment.
+    /// Applies a line of the global section that changes the environment.
     pub(super) fn obey(&mut self, words: &[String]) {
         let [keyword, names @ ..] = words else {
             return;

@@ -1,13 +1,13 @@
-//! HAProxy's log formats (its manual, section 8.2.6), as far as they tell when a line is written:
-//! when the answer's head has come, unless a field has to wait for its end.
+//! Reads HAProxy's log formats (its manual, section 8.2.6) to tell when a line is written: when the
+//! answer's head has come, unless a field has to wait for its end.
 
-/// The fields that HAProxy waits for (`LW_BYTES` of its log.c): tests/e2e tries each.
+/// The fields that HAProxy waits for (`LW_BYTES` in its log.c); tests/e2e tries each.
 const AT_THE_END: &[&str] = &[
     "B", "ID", "Ta", "Tc", "Td", "Th", "Ti", "Tq", "TR", "Tr", "Tt", "Tu", "Tw", "U", "ac", "bc",
     "bq", "fc", "rc", "sc", "sq", "ts",
 ];
 
-/// Whether a line of this format is written when the answer has ended.
+/// Whether a line of this format is written at the answer's end.
 #[must_use]
 pub fn waits_for_the_end(format: &str) -> bool {
     let mut rest = format;
@@ -21,7 +21,7 @@ pub fn waits_for_the_end(format: &str) -> bool {
     false
 }
 
-/// The name of a field behind its `%`, and what follows it; an expression has none.
+/// The name of a field after its `%`, and the text after it; an expression has no name.
 fn field(text: &str) -> (&str, &str) {
     let unnamed = behind(text, '(', ')');
     let unflagged = behind(unnamed, '{', '}');
@@ -41,7 +41,7 @@ fn behind(text: &str, open: char, close: char) -> &str {
     inner.map_or(text, |(_, after)| after)
 }
 
-/// What follows the `]` of an expression, whose arguments may hold such signs.
+/// The text after the `]` of an expression, whose arguments may hold brackets.
 fn after_expression(text: &str) -> &str {
     let (mut chars, mut in_arguments, mut quote) = (text.chars(), false, None);
     while let Some(c) = chars.next() {

@@ -1,4 +1,4 @@
-//! HAProxy's files as sections of lines of words. Of a condition that cannot be decided here, the
+//! Splits HAProxy's files into sections, lines and words. If a condition cannot be decided, the
 //! lines of every branch count.
 
 use crate::haproxy::condition::holds;
@@ -10,11 +10,11 @@ use crate::haproxy::words::words;
 pub struct File {
     /// As the operator named it.
     pub name: String,
-    /// What it holds.
+    /// Its contents.
     pub text: String,
 }
 
-/// What a section is.
+/// The kind of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SectionKind {
     /// `global`
@@ -25,56 +25,56 @@ pub enum SectionKind {
     Frontend,
     /// `backend`
     Backend,
-    /// `listen`, which is both.
+    /// `listen`: frontend and backend in one.
     Listen,
     /// `log-profile`
     LogProfile,
-    /// Any other.
+    /// Any other section.
     Other,
 }
 
 /// A section: its head and its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// What it is.
+    /// Its kind.
     pub kind: SectionKind,
     /// Its name, if it has one.
     pub name: String,
-    /// The name of the `defaults` that it takes what it does not say from; the last without `from`.
+    /// The name of the `defaults` that it inherits from; without `from` the last one's.
     pub from: String,
-    /// Which section that is.
+    /// The index of that section.
     pub base: Option<usize>,
-    /// Where it begins.
+    /// `file:number` of its first line.
     pub place: String,
     /// Its lines.
     pub lines: Vec<Line>,
 }
 
-/// A line: one word at least, quotes and escapes read.
+/// A line: at least one word, unquoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// `file:number`
     pub place: String,
-    /// As it was written.
+    /// The line as it was written.
     pub text: String,
     /// The words.
     pub words: Vec<String>,
 }
 
 impl Section {
-    /// Whether requests come in by it.
+    /// Whether it accepts requests.
     #[must_use]
     pub const fn is_frontend(&self) -> bool {
         matches!(self.kind, SectionKind::Frontend | SectionKind::Listen)
     }
 
-    /// Whether requests leave by it.
+    /// Whether it sends requests on.
     #[must_use]
     pub const fn is_backend(&self) -> bool {
         matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
     }
 
-    /// The lines that begin with this word, and what follows it.
+    /// The lines that begin with this word, and the words after it.
     pub fn settings<'s>(
         &'s self,
         keyword: &'s str,
@@ -85,7 +85,7 @@ impl Section {
         })
     }
 
-    /// The section's kind and name, as the operator knows it.
+    /// The section's kind and name, for messages.
     #[must_use]
     pub fn title(&self) -> String {
         let kind = match self.kind {
@@ -102,7 +102,7 @@ impl Section {
 }
 
 impl SectionKind {
-    /// The section that a line of this keyword begins.
+    /// The kind of section that a line with this keyword begins.
     fn of(keyword: &str) -> Option<Self> {
         Some(match keyword {
             "global" => Self::Global,
@@ -123,7 +123,7 @@ impl SectionKind {
     }
 }
 
-/// One `.if`: whether its lines count now, and whether a branch before surely did.
+/// A branch of an `.if`: whether its lines count, and whether an earlier branch surely was taken.
 #[derive(Clone, Copy)]
 struct Branch {
     counts: bool,
@@ -214,7 +214,7 @@ fn turn(
     }
 }
 
-/// The section that a head begins.
+/// A new section with this head.
 fn begun(kind: SectionKind, words: &[String], place: String, before: &[Section]) -> Section {
     let word = |index: usize| words.get(index).map(String::as_str);
     let (name, from) = match (word(1), word(2), word(3)) {

@@ -1,19 +1,19 @@
-//! Servers of a backend: where each leads, and how its certificate is checked.
+//! The servers of a backend: their address, and how their certificate is verified.
 
 use std::net::IpAddr;
 
 use crate::haproxy::section::{Line, Section};
 
-/// Google's metadata server, on the machine's own link, answers without TLS.
+/// Addresses of Google's metadata server, on the machine's own link, which has no TLS.
 const METADATA: &[&str] = &["169.254.169.254", "fd20:ce::254", "metadata.google.internal"];
 
-/// Families of addresses that stay on the machine.
+/// Address families that stay on the machine.
 const LOCAL_FAMILIES: &[&str] = &["unix", "abns", "abnsz", "sockpair", "fd"];
 
-/// A server, with what `default-server` lines before it say.
+/// A server, including the settings of earlier `default-server` lines.
 #[derive(Debug)]
 pub struct Server<'s> {
-    /// Where it is written.
+    /// The line that defines it.
     pub line: &'s Line,
     /// Its address.
     pub address: &'s str,
@@ -44,25 +44,25 @@ impl Options {
 }
 
 impl Server<'_> {
-    /// Whether what it answers comes over TLS.
+    /// Whether it is connected to over TLS.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
         self.options.is_tls
     }
 
-    /// Whether any certificate would do; `by_default` where the server does not say.
+    /// Whether any certificate is accepted; `by_default` if the server does not say.
     #[must_use]
     pub fn is_unverified(&self, by_default: bool) -> bool {
         self.options.is_unverified.unwrap_or(by_default)
     }
 
-    /// Whether the name in its certificate is compared with one.
+    /// Whether the name in its certificate is verified.
     #[must_use]
     pub const fn names_host(&self) -> bool {
         self.options.names_host
     }
 
-    /// Whether it is on this machine or its own link, where nobody else listens in.
+    /// Whether it is on this machine or its own link, where nobody else can listen in.
     #[must_use]
     pub fn is_local(&self) -> bool {
         let address = match self.address.split_once('@') {
@@ -85,7 +85,7 @@ impl Server<'_> {
 }
 
 impl Section {
-    /// Its servers.
+    /// The servers of this section.
     #[must_use]
     pub fn servers(&self) -> Vec<Server<'_>> {
         let (mut servers, mut defaults) = (Vec::new(), Options::default());

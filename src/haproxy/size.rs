@@ -1,6 +1,6 @@
 //! Sizes in HAProxy's configuration.
 
-/// What fits a number of HAProxy's.
+/// The largest size that HAProxy accepts, in bytes.
 const MAX_BYTES: usize = 0x7fff_ffff;
 
 /// A size in bytes. HAProxy 3.2 reads `64k` as 65536, and older ones as 64: none that means another

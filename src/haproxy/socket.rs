@@ -1,52 +1,52 @@
-//! The Unix socket that keys are fetched by: what is bound before the worker goes into its chroot,
-//! and what it finds in there.
+//! The Unix socket that keys are fetched by: the sockets that are bound before the worker enters
+//! its chroot, and the path that the worker sees.
 
 use crate::haproxy::System;
 use crate::haproxy::environment::Environment;
 use crate::haproxy::section::{Section, global};
 
-/// The variable that tells the Lua scripts where the socket is, and what they take without it.
+/// The variable that tells the Lua scripts the socket's path, and their default.
 const DESTINATION: &str = "VERTEX_FETCH_DST";
 const DEFAULT_DESTINATION: &str = "/vertex-fetch.sock";
 
-/// Where keys are fetched by.
+/// The socket that keys are fetched by, and the sockets that are bound.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FetchSocket {
-    /// As the worker names it.
+    /// Its path, as the worker sees it.
     pub destination: String,
-    /// What that is outside of its chroot, without links.
+    /// The same path outside of the chroot, without links.
     pub real_destination: String,
     /// The Unix sockets that are bound.
     pub listeners: Vec<Listener>,
-    /// The user that the worker runs as; none where it stays who started it.
+    /// The user that the worker runs as; `None` if it does not change its user.
     pub worker: Option<User>,
 }
 
 /// A Unix socket that is bound.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listener {
-    /// Where it is written.
+    /// `file:number` of its line.
     pub place: String,
-    /// Its path, as it is written.
+    /// Its path, as it was written.
     pub path: String,
     /// The same without links.
     pub real_path: String,
-    /// Its owner, where that is said.
+    /// Its owner, if set.
     pub owner: Option<User>,
-    /// Whether nobody but its owner can open it.
+    /// Whether only its owner can open it.
     pub is_private: bool,
 }
 
 /// A user, by name or number.
 #[derive(Clone, Debug)]
 pub struct User {
-    /// As it is written.
+    /// As it was written.
     pub text: String,
     number: Option<u32>,
 }
 
 impl PartialEq for User {
-    /// By number, where both are known.
+    /// Compares by number if both are known.
     fn eq(&self, other: &Self) -> bool {
         match (self.number, other.number) {
             (Some(own), Some(other)) => own == other,
@@ -66,13 +66,13 @@ impl User {
         Self { text: number.to_owned(), number: number.parse().ok() }
     }
 
-    /// Whether the system knows it.
+    /// Whether the system knows this user.
     #[must_use]
     pub const fn is_known(&self) -> bool {
         self.number.is_some()
     }
 
-    /// Whether it can open any socket.
+    /// Whether it can open every socket.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.number == Some(0) || self.text == "root"
@@ -87,7 +87,7 @@ impl FetchSocket {
     ) -> Self {
         let destination =
             environment.get(DESTINATION).unwrap_or_else(|| DEFAULT_DESTINATION.to_owned());
-        // Of these HAProxy takes the first and passes over the next.
+        // HAProxy takes the first of these and ignores later ones.
         let first = |keyword| global(sections, keyword).next().map(|(_, value)| value);
         let chroot = first("chroot").unwrap_or_default();
         let worker = match (first("user"), first("uid")) {
@@ -108,7 +108,7 @@ impl FetchSocket {
     }
 }
 
-/// What `unix-bind` says for all sockets that do not say it themselves.
+/// The words of `unix-bind`, which hold for all sockets that do not say otherwise.
 fn unix_bind(sections: &[Section]) -> &[String] {
     let lines = sections.iter().flat_map(|section| section.settings("unix-bind"));
     lines.last().map_or(&[], |(_, words)| words)
@@ -139,7 +139,7 @@ fn listeners(place: &str, words: &[String], unix: &[String], system: &System<'_>
     addresses.split(',').filter_map(path).map(listener).collect()
 }
 
-/// The word behind another.
+/// The word after `name`.
 fn value<'w>(words: &'w [String], name: &str) -> Option<&'w str> {
     let mut words = words.iter().map(String::as_str);
     words.find(|word| *word == name)?;

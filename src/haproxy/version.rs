@@ -1,6 +1,6 @@
 //! HAProxy's version, as far as its configuration language depends on it.
 
-/// `2.6.12`, without what a distribution adds.
+/// A version of HAProxy like `2.6.12`, without a distribution's suffix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     major: u32,
@@ -9,15 +9,15 @@ pub struct Version {
 }
 
 impl Version {
-    /// Before it, `lua-load` and `lua-load-per-thread` do not go together.
+    /// The first version in which `lua-load` and `lua-load-per-thread` go together.
     pub const V3_0: Self = Self { major: 3, minor: 0, patch: 0 };
-    /// From it on, HAProxy sets the SNI of a server by itself.
+    /// The first version that sets the SNI of a server by itself.
     pub const V3_3: Self = Self { major: 3, minor: 3, patch: 0 };
-    /// From it on, a variable that is not set takes its word away.
+    /// The first version that drops the word of an unset variable.
     pub(super) const V2_7: Self = Self { major: 2, minor: 7, patch: 0 };
 
-    /// Reads `2.6.12-1+deb12u4` or `3.2`; a development version, which is before its number, is
-    /// none of these.
+    /// Parses `2.6.12-1+deb12u4` or `3.2`. `None` for a development version, which precedes its
+    /// number.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text.contains("-dev") {

@@ -1,5 +1,5 @@
-//! How HAProxy splits a line into words (its manual, sections 2.2 and 2.3): quotes, escapes,
-//! variables of the environment, comments.
+//! Splits a line into words as HAProxy does (its manual, sections 2.2 and 2.3): quotes, escapes,
+//! environment variables, comments.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -12,7 +12,7 @@ enum Quote {
     Strong,
 }
 
-/// The words read so far, and the one that is being read.
+/// The words read so far, and the current one.
 #[derive(Default)]
 struct Words {
     done: Vec<String>,
@@ -32,7 +32,7 @@ impl Words {
     }
 }
 
-/// The words of a line; nothing if HAProxy refuses it.
+/// The words of a line; `None` if HAProxy refuses it.
 pub(super) fn words(line: &str, environment: &Environment<'_>) -> Option<Vec<String>> {
     let mut chars = line.trim_start_matches(is_blank).chars().peekable();
     let mut words = Words::default();
@@ -48,7 +48,7 @@ pub(super) fn words(line: &str, environment: &Environment<'_>) -> Option<Vec<Str
             }
             ('$', Some(Quote::Weak)) => {
                 let is_set = expand(&mut chars, &mut words, environment)?;
-                // Such a quote ends without an end of the word.
+                // The unset variable was the whole word: the closing quote ends none.
                 if !is_set && environment.drops_unset() && chars.next_if_eq(&'"').is_some() {
                     skip_blanks(&mut chars);
                     quote = None;
@@ -73,7 +73,8 @@ fn skip_blanks(chars: &mut Peekable<Chars<'_>>) {
     while chars.next_if(|c| is_blank(*c)).is_some() {}
 }
 
-/// What stands behind a backslash; one that escapes nothing stands for itself.
+/// The character that an escape stands for, after its backslash; the backslash if it escapes
+/// nothing.
 fn escaped(chars: &mut Peekable<Chars<'_>>, is_quoted: bool) -> Option<char> {
     let escape = |c: char| match c {
         ' ' | '\\' | '#' | '\'' | '"' => Some(c),
@@ -95,8 +96,8 @@ fn escaped(chars: &mut Peekable<Chars<'_>>, is_quoted: bool) -> Option<char> {
     char::from_u32(code)
 }
 
-/// Puts a variable's value in its place: `$NAME`, `${NAME}`, `${NAME-default}` or, as words of its
-/// own, `${NAME[*]}`. Says whether there was one.
+/// Inserts a variable's value: `$NAME`, `${NAME}`, `${NAME-default}` or, as separate words,
+/// `${NAME[*]}`. Returns whether there was a variable.
 fn expand(
     chars: &mut Peekable<Chars<'_>>,
     words: &mut Words,

@@ -1,6 +1,6 @@
-//! What is wrong with a text that is no JSON, in the words of RFC 8259.
+//! Explains why a text is not JSON, in the terms of RFC 8259.
 
-/// A sentence for whoever wrote `text`. It quotes nothing of it.
+/// A message for the author of `text`; it quotes nothing of it.
 pub fn syntax_fault(why: &serde_json::Error, text: &[u8]) -> String {
     if text.iter().all(u8::is_ascii_whitespace) {
         return "empty; JSON is wanted".to_owned();
@@ -53,7 +53,7 @@ fn words(why: &serde_json::Error, text: &[u8]) -> String {
     said.to_owned()
 }
 
-/// The text from the error's place on.
+/// The text from the place of the error on.
 fn at<'t>(why: &serde_json::Error, text: &'t [u8]) -> &'t [u8] {
     let lines_before = why.line().saturating_sub(1);
     let line = text.splitn(lines_before.saturating_add(1), |b| *b == b'\n').nth(lines_before);

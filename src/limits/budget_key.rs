@@ -1,33 +1,20 @@
-//! Whose budget it is: the keys that counters are kept under.
-
-use std::hash::{BuildHasher, Hash, RandomState};
+//! The keys that counters are kept under: role, principal and model.
 
 use crate::limits::limit::Per;
 
-/// Whom a request is counted for.
+/// The role, principal and model that a request is counted for.
 #[derive(Clone, Copy, Debug)]
 pub struct BudgetKey<'s> {
-    /// The role's place in the configuration.
+    /// The role's index in the configuration.
     pub role: usize,
-    /// A digest of issuer and subject under a key that only this process knows, all 128 bits as
-    /// good as random: counters are found by it alone.
+    /// The keyed digest of issuer and subject. All 128 bits are as good as random: counters are
+    /// found by it alone.
     pub principal: u128,
     /// `publisher/model` as the request names it; empty where it names none.
     pub model: &'s str,
 }
 
-/// Digests under keys that only this process knows, so that nobody can name models that share
-/// one: SipHash, twice.
-#[derive(Debug, Default)]
-pub(super) struct Digests(RandomState, RandomState);
-
-impl Digests {
-    pub(super) fn of(&self, value: impl Hash) -> u128 {
-        (u128::from(self.0.hash_one(&value)) << 64) | u128::from(self.1.hash_one(&value))
-    }
-}
-
-/// The digests that keys of one request are made of.
+/// The digests of role, principal and model that the keys of one request are made of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parts {
     pub(super) role: u128,
@@ -36,8 +23,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// The key under a limit with this digest of its own. As good as random each, they can be put
-    /// together by exclusive or.
+    /// The key under a limit with this digest of its own: the exclusive or, as each digest is as
+    /// good as random.
     pub(super) const fn key(&self, limit: u128, per: Per) -> u128 {
         let mut key = limit;
         if per.role {

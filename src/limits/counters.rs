@@ -1,30 +1,30 @@
-//! What one key has used: a minute's window, an hour's window, the requests in flight.
+//! What one key has used: the window of a minute, the window of an hour, the requests in flight.
 
 use crate::limits::limit::Amounts;
 use crate::limits::reservation::Want;
 use crate::limits::shares::Caller;
 use crate::limits::window::{Current, Each, Window};
 
-/// 48 bytes, 64 with the key: there may be a million.
+/// The counters of one key: 48 bytes, 64 with the key, as there may be a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Counters {
     requests: Each<u32>,
     tokens: Each<u64>,
-    /// The window that is counted.
+    /// Numbers of the counted windows.
     index: Each<u32>,
     in_flight: u32,
     /// The number of the limit.
     pub(super) rule: u32,
-    /// Who brought the key up.
+    /// The caller who added the key.
     pub(super) caller: Caller,
-    /// What the key stands for is there: no model, or one that Google has answered for.
+    /// Whether what the key stands for exists: no model, or one that Google has answered for.
     is_known: bool,
 }
 
-/// The keys of a million callers have to fit.
+/// The counters of a million keys have to fit into memory.
 const _: () = assert!(size_of::<Counters>() == 48);
 
-/// One window at one time.
+/// The counts of one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WindowCounts {
     pub(super) index: u32,
@@ -33,21 +33,21 @@ pub(super) struct WindowCounts {
 }
 
 impl Counters {
-    /// `is_known`: what the key stands for is there for certain.
+    /// New counters; `is_known` if what the key stands for exists for certain.
     pub(super) fn new(rule: u32, caller: Caller, is_known: bool) -> Self {
         let (requests, tokens, index) = (Each::default(), Each::default(), Each::default());
         Self { requests, tokens, index, in_flight: 0, rule, caller, is_known }
     }
 
-    /// The requests that are not settled yet.
+    /// Number of requests that are not settled yet.
     pub(super) const fn in_flight(&self) -> u32 {
         self.in_flight
     }
 
-    /// The window that counts now. A window whose end has come is a new, empty one. One of the
-    /// future was opened before the clock was set back, and what it has used stays used: the next
-    /// window is counted on with, so that it does not open twice, and one that lies further ahead
-    /// becomes the current one, so that nobody waits for it ([`Self::follow`]).
+    /// The counts of the current window. A window that has ended is replaced by an empty one. One
+    /// in the future was opened before the clock was set back, and what it has used stays used: if
+    /// it is the next one, it is counted on, so that it does not open twice; if it lies further
+    /// ahead, it becomes the current one, so that nobody waits for it ([`Self::follow`]).
     pub(super) fn counted(&self, window: Window, current: &Current) -> WindowCounts {
         let (current, index) = (current.index(window), *self.index.of(window));
         let (requests, tokens) = (*self.requests.of(window), *self.tokens.of(window));
@@ -59,8 +59,8 @@ impl Counters {
     }
 
     /// Follows a clock that was set back by far, so that a window of the future ends with the
-    /// current one. To be called whenever the counters are looked at for a request: those that
-    /// only refuse would follow the clock for ever.
+    /// current one. To be called whenever the counters are read for a request: counters that only
+    /// refuse would otherwise count as the current window for ever.
     pub(super) fn follow(&mut self, current: &Current) {
         for window in Window::ALL {
             if *self.index.of(window) > current.index(window).saturating_add(1) {
@@ -75,9 +75,9 @@ impl Counters {
         *self.tokens.of_mut(window) = counted.tokens;
     }
 
-    /// Counts one request more, with these tokens reserved, in the windows that `amounts` limit.
-    /// Returns which windows they were. A request is in flight until it is given back, unless it is
-    /// free.
+    /// Counts one more request, with these tokens reserved, in the windows that `amounts` limit,
+    /// and returns which windows they were. A request is in flight until it is given back, unless
+    /// it is free.
     pub(super) fn take(&mut self, amounts: &Amounts, want: Want, current: &Current) -> Each<u32> {
         let Want { tokens, is_free } = want;
         self.in_flight = self.in_flight.saturating_add(u32::from(!is_free));
@@ -127,18 +127,18 @@ impl Counters {
         }
     }
 
-    /// What the key stands for is there.
+    /// Notes that what the key stands for exists.
     pub(super) const fn know(&mut self) {
         self.is_known = true;
     }
 
-    /// Whether nobody but its caller would miss it: all that was asked under this key is nothing that
-    /// Google knows.
+    /// Whether only its caller would miss it: nothing that was asked under this key exists at
+    /// Google.
     pub(super) const fn is_spare(&self) -> bool {
         !self.is_known && self.in_flight == 0
     }
 
-    /// Whether forgetting it would allow more than the limit does.
+    /// Whether dropping it would allow more than the limit does.
     pub(super) fn is_in_use(&self, current: &Current) -> bool {
         let counts = |window: &Window| {
             let counted = self.counted(*window, current);

@@ -1,27 +1,27 @@
-//! What a request will use, before its answer says so.
+//! Estimates the tokens that a request will use, before its answer reports them.
 
-/// English text has about four bytes a token, most other languages less. JSON around it has far
-/// more, so the estimate is rather too high than too low.
+/// Bytes of text a token. English has about four, most other languages less, JSON around it far
+/// more, so the estimate tends to be too high.
 const BYTES_A_TOKEN: u64 = 4;
 
-/// What a body counts that does not declare its length, in bytes: the packaged buffer. A caller
-/// who hides the length shall not be cheaper than one who gives it.
+/// Bytes that a body of undeclared length counts as: the packaged buffer. A caller who hides the
+/// length must not be cheaper than one who declares it.
 const UNDECLARED_BYTES: u64 = 32_768;
 
-/// What a request gives a model to read, as far as it is known.
+/// The size of what a model reads of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prompt {
-    /// The length of the body; nothing where it is not declared.
+    /// The length of the body; `None` if undeclared.
     pub bytes: Option<u64>,
-    /// How much of that is no text, but images, sounds and the like in base64.
+    /// Bytes of images, sounds and the like in the body, in base64.
     pub media_bytes: u64,
-    /// The tokens that those make.
+    /// Estimated tokens of those.
     pub media_tokens: u64,
 }
 
 impl Prompt {
-    /// The tokens that it makes. A body of undeclared length has as many bytes as were `uploaded`,
-    /// once that is known.
+    /// Estimated tokens. A body of undeclared length counts as `uploaded` bytes, once that is
+    /// known.
     #[must_use]
     pub fn tokens(&self, uploaded: Option<u64>) -> u64 {
         let bytes = self.bytes.or(uploaded).unwrap_or(UNDECLARED_BYTES);
@@ -29,7 +29,7 @@ impl Prompt {
     }
 }
 
-/// The tokens that so many bytes of text make.
+/// Estimated tokens of this many bytes of text.
 #[must_use]
 pub const fn tokens_in(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_A_TOKEN)

@@ -1,10 +1,10 @@
-//! Why a reservation is refused, and when the next one can succeed.
+//! A refused reservation: the limit that is exhausted, and when the next try can succeed.
 
 use crate::error::Reason;
 use crate::limits::Window;
 use crate::time::UnixTime;
 
-/// What there is not enough of.
+/// An amount that a limit bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
     /// Requests of a window.
@@ -16,7 +16,7 @@ pub enum What {
 }
 
 impl What {
-    /// The word for it.
+    /// Its name in messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -27,25 +27,25 @@ impl What {
     }
 }
 
-/// A limit that would be exceeded.
+/// An exhausted limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted {
-    /// What there is not enough of.
+    /// The amount that is exhausted.
     pub what: What,
-    /// The window; nothing for requests in flight.
+    /// The window; `None` for requests in flight.
     pub window: Option<Window>,
-    /// How much is allowed.
+    /// The amount that is allowed.
     pub limit: u64,
-    /// How much of it is left.
+    /// The amount that is left.
     pub remaining: u64,
-    /// How much the request wants.
+    /// The amount that the request wants.
     pub wanted: u64,
-    /// The request wants more than the whole budget: it can never pass as it is.
+    /// Whether the request wants more than the whole budget: it can never pass as it is.
     pub never: bool,
-    /// When to try again, in seconds from now, at least 1: the window's end. Nobody knows when a
-    /// request in flight ends, so 1 there.
+    /// Seconds until the next try, at least 1: the window's end. For requests in flight 1, as
+    /// nobody knows when they end.
     pub retry_after_secs: u64,
-    /// The same as a time.
+    /// The time of the next try.
     pub reset: UnixTime,
     /// The limit's number, for [`Limits::pointer`](crate::limits::Limits::pointer).
     pub rule: u32,
@@ -62,7 +62,7 @@ impl Exhausted {
         }
     }
 
-    /// What the caller is told: the reason's text, and the numbers.
+    /// The message for the caller: the reason's text, and the numbers.
     #[must_use]
     pub fn message(&self) -> String {
         let Self { limit, remaining, wanted, retry_after_secs: secs, .. } = self;
@@ -90,7 +90,7 @@ impl Exhausted {
         }
     }
 
-    /// Of two, the one that is to be waited for longer: who waited for the other would come in vain.
+    /// The one of two that takes longer to recover: a try after the other would be in vain.
     pub(super) fn or_longer(self, other: Option<Self>) -> Self {
         let wait = |exhausted: &Self| (exhausted.never, exhausted.retry_after_secs);
         match other {

@@ -1,16 +1,18 @@
-//! Limits as the configuration gives them: what is counted together, and how much is allowed.
+//! Limits as the configuration gives them: which requests are counted together, and how much they
+//! may use.
 
 use crate::limits::Window;
 
-/// The largest amount: up to 2^53 a JSON number is the same integer for every reader (RFC 8259
-/// section 6).
+/// The largest amount, 2^53: up to there a JSON number is the same integer for every reader (RFC
+/// 8259 section 6).
 pub const MAX_AMOUNT: u64 = 1 << 53;
 
-/// The output tokens that are reserved for a request whose own limit on them was not read, where
-/// the role does not say.
+/// Output tokens to reserve for a request whose own limit on them was not read, if the role does
+/// not say.
 pub const DEFAULT_RESERVE_TOKENS: u64 = 1024;
 
-/// What has a budget of its own. Without any, everybody whom the limit is for shares one.
+/// Which of role, principal and model have a budget of their own. Without any, all requests that
+/// the limit is for share one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Per {
     /// Each role.
@@ -22,19 +24,19 @@ pub struct Per {
 }
 
 impl Per {
-    /// The names, as the configuration writes them.
+    /// Their names in the configuration.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let all = [(self.role, "role"), (self.principal, "principal"), (self.model, "model")];
         all.into_iter().filter_map(|(is_there, name)| is_there.then_some(name))
     }
 
-    /// Whether callers can bring up new keys; otherwise the configuration has them all.
+    /// Whether callers can add keys; otherwise they all follow from the configuration.
     pub(super) const fn is_open(self) -> bool {
         self.principal || self.model
     }
 }
 
-/// How much is allowed; each is 1 to [`MAX_AMOUNT`], and nothing where there is no limit.
+/// The amounts of a limit, each 1 to [`MAX_AMOUNT`]; `None` if unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amounts {
     /// Requests in a minute.
@@ -74,7 +76,7 @@ impl Amounts {
         Window::ALL.iter().any(|window| self.tokens(*window).is_some())
     }
 
-    /// Whether anything is counted in windows of this length.
+    /// Whether anything is limited in windows of this length.
     pub(super) const fn counts(&self, window: Window) -> bool {
         self.requests(window).is_some() || self.tokens(window).is_some()
     }
@@ -83,7 +85,7 @@ impl Amounts {
 /// One limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Where it stands in the configuration: an RFC 6901 JSON pointer.
+    /// Its RFC 6901 JSON pointer in the configuration.
     pub pointer: String,
     /// What has a budget of its own.
     pub per: Per,
@@ -91,7 +93,7 @@ pub struct Limit {
     pub amounts: Amounts,
 }
 
-/// The limits of one place, no two with the same [`Per`]: at most eight.
+/// The limits of one JSON list, no two with the same [`Per`]: at most eight.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LimitSet(Vec<Limit>);
 
@@ -120,7 +122,7 @@ impl LimitSet {
 /// The limits of one role.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleLimits {
-    /// They count this role's requests alone.
+    /// The limits that count this role's requests only.
     pub limits: LimitSet,
     /// The output tokens that are reserved where a request's own limit on them was not read, as far
     /// as the role says.
@@ -130,14 +132,14 @@ pub struct RoleLimits {
 /// All limits of a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Those that count the requests of all roles.
+    /// The limits that count the requests of all roles.
     pub gateway: LimitSet,
-    /// Those of each role, at the role's place in the configuration.
+    /// The limits of each role, by the role's index.
     pub roles: Vec<RoleLimits>,
 }
 
 impl Rules {
-    /// Where the first limit on requests in flight stands.
+    /// The JSON pointer of the first limit on requests in flight.
     #[must_use]
     pub fn parallel(&self) -> Option<&str> {
         let sets = std::iter::once(&self.gateway).chain(self.roles.iter().map(|role| &role.limits));

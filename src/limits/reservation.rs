@@ -1,33 +1,33 @@
-//! What a request holds of its limits until it ends.
+//! What a request has reserved in its limits until it ends.
 
 use crate::limits::shares::Caller;
 use crate::limits::window::Each;
 
-/// As many limits apply to a request without an allocation.
+/// Number of limits that a request can have without an allocation.
 const INLINE: usize = 4;
 
 /// One request in one limit's counters.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Hold {
     pub(super) key: u128,
-    /// The windows that it was counted in.
+    /// Numbers of the windows that it was counted in.
     pub(super) opened: Each<u32>,
     /// The number of the limit.
     pub(super) rule: u32,
     pub(super) shard: u8,
 }
 
-/// What a request wants of its limits, beside being counted.
+/// The amounts that a request wants of its limits, beside being counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Want {
-    /// The tokens that it is estimated to need.
+    /// Its estimated tokens.
     pub(super) tokens: u64,
-    /// It needs none, and no place among those in flight.
+    /// Whether it needs no tokens and does not count as in flight.
     pub(super) is_free: bool,
 }
 
-/// What [`Limits::reserve`](crate::limits::Limits::reserve) took, to be given back once to
-/// [`Limits::settle`](crate::limits::Limits::settle): one that is lost counts as in flight for ever.
+/// The result of [`Limits::reserve`](crate::limits::Limits::reserve), to be passed to
+/// [`Limits::settle`](crate::limits::Limits::settle) once: a lost one counts as in flight for ever.
 #[must_use = "it counts as in flight until it is settled"]
 #[derive(Debug)]
 pub struct Reservation {
@@ -43,13 +43,13 @@ impl Reservation {
         Self { first: [Hold::default(); INLINE], count: 0, more: Vec::new(), want, caller }
     }
 
-    /// The tokens that were reserved.
+    /// The reserved tokens.
     #[must_use]
     pub const fn tokens(&self) -> u64 {
         self.want.tokens
     }
 
-    /// Whether no limit applied: there is nothing to settle.
+    /// Whether no limit applied, so that there is nothing to settle.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0

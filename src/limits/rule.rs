@@ -1,4 +1,4 @@
-//! One limit at work: what it refuses.
+//! One limit at work: decides whether a request fits.
 
 use std::sync::atomic::AtomicU64;
 
@@ -11,13 +11,13 @@ use crate::limits::{Exhausted, Limit, What};
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) limit: Limit,
-    /// What its keys are made from; the key of all that it counts together.
+    /// The part of its keys that is its own; by itself the key of all that it counts together.
     pub(super) digest: u128,
     pub(super) overflowed: AtomicU64,
 }
 
 impl Rule {
-    /// What there is not enough of for one request more with these tokens.
+    /// The amount that one more request with these tokens would exceed, if any.
     pub(super) fn check(
         &self,
         counters: &Counters,

@@ -1,4 +1,4 @@
-//! Who holds how many of the keys that callers bring up, so that neither one caller nor one limit
+//! How many keys each caller and each limit has added, so that neither one caller nor one limit
 //! takes the room of all others.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,31 +7,31 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// four limits needs 240.
 pub const MAX_CALLER_KEYS: u32 = 1024;
 
-/// A limit can hold as many times what is free: four fifths of the table, if it is alone, and as
-/// more limits grow, each less, so that there always is some room for the next.
+/// Multiple of the free room that a limit may hold: four fifths of the table if it is alone. The
+/// more limits grow, the less each gets, so there always is some room for the next.
 const TIMES_FREE: u64 = 4;
 
-/// Callers are counted by 16 bits of their digest, which no caller can choose. With a million of
-/// them some 15 share a count, and need 15 keys a limit of the 1024.
+/// Number of counts of callers, by 16 bits of their digest, which no caller can choose. With a
+/// million callers some 15 share a count, and need 15 keys a limit of the 1024.
 const CALLERS: usize = 1 << 16;
 
-/// Whose keys are counted together.
+/// The callers whose keys are counted together.
 pub(super) type Caller = u16;
 
-/// Stands for a caller with this digest.
+/// The count of a caller with this digest.
 pub(super) fn caller_of(principal: u128) -> Caller {
     Caller::try_from(principal & u128::from(Caller::MAX)).unwrap_or_default()
 }
 
 #[derive(Debug)]
 pub(super) struct Shares {
-    /// How many there can be.
+    /// Most keys in all.
     most: usize,
     all: AtomicU32,
-    /// Of each limit.
+    /// Number of keys of each limit.
     rules: Box<[AtomicU32]>,
     callers: Box<[AtomicU32]>,
-    /// More than one limit brings up keys.
+    /// Whether more than one limit adds keys.
     are_several: bool,
 }
 
@@ -42,7 +42,7 @@ impl Shares {
         Self { most, all: AtomicU32::new(0), rules, callers, are_several }
     }
 
-    /// Whether one key more is within the shares of its limit and of who brings it up.
+    /// Whether one more key is within the shares of its limit and its caller.
     pub(super) fn allow(&self, rule: u32, caller: Caller) -> bool {
         if self.caller(caller).is_none_or(|keys| keys.load(Ordering::Relaxed) >= MAX_CALLER_KEYS) {
             return false;

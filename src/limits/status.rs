@@ -1,4 +1,4 @@
-//! How full the limits are, for people and for metrics.
+//! How much of the limits is used, for operators and metrics.
 
 use std::sync::atomic::Ordering;
 
@@ -9,15 +9,15 @@ use crate::limits::window::Current;
 use crate::limits::{BudgetKey, Limits, What, Window};
 use crate::time::{Now, UnixTime};
 
-/// One amount of one limit.
+/// The use of one amount of one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitUsage {
-    /// What is counted.
+    /// The amount.
     pub what: What,
-    /// The window; nothing for requests in flight.
+    /// The window; `None` for requests in flight.
     pub window: Option<Window>,
-    /// How much is used, reservations included; may be more than the limit where answers were
-    /// longer than estimated.
+    /// How much is used, reservations included; can exceed the limit if answers were longer than
+    /// estimated.
     pub used: u64,
     /// How much is allowed.
     pub limit: u64,
@@ -25,21 +25,21 @@ pub struct LimitUsage {
     pub reset: Option<UnixTime>,
 }
 
-/// One limit over all its keys.
+/// The use of one limit over all its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitStatus<'l> {
-    /// Where it stands in the configuration.
+    /// Its JSON pointer in the configuration.
     pub pointer: &'l str,
-    /// The keys that have used some of it, or have requests in flight.
+    /// Number of keys that have used some of it, or have requests in flight.
     pub keys: usize,
-    /// The amount that is used up furthest, by whichever key.
+    /// The fullest amount of the fullest key.
     pub fullest: Option<LimitUsage>,
-    /// Reservations that were counted in the entry for those who found no room.
+    /// Number of reservations counted in the shared entry for want of room.
     pub overflowed: u64,
 }
 
 impl Limits {
-    /// Every limit's status, in the order of the configuration. Looks at each key there is: some
+    /// The status of every limit, in the order of the configuration. Visits every key: some
     /// milliseconds for a million, one shard locked at a time.
     #[must_use]
     pub fn statuses(&self, now: Now) -> Vec<LimitStatus<'_>> {
@@ -92,13 +92,13 @@ impl Limits {
             .collect()
     }
 
-    /// How many keys are kept.
+    /// Number of keys.
     #[must_use]
     pub fn keys(&self) -> usize {
         self.table.shards().map(|shard| shard.values().count()).sum()
     }
 
-    /// Reservations that were counted in the entry for those who found no room, over all limits.
+    /// Number of reservations counted in the shared entries for want of room, over all limits.
     #[must_use]
     pub fn overflowed(&self) -> u64 {
         self.rules.iter().map(|rule| rule.overflowed.load(Ordering::Relaxed)).sum()
@@ -106,7 +106,7 @@ impl Limits {
 }
 
 impl Rule {
-    /// Shows every amount of this limit, with what these counters have used of it.
+    /// Calls `show` with each amount of this limit, and what these counters have used of it.
     pub(super) fn each_usage(
         &self,
         counters: &Counters,
@@ -139,7 +139,7 @@ impl Rule {
 }
 
 impl LimitUsage {
-    /// Compares shares, without a division.
+    /// Whether a larger share is used than of `other`, compared without a division.
     fn is_fuller(&self, other: &Self) -> bool {
         u128::from(self.used) * u128::from(other.limit)
             > u128::from(other.used) * u128::from(self.limit)

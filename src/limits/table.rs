@@ -1,68 +1,48 @@
-//! The counters of all keys, in shards with a lock each. Memory is bounded: what is no longer in
-//! use makes room, what is in use is never dropped, and who then finds no room is counted in the
-//! entry that each limit has for that.
+//! The counters of all keys, in shards with a lock each. Memory is bounded: counters that are no
+//! longer in use are dropped for new ones, those in use never are, and a newcomer that finds no
+//! room is counted in an entry that each limit has for this.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::keyed_hash::DigestMap;
 use crate::limits::counters::Counters;
 use crate::limits::reservation::Hold;
 use crate::limits::shares::{Caller, Shares};
 use crate::limits::window::Current;
 use crate::time::Monotonic;
 
-/// Shards for keys that callers bring up.
+/// Number of shards for keys that callers add.
 const SHARDS: u8 = 64;
 
-/// The last shard: entries that are always there, so the last one to lock.
+/// The last shard: entries that always exist, so the last one to lock.
 pub(super) const FIXED: u8 = SHARDS;
 
-/// The most entries of a shard.
+/// Most entries of a shard.
 const MAX_SHARD_KEYS: usize = 16_384;
 
-/// The most keys that callers can bring up, over all limits: about a million.
+/// Most keys that callers can add, over all limits: about a million.
 pub const MAX_KEYS: usize = 64 * MAX_SHARD_KEYS;
 
-/// As many shards can be locked without an allocation: one for each of four limits, and the last.
+/// Number of shards that can be locked without an allocation: one for each of four limits, and the
+/// last.
 const INLINE: usize = 5;
 
-/// A shard is searched for what is no longer in use at most this often, in milliseconds.
+/// Least milliseconds between two searches of a shard for counters that are no longer in use.
 const SWEEP_MILLIS: i64 = 1000;
 
-/// What was used this long ago still counts as in use, in seconds, so that a clock that is set
-/// back by less opens no window of a key that has made room.
+/// Seconds after their last use for which counters still count as in use, so that a clock that is
+/// set back by less opens no window of a dropped key again.
 const STEP_BACK_SECS: i64 = 120;
-
-/// Keys are digests already.
-#[derive(Debug, Default)]
-pub(super) struct Digested(u64);
-
-impl Hasher for Digested {
-    fn write_u128(&mut self, key: u128) {
-        self.0 = u64::try_from(key & u128::from(u64::MAX)).unwrap_or_default();
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    entries: HashMap<u128, Counters, BuildHasherDefault<Digested>>,
+    entries: DigestMap<Counters>,
     swept: Option<Monotonic>,
 }
 
 impl Shard {
-    /// Whether a new entry of this limit and caller has room. A table that would have to grow is
-    /// searched first.
+    /// Whether there is room for a new entry of this limit and caller. A table that would have to
+    /// grow is searched for unused entries first.
     fn has_room(
         &mut self,
         (rule, caller): (u32, Caller),
@@ -94,7 +74,7 @@ impl Shard {
     }
 }
 
-/// The shard of a key that a caller brought up: its first six bits.
+/// The shard of a key that a caller added: its first six bits.
 pub(super) fn shard_of(key: u128) -> u8 {
     u8::try_from(key >> 122).unwrap_or(0)
 }
@@ -115,7 +95,7 @@ impl CounterTable {
         Self { shards: open.chain([fixed]).collect(), shares }
     }
 
-    /// Locks the shards of these holds, in ascending order, which is every thread's.
+    /// Locks the shards of these holds in ascending order, as every thread does.
     pub(super) fn lock<'h>(&self, holds: impl Iterator<Item = &'h Hold>) -> Locked<'_> {
         let mut locked =
             Locked { table: self, set: 0, first: [const { None }; INLINE], more: Vec::new() };
@@ -127,7 +107,7 @@ impl CounterTable {
         locked
     }
 
-    /// One shard after the other.
+    /// Locks one shard after the other.
     pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -169,7 +149,7 @@ impl Locked<'_> {
         }
     }
 
-    /// The counters of a hold; new ones where it has none yet and there is room for them.
+    /// The counters of a hold; new ones if it has none yet and there is room.
     pub(super) fn find(
         &mut self,
         hold: &Hold,
@@ -187,7 +167,7 @@ impl Locked<'_> {
         }
     }
 
-    /// The counters of a hold, as they are.
+    /// A copy of the counters of a hold.
     pub(super) fn peek(&mut self, hold: &Hold) -> Option<Counters> {
         self.shard(hold.shard)?.entries.get(&hold.key).copied()
     }
@@ -207,7 +187,7 @@ impl Locked<'_> {
         self.find(hold, new, now).unwrap_or(new)
     }
 
-    /// The counters of a hold to be changed; these, where it has none yet.
+    /// The counters of a hold, to be changed; `new` if it has none yet.
     pub(super) fn entry_or(&mut self, hold: &Hold, new: Counters) -> Option<&mut Counters> {
         let shares = &self.table.shares;
         let shard = self.shard(hold.shard)?;
@@ -217,7 +197,7 @@ impl Locked<'_> {
         }))
     }
 
-    /// The counters of a hold to be changed, if it has some.
+    /// The counters of a hold, to be changed, if it has some.
     pub(super) fn entry(&mut self, hold: &Hold) -> Option<&mut Counters> {
         self.shard(hold.shard)?.entries.get_mut(&hold.key)
     }

@@ -3,7 +3,7 @@
 
 use crate::time::UnixTime;
 
-/// How long a window is.
+/// The length of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Window {
     /// 60 seconds.
@@ -34,13 +34,13 @@ impl Window {
         }
     }
 
-    /// The first second after the window of this number.
+    /// The first second after the window with this number.
     pub(super) fn end(self, index: u32) -> UnixTime {
         UnixTime(i64::from(index).saturating_add(1).saturating_mul(self.secs()))
     }
 }
 
-/// The windows that a time lies in, worked out once a request.
+/// The windows that contain a time, computed once a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Current {
     pub(super) now: UnixTime,
@@ -60,7 +60,7 @@ impl Current {
     }
 }
 
-/// One value for each span.
+/// One value for each length of window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Each<T> {
     minute: T,

@@ -1,4 +1,4 @@
-//! What operators and their tools ask: nothing here changes anything.
+//! The exports for operators and their tools; none of them changes anything.
 
 use mlua::{Lua, LuaString, Result, Table, Variadic};
 
@@ -13,7 +13,7 @@ pub(super) fn export(lua: &Lua, exports: &Table) -> Result<()> {
     exports.set("metrics", lua.create_function(metrics)?)
 }
 
-/// The answer to `vertex show` and these words.
+/// The output of `vertex show` with these words.
 fn show(_: &Lua, words: Variadic<LuaString>) -> Result<Option<String>> {
     let words: Vec<String> = words.iter().map(LuaString::to_string_lossy).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -26,7 +26,7 @@ fn ready(_: &Lua, (): ()) -> Result<(bool, Option<String>)> {
     Ok(ready.map_or((false, None), |Ready { is_ready, details }| (is_ready, Some(details))))
 }
 
-/// The page for Prometheus. `times` holds for each location what HAProxy says of its backend:
+/// The page for Prometheus. `times` holds for each location what HAProxy measured at its backend:
 /// `ctime` and `rtime` in milliseconds.
 fn metrics(_: &Lua, times: Table) -> Result<Option<String>> {
     let mut known = Vec::new();

@@ -52,8 +52,13 @@ impl From<Option<String>> for Given {
 
 /// Adds these functions to the module's.
 pub(super) fn export(lua: &Lua, exports: &Table) -> Result<()> {
-    let functions: [(&str, mlua::lua_CFunction); 5] =
-        [("decide", decide), ("bearer", bearer), ("usage", usage), ("feed", feed), ("account", account)];
+    let functions: [(&str, mlua::lua_CFunction); 5] = [
+        ("decide", decide),
+        ("bearer", bearer),
+        ("usage", usage),
+        ("feed", feed),
+        ("account", account),
+    ];
     for (name, function) in functions {
         // SAFETY: each of them takes any arguments, and leaves on the stack as many values as it says.
         exports.set(name, unsafe { lua.create_c_function(function) }?)?;
@@ -72,11 +77,12 @@ unsafe extern "C-unwind" fn decide(state: *mut lua_State) -> c_int {
 
 /// `bearer(text)`: the `Authorization` header, and the number of the call that leaves with it.
 unsafe extern "C-unwind" fn bearer(state: *mut lua_State) -> c_int {
-    let give = |[text]: [&[u8]; 1]| {
-        match GATEWAY.get().and_then(|gateway| gateway.bearer(text, host::now())) {
-            Some((header, number)) => Given { text: Text::Shared(header), number },
-            None => Given::from(None),
-        }
+    let give = |[text]: [&[u8]; 1]| match GATEWAY
+        .get()
+        .and_then(|gateway| gateway.bearer(text, host::now()))
+    {
+        Some((header, number)) => Given { text: Text::Shared(header), number },
+        None => Given::from(None),
     };
     // SAFETY: Lua calls it with its state.
     unsafe { give_text(state, give) }

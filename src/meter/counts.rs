@@ -1,8 +1,8 @@
-//! The counts as the APIs say them, and the one shape they are brought into.
+//! Token counts as the APIs report them, and their conversion to one shape.
 
 use crate::meter::usage::Usage;
 
-/// A count of an answer's usage, by what it means where it stands.
+/// A count in a usage object, by its relation to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
     /// `promptTokenCount`, `prompt_tokens`, `input_tokens`, `total_input_tokens`
@@ -28,7 +28,7 @@ pub(super) enum Count {
 }
 
 impl Count {
-    /// The count that a member of a usage object holds.
+    /// The count that a member of a usage object reports.
     pub(super) const fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"promptTokenCount"
@@ -59,7 +59,7 @@ impl Count {
     }
 }
 
-/// The counts that one usage object holds.
+/// The counts of one usage object.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     input: Option<u64>,
@@ -76,7 +76,7 @@ pub(super) struct Counts {
     /// compaction entry's tokens are not included in the top-level usage fields" (Claude API,
     /// `usage.iterations`).
     iterations: Option<Iteration>,
-    /// A count was said that is none.
+    /// Whether a count was reported that is not a valid number.
     has_nonsense: bool,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Iteration {
 }
 
 impl Iteration {
-    /// Sets a count; those that an iteration does not have are nothing.
+    /// Sets a count; ignores those that an iteration does not have.
     pub(super) const fn set(&mut self, count: Count, value: Option<u64>) {
         let place = match count {
             Count::Input => &mut self.input,
@@ -123,28 +123,28 @@ impl Counts {
         } = value;
     }
 
-    /// Sets a count that is said; one that is none leaves the others in doubt.
+    /// Sets a reported count; an invalid one puts the others in doubt.
     pub(super) const fn say(&mut self, count: Count, value: Option<u64>) {
         self.set(count, value);
         self.has_nonsense |= value.is_none();
     }
 
-    /// Whether a count was said that is none.
+    /// Whether a count was reported that is not a valid number.
     pub(super) const fn has_nonsense(&self) -> bool {
         self.has_nonsense
     }
 
-    /// Whether it says what the answer took, and not the prompt alone.
+    /// Whether it reports output, and not only the prompt.
     pub(super) const fn says_output(&self) -> bool {
         self.output.is_some() || self.total.is_some() || self.iterations.is_some()
     }
 
-    /// Forgets what the details of the input hold.
+    /// Forgets the details of the input.
     pub(super) const fn forget_input_details(&mut self) {
         (self.cached, self.cache_written) = (None, None);
     }
 
-    /// Forgets what the details of the output hold.
+    /// Forgets the details of the output.
     pub(super) const fn forget_output_details(&mut self) {
         self.reasoning = None;
     }
@@ -154,7 +154,7 @@ impl Counts {
         self.iterations = None;
     }
 
-    /// Adds one of the iterations.
+    /// Adds an iteration to the sums.
     pub(super) fn add(&mut self, one: &Iteration) {
         let sum = self.iterations.get_or_insert_default();
         sum.input = sum.input.saturating_add(one.input);
@@ -163,7 +163,7 @@ impl Counts {
         sum.cache_creation = sum.cache_creation.saturating_add(one.cache_creation);
     }
 
-    /// Whether it holds any.
+    /// Whether any count is set.
     pub(super) fn is_any(&self) -> bool {
         let Self { input, output, cached, cache_written, cache_read, cache_creation, .. } = self;
         let Self { thought, reasoning, tool_use, total, iterations, .. } = self;
@@ -172,8 +172,8 @@ impl Counts {
             || iterations.is_some()
     }
 
-    /// Takes what a later event says. Counts of a stream are cumulative, so nothing is added up.
-    /// One that says a total says all there is; of any other, what it does not say stays.
+    /// Merges the counts of a later event. Counts of a stream are cumulative, so nothing is added
+    /// up. Counts with a total replace all; of any others, what they leave out stays.
     pub(super) fn update(&mut self, later: &Self) {
         if later.total.is_some() {
             *self = *later;
@@ -194,14 +194,14 @@ impl Counts {
         self.has_nonsense |= later.has_nonsense;
     }
 
-    /// The counts without those of the answer, which are no lower bound while it is written: an
-    /// API may have taken for an answer what turns out to be a thought.
+    /// The counts without those of the output, which are no lower bound while it is written: an API
+    /// may count as output what turns out to be a thought.
     pub(super) fn without_output(&self) -> Self {
         let iterations = self.iterations.map(|all| Iteration { output: 0, ..all });
         Self { output: None, iterations, ..*self }
     }
 
-    /// Writes the counts in their one shape.
+    /// Writes the counts to `usage`, in its one shape.
     pub(super) fn write_to(&self, usage: &mut Usage) {
         (usage.input, usage.output, usage.cached, usage.cache_write) = match self.iterations {
             Some(all) => (
@@ -229,7 +229,7 @@ impl Counts {
     }
 
     /// Whether the total counts the reasoning beside the output: Gemini on its OpenAI-compatible
-    /// endpoint does (27 + 45 + 504 = 576), OpenAI's API itself does not.
+    /// endpoint does (27 + 45 + 504 = 576), OpenAI's own API does not.
     fn leaves_room_for(&self, reasoning: u64, usage: &Usage) -> bool {
         match (self.total, usage.input, usage.output) {
             (Some(total), Some(_), Some(_)) => {
@@ -240,17 +240,17 @@ impl Counts {
     }
 }
 
-/// The sum of what is there.
+/// The sum of the counts that are set.
 fn sum<const N: usize>(counts: [Option<u64>; N]) -> Option<u64> {
     counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
-/// The largest count that is believed: what JSON readers hold exactly (RFC 8259 section 6). Counters
-/// add counts up, and shall never come around.
+/// The largest valid count: JSON readers hold it exactly (RFC 8259 section 6). Metrics add counts
+/// up, and must never overflow.
 const MAX_COUNT: u64 = 1 << 53;
 
-/// A count as JSON writes it: a whole number that is not negative, `12` or `12.0`. Anything else,
-/// and what is too large to be one, is none.
+/// Parses a count in JSON: a whole number that is not negative, `12` or `12.0`. `None` for anything
+/// else, or more than [`MAX_COUNT`].
 pub(super) fn parse(number: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(number).ok()?;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));

@@ -1,16 +1,15 @@
-//! One answer, or one event of a stream, while it is read. Nothing of it holds before its end:
-//! what it is may stand after what it says, and a member that stands twice counts as it stands
-//! last.
+//! One answer, or one event of a stream, while it is read. Nothing in it holds before its end: its
+//! type may stand after its counts, and of a repeated member the last one counts.
 
 use crate::meter::counts::{Counts, Iteration};
 use crate::meter::member::Member;
 
-/// What an event says of the stream.
+/// The meaning of an event for its stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum EventType {
     #[default]
     Any,
-    /// The last one.
+    /// The last event.
     End,
     /// The stream broke.
     Error,
@@ -34,10 +33,10 @@ impl EventType {
     }
 }
 
-/// How much a name tells of an error; the best one is logged.
+/// How specific the name of an error is; the most specific one is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ErrorName {
-    /// There is an error.
+    /// No name.
     Unnamed,
     /// A number, or a vendor's code.
     Code,
@@ -65,10 +64,10 @@ struct Prediction {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Event {
     pub(super) counts: Counts,
-    /// A usage object was read to its end.
+    /// Whether a usage object was read to its end.
     pub(super) has_counts: bool,
     iteration: Iteration,
-    /// The answer of `countTokens`.
+    /// The count of `countTokens`.
     pub(super) counted: Option<u64>,
     /// The sum of the predictions' `token_count`.
     pub(super) embedded: Option<u64>,
@@ -78,7 +77,7 @@ pub(super) struct Event {
     pub(super) has_finish: bool,
     pub(super) is_blocked: bool,
     pub(super) error: Option<ErrorName>,
-    /// A bit for each candidate that it holds, and for each whose end it holds.
+    /// Bit sets of the candidates in it, and of those that end in it.
     pub(super) candidates: u64,
     pub(super) finished: u64,
     candidate: Candidate,
@@ -87,7 +86,7 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// A value begins: what stood at its place before is forgotten.
+    /// Begins a value: forgets an earlier one at the same place.
     pub(super) fn begin(&mut self, place: Member) {
         match place {
             Member::Usage => self.counts = Counts::default(),
@@ -110,7 +109,7 @@ impl Event {
         }
     }
 
-    /// An object or array ends.
+    /// Ends an object or array.
     pub(super) fn end(&mut self, place: Member) {
         match place {
             Member::Usage => self.has_counts = true,
@@ -135,7 +134,7 @@ impl Event {
         }
     }
 
-    /// A count.
+    /// Takes a count.
     pub(super) fn number(&mut self, place: Member, number: Option<u64>) {
         match place {
             Member::Counted(count) => self.counts.say(count, number),
@@ -147,7 +146,7 @@ impl Event {
         }
     }
 
-    /// The type of an inline part or of a prediction.
+    /// Takes the media type of an inline part or of a prediction.
     pub(super) fn media_type(&mut self, place: Member, text: &[u8]) {
         let is_image = text.starts_with(b"image/");
         match place {
@@ -156,17 +155,17 @@ impl Event {
         }
     }
 
-    /// A prediction holds something that was generated.
+    /// Notes generated content in a prediction.
     pub(super) const fn media(&mut self) {
         self.prediction.has_media = true;
     }
 
-    /// A candidate says why it ended.
+    /// Notes that a candidate reports why it ended.
     pub(super) const fn candidate_ends(&mut self) {
         self.candidate.has_finished = true;
     }
 
-    /// Whether a name of an error tells more than what is known of it.
+    /// Whether a name of an error is more specific than the known one.
     pub(super) fn names_error(&mut self, name: ErrorName) -> bool {
         let is_better = self.error.is_none_or(|known| known <= name);
         if is_better {

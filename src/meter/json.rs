@@ -1,12 +1,12 @@
-//! JSON (RFC 8259) as it comes, in pieces of any size, in constant memory. The grammar is held to
-//! down to a depth of 128; below, brackets are counted. What is skipped is not looked into: control
-//! characters in strings, the digits of numbers and UTF-8 are nobody's concern here.
+//! A JSON (RFC 8259) reader for pieces of any size, in constant memory. The grammar is checked down
+//! to a depth of 128; below, only brackets are counted. Skipped values are not checked for control
+//! characters, digits of numbers or UTF-8.
 
 use crate::meter::member::{MAX_DEPTH, Member};
 use crate::meter::string::{Purpose, Text};
 use crate::meter::usage_builder::{JsonType, UsageBuilder};
 
-/// The most nested values whose kind is remembered.
+/// Depth down to which the types of open values are kept.
 const MAX_KINDS: usize = 128;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +16,17 @@ enum State {
     NameOrEnd,
     Name,
     Colon,
-    /// After a value: a comma, or the end of what it is in.
+    /// After a value: a comma, or the end of its container.
     Next,
     String,
     Number,
-    /// What is left of `true`, `false` or `null`.
+    /// The rest of `true`, `false` or `null`.
     Literal(&'static [u8]),
-    /// Deeper than kinds are remembered.
+    /// Deeper than types are kept.
     Deep,
-    /// The value is closed; white space may follow.
+    /// The value is complete; white space may follow.
     Closed,
-    /// This is no JSON.
+    /// Not JSON.
     Broken,
 }
 
@@ -34,15 +34,15 @@ enum State {
 #[derive(Clone, Debug)]
 pub(super) struct Json {
     state: State,
-    /// How many objects and arrays are open.
+    /// Number of open objects and arrays.
     depth: usize,
-    /// A bit for each of them, the outermost lowest: whether it is an object.
+    /// A bit for each of them, the outermost lowest: set for an object.
     objects: u128,
-    /// The places of the outermost of them.
+    /// The places of the outermost open values.
     places: [Member; MAX_DEPTH],
-    /// The place of the innermost.
+    /// The place of the innermost open value.
     here: Member,
-    /// The place of the value that comes.
+    /// The place of the next value.
     next: Member,
     text: Text,
 }
@@ -60,7 +60,7 @@ impl Json {
         }
     }
 
-    /// Begins anew.
+    /// Begins a new value.
     pub(super) const fn reset(&mut self) {
         self.state = State::Value;
         self.depth = 0;
@@ -68,22 +68,22 @@ impl Json {
         self.next = Member::Top;
     }
 
-    /// Nothing but white space came yet.
+    /// Whether nothing but white space was read.
     pub(super) const fn is_new(&self) -> bool {
         matches!(self.state, State::Value) && self.depth == 0
     }
 
-    /// The value is complete.
+    /// Whether the value is complete.
     pub(super) const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
 
-    /// What came is no JSON.
+    /// Whether the bytes are not JSON.
     pub(super) const fn is_broken(&self) -> bool {
         matches!(self.state, State::Broken)
     }
 
-    /// A line ends here, which no string goes across: a line break in one is `\n`.
+    /// Ends a line: no string continues beyond it, as a line break in a string is `\n`.
     pub(super) fn line_break(&mut self, answer: &mut UsageBuilder) {
         match self.state {
             State::String => self.state = State::Broken,
@@ -91,7 +91,7 @@ impl Json {
         }
     }
 
-    /// Reads on.
+    /// Reads the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], answer: &mut UsageBuilder) {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
@@ -116,7 +116,7 @@ impl Json {
         }
     }
 
-    /// A byte between values, or the first of one; whether it is done with.
+    /// Reads a byte between values, or the first of one. Returns whether it was consumed.
     fn token(&mut self, byte: u8, answer: &mut UsageBuilder) -> bool {
         match (self.state, byte) {
             (State::NameOrEnd | State::Name, b'"') => self.open_string(Purpose::Name),
@@ -135,7 +135,7 @@ impl Json {
         true
     }
 
-    /// The first byte of a value; whether it is done with.
+    /// Reads the first byte of a value. Returns whether it was consumed.
     fn value(&mut self, byte: u8, answer: &mut UsageBuilder) -> bool {
         let (kind, state) = match byte {
             b'{' => (JsonType::Object, State::NameOrEnd),
@@ -218,7 +218,7 @@ impl Json {
                 *next = Member::Skipped;
             }
             Purpose::Value => answer.string(*next, text, is_cut),
-            // Only whether there is something in it.
+            // Only whether it is empty matters.
             Purpose::Skipped if is_cut && *next != Member::Skipped => skipped_at = Some(*next),
             Purpose::Skipped => {}
         });
@@ -259,7 +259,7 @@ impl Json {
         };
     }
 
-    /// Counts brackets until the depth is one where kinds are remembered.
+    /// Counts brackets until the depth is again one where types are kept.
     fn deep<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let mut rest = bytes;
         while let Some((byte, tail)) = rest.split_first() {

@@ -1,17 +1,17 @@
-//! A short text of an answer, as the log writes it.
+//! A short text of an answer, in the log's encoding.
 
 use std::fmt;
 
 use crate::log_value::{hex_digit, is_plain};
 
-/// The most bytes of a value in the log, percent-encoding included.
+/// Most bytes of a value in the log, percent-encoding included.
 pub(super) const MAX_BYTES: usize = 64;
 
-/// What a text that was cut ends in; no text holds it otherwise.
+/// The last byte of a text that was cut; it stands nowhere else.
 const CUT: u8 = b'~';
 
-/// A text of 1 to 64 bytes of `[A-Za-z0-9._:@/-]` and `%XX`; one that was longer ends in `~`.
-/// It is made where a byte of an answer becomes a value, so that no answer can forge a field.
+/// A text of 1 to 64 bytes of `[A-Za-z0-9._:@/-]` and `%XX`; one that was cut ends in `~`. It is
+/// encoded as soon as it is read, so that no answer can forge a field.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LogText {
     bytes: [u8; MAX_BYTES],
@@ -19,7 +19,7 @@ pub struct LogText {
 }
 
 impl LogText {
-    /// Percent-encodes `raw`; nothing for an empty one. `is_cut` says that there was more of it.
+    /// Percent-encodes `raw`; `None` for an empty text. `is_cut` tells that `raw` was cut.
     #[must_use]
     pub fn new(raw: &[u8], is_cut: bool) -> Option<Self> {
         let mut text = Self { bytes: [0; MAX_BYTES], len: 0 };
@@ -50,7 +50,7 @@ impl LogText {
         self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or("-")
     }
 
-    /// Appends all of `bytes` or nothing.
+    /// Appends all of `bytes`, or nothing if they do not fit.
     fn push(&mut self, bytes: &[u8]) -> bool {
         let end = self.len + bytes.len();
         let Some(room) = self.bytes.get_mut(self.len..end) else { return false };

@@ -1,5 +1,5 @@
-//! Where in an answer a value stands. Only the members named here are read, and only at their own
-//! place: what a model writes, and the arguments of a function call, lie elsewhere.
+//! The place of a value in an answer. Only the members named here are read, and only at their own
+//! place: text that a model writes, and the arguments of a function call, stand at others.
 
 use crate::meter::counts::Count;
 
@@ -79,7 +79,7 @@ pub(super) enum Member {
 }
 
 impl Member {
-    /// The place of an object's member, `name` being unescaped.
+    /// The place of an object's member; `name` is unescaped.
     pub(super) fn member(self, name: &[u8]) -> Self {
         match self {
             Self::Answer => answer(name),
@@ -109,7 +109,7 @@ impl Member {
         }
     }
 
-    /// The place as which an object here is read on.
+    /// The place as which an object here is read.
     pub(super) const fn as_object(self) -> Self {
         match self {
             Self::Top => Self::Answer,
@@ -137,7 +137,7 @@ impl Member {
         }
     }
 
-    /// The place as which an array here is read on.
+    /// The place as which an array here is read.
     pub(super) const fn as_array(self) -> Self {
         match self {
             Self::Top => Self::Answers,
@@ -253,7 +253,7 @@ fn generated(place: Member, name: &[u8]) -> Member {
 fn prediction(place: Member, name: &[u8]) -> Member {
     match (place, name) {
         (Member::Prediction, b"embeddings") => Member::Embeddings,
-        // Of `batchEmbedContents`, if not of the whole answer.
+        // `batchEmbedContents` reports tokens here or for the whole answer.
         (Member::Prediction, b"statistics" | b"usageMetadata") => Member::Statistics,
         (Member::Prediction, b"bytesBase64Encoded" | b"gcsUri") => Member::Media,
         (Member::Prediction, b"mimeType") => Member::MediaType,

@@ -32,12 +32,12 @@ const BLOCKED_REASONS: [&str; 7] = [
     "JAILBREAK",
 ];
 
-/// The finish reason that `number` stands for; the number itself where it is new.
+/// The name of the finish reason with this number; the number itself if unknown.
 pub(super) fn finish_reason(number: &[u8]) -> &[u8] {
     name(&FINISH_REASONS, number)
 }
 
-/// The blocked reason that `number` stands for; the number itself where it is new.
+/// The name of the blocked reason with this number; the number itself if unknown.
 pub(super) fn blocked_reason(number: &[u8]) -> &[u8] {
     name(&BLOCKED_REASONS, number)
 }

@@ -1,4 +1,4 @@
-//! An answer that is read while it passes.
+//! Reads an answer while it passes.
 
 use crate::meter::json::Json;
 use crate::meter::sse::Lines;
@@ -7,18 +7,18 @@ use crate::meter::usage_builder::UsageBuilder;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-/// How the JSON of an answer is framed.
+/// How the JSON of an answer is framed, by its Content-Type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// `text/event-stream`: an object an event.
+    /// `text/event-stream`: one object an event.
     EventStream,
-    /// `application/json`: one object, or an array of those that a stream consists of.
+    /// `application/json`: one object, or an array of the objects of a stream.
     Json,
 }
 
 impl Framing {
-    /// The framing that the value of a Content-Type header names; other types are not read. The
-    /// route does not tell it: a caller of Claude asks for either at the same path.
+    /// The framing for the value of a Content-Type header; `None` for types that are not read. The
+    /// route does not tell it: at Claude's paths the caller chooses.
     #[must_use]
     pub fn of(content_type: &str) -> Option<Self> {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -31,15 +31,15 @@ impl Framing {
     }
 }
 
-/// Reads an answer in pieces, as they come. Its size (1.4 KB, nothing on the heap) does not depend on the
-/// answer's, and a byte is looked at twice at most.
+/// Reads an answer in pieces, as they come. It takes 1.4 KB, nothing on the heap, whatever the size
+/// of the answer, and looks at a byte twice at most.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    /// Of an event stream.
+    /// Reads the lines of an event stream; `None` for plain JSON.
     lines: Option<Lines>,
     json: Json,
     answer: UsageBuilder,
-    /// How much of a byte order mark came, before anything else.
+    /// Number of bytes of a byte order mark read, before anything else.
     mark: usize,
 }
 
@@ -50,8 +50,8 @@ impl Reader {
         Self::of(framing, 1)
     }
 
-    /// A reader of an answer of so many candidates (Gemini's `candidateCount`): its events are not
-    /// complete before each of them has ended.
+    /// A reader of an answer with this many candidates (Gemini's `candidateCount`): its stream is
+    /// complete once each has ended.
     #[must_use]
     pub fn of(framing: Framing, candidates: u64) -> Self {
         let lines = (framing == Framing::EventStream).then(Lines::new);
@@ -68,7 +68,7 @@ impl Reader {
         }
     }
 
-    /// What is known by now; after the last byte, all that ever will be.
+    /// The usage known so far; final after the last byte.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let is_complete = match &self.lines {
@@ -78,20 +78,20 @@ impl Reader {
         self.answer.usage(is_complete)
     }
 
-    /// All tokens, by the last that the API said of them. While the answer is written that is not a
-    /// lower bound of what it will say in the end, but it is what it took by then.
+    /// All tokens, as the API last reported. While the answer is written that is no lower bound of
+    /// the final count, but it is what was used by then.
     #[must_use]
     pub fn total(&self) -> Option<u64> {
         self.answer.total()
     }
 
-    /// Bytes of text that the model has written, as far as they came.
+    /// Bytes of generated text read so far.
     #[must_use]
     pub const fn generated_bytes(&self) -> u64 {
         self.answer.generated()
     }
 
-    /// Skips a byte order mark; what only began as one is read as it is.
+    /// Skips a byte order mark; an incomplete one is read as it is.
     fn after_mark<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
         let mut rest = bytes;
         while let (Some(want), Some((byte, tail))) =
@@ -111,7 +111,7 @@ impl Reader {
     }
 }
 
-/// What a JSON answer says whose value is complete in `body`; nothing where it is cut or no JSON.
+/// The usage of a JSON answer that is complete in `body`; `None` if it is cut or not JSON.
 #[must_use]
 pub fn whole(body: &[u8]) -> Option<Usage> {
     let mut reader = Reader::new(Framing::Json);

@@ -1,34 +1,34 @@
-//! The lines of an event stream (WHATWG HTML section 9.2.6), read as far as it takes to find the
-//! JSON in them. Google puts an error in the midst of a stream as bare JSON, on lines of its own
-//! that are no fields; so a line that begins with a bracket is read as JSON too.
+//! Reads the lines of an event stream (WHATWG HTML section 9.2.6) to find the JSON in them. Google
+//! inserts an error into a stream as bare JSON, on lines of its own that are no fields; so a line
+//! that begins with a bracket is read as JSON too.
 
 use memchr::memchr2;
 
 use crate::meter::json::Json;
 use crate::meter::usage_builder::UsageBuilder;
 
-/// OpenAI's last event, which is no JSON.
+/// The data of OpenAI's last event, which is not JSON.
 const DONE: &[u8] = b"[DONE]";
 
-/// The most bytes of a line that are kept to know what it is: `event: error` and its like.
+/// Most bytes of a line that are kept to tell its meaning: `event: error` and the like.
 const MAX_KEPT: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
-    /// The name of a field.
+    /// In the name of a field.
     Name,
-    /// After `data:`: one space may follow.
+    /// After `data:`; one space may follow.
     Space,
     /// The first byte of the data.
     DataBegins,
-    /// As many bytes of `[DONE]`.
+    /// In `[DONE]`, after this many bytes.
     Done(usize),
     Data,
-    /// JSON that is no field's.
+    /// In JSON outside of a field.
     Bare,
-    /// The value of `event`.
+    /// In the value of `event`.
     Event,
-    /// Another field, a comment.
+    /// In another field or a comment.
     Other,
 }
 
@@ -38,11 +38,11 @@ pub(super) struct Lines {
     line: Line,
     kept: [u8; MAX_KEPT],
     len: usize,
-    /// The last byte was a carriage return: a line feed belongs to it.
+    /// Whether the last byte was a carriage return, so that a line feed belongs to it.
     is_after_return: bool,
-    /// JSON without a field is open.
+    /// Whether JSON outside of a field is open.
     is_bare: bool,
-    /// Something could not be read.
+    /// Whether something could not be read.
     is_damaged: bool,
 }
 
@@ -58,12 +58,12 @@ impl Lines {
         }
     }
 
-    /// Whether all that came could be read.
+    /// Whether something could not be read.
     pub(super) const fn is_damaged(&self) -> bool {
         self.is_damaged
     }
 
-    /// Reads on.
+    /// Reads the next bytes.
     pub(super) fn feed(&mut self, bytes: &[u8], json: &mut Json, answer: &mut UsageBuilder) {
         let mut rest = bytes;
         if let (true, [first, after @ ..]) = (self.is_after_return, rest) {
@@ -90,7 +90,7 @@ impl Lines {
         }
     }
 
-    /// A part of a line.
+    /// Reads a part of a line.
     fn piece(&mut self, bytes: &[u8], json: &mut Json, answer: &mut UsageBuilder) {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
@@ -139,7 +139,7 @@ impl Lines {
         }
     }
 
-    /// Whether a line that begins so is JSON, and no field.
+    /// Whether a line that begins with this byte is JSON, and not a field.
     fn is_json(&self, byte: u8) -> bool {
         match self.is_bare {
             // `data`, `event`, `id`, `retry`, a comment: outside a string no JSON begins so.
@@ -148,7 +148,7 @@ impl Lines {
         }
     }
 
-    /// A byte of a field's name.
+    /// Reads a byte of a field's name.
     fn name(&mut self, byte: u8, json: &mut Json, answer: &mut UsageBuilder) {
         if byte != b':' {
             self.keep(byte);
@@ -172,15 +172,15 @@ impl Lines {
         }
     }
 
-    /// JSON begins, or goes on. Some servers part their events by one line break only, so a value
-    /// that is closed ends its event.
+    /// Begins or continues a JSON value. Some servers separate events by one line break only, so a
+    /// complete value ends its event.
     const fn begin_value(&self, json: &mut Json) {
         if json.is_closed() {
             json.reset();
         }
     }
 
-    /// No more of a value comes.
+    /// Ends a value, complete or not.
     fn end_value(&mut self, json: &mut Json, answer: &mut UsageBuilder) {
         if !json.is_new() && !json.is_closed() {
             self.is_damaged = true;

@@ -1,43 +1,43 @@
-//! The strings of JSON: the few that are read are kept, with their escapes resolved, up to a
-//! bound; the others are skipped at the speed of memory.
+//! Reads JSON strings: those that are needed are kept, unescaped, up to a bound; the others are
+//! skipped at memory speed.
 
 use memchr::memchr2;
 
-/// The most bytes of a string that are kept.
+/// Most bytes of a string that are kept.
 const MAX_BYTES: usize = 64;
 
-/// What a string is wanted for.
+/// The use of a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// The name of a member that may be read.
+    /// The name of a member that may be needed.
     Name,
-    /// The name of a member that is not.
+    /// The name of another member.
     NameSkipped,
-    /// A value that is read.
+    /// A value that is needed.
     Value,
-    /// A value that is not; only whether it is empty is told.
+    /// Another value; only whether it is empty matters.
     Skipped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Escape {
     None,
-    /// After the backslash.
+    /// After a backslash.
     Begun,
-    /// Within `\uXXXX`: how many digits are to come, and the value of those that came.
+    /// Within `\uXXXX`: number of digits to come, and the value of those read.
     Hex(u8, u32),
 }
 
-/// One string, or the digits of one number.
+/// A string, or the digits of a number.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     purpose: Purpose,
     escape: Escape,
     bytes: [u8; MAX_BYTES],
     len: usize,
-    /// There was more than is kept.
+    /// Whether more was read than is kept.
     is_cut: bool,
-    /// How much of it was skipped, escapes apart.
+    /// Number of skipped bytes, without escapes.
     skipped: u64,
 }
 
@@ -53,7 +53,7 @@ impl Text {
         }
     }
 
-    /// Forgets what is kept.
+    /// Clears the kept bytes.
     pub(super) const fn clear(&mut self) {
         self.len = 0;
         self.is_cut = false;
@@ -67,8 +67,8 @@ impl Text {
         self.escape = Escape::None;
     }
 
-    /// Reads on. At the end of the string `done` is told what it holds and whether there was more;
-    /// the result is what follows the string, or nothing where it goes on.
+    /// Reads the next bytes. At the end of the string `done` gets the kept bytes and whether there
+    /// were more. Returns the bytes after the string, or `None` if it continues.
     pub(super) fn feed<'b>(
         &mut self,
         bytes: &'b [u8],
@@ -130,7 +130,7 @@ impl Text {
         left
     }
 
-    /// Keeps bytes as they are; of a string that is not read, only that there are some.
+    /// Keeps bytes; of a string that is not needed, only whether there are any.
     pub(super) fn keep(&mut self, bytes: &[u8]) {
         if matches!(self.purpose, Purpose::Skipped | Purpose::NameSkipped) {
             self.is_cut |= !bytes.is_empty();
@@ -146,17 +146,17 @@ impl Text {
         self.is_cut |= count < bytes.len();
     }
 
-    /// The bytes of a string that was not read.
+    /// Number of bytes of a string that was skipped.
     pub(super) const fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Tells what is kept.
+    /// Passes the kept bytes on.
     pub(super) fn kept(&self, done: impl FnOnce(&[u8], bool)) {
         done(self.bytes.get(..self.len).unwrap_or_default(), self.is_cut);
     }
 
-    /// A byte of an escape (RFC 8259 section 7); whether it is one.
+    /// Reads a byte of an escape (RFC 8259 section 7). Returns whether it is valid.
     fn escaped(&mut self, byte: u8) -> bool {
         let is_kept = matches!(self.purpose, Purpose::Name | Purpose::Value);
         match (self.escape, byte) {
@@ -174,7 +174,7 @@ impl Text {
             }
             (Escape::Hex(left, value), _) => {
                 let Some(digit) = char::from(byte).to_digit(16) else {
-                    // Not an escape; the text is none that is looked for.
+                    // Not a valid escape, so the text is none that is compared.
                     self.escape = Escape::None;
                     self.is_cut = true;
                     return false;
@@ -183,7 +183,7 @@ impl Text {
                 self.escape = Escape::Hex(left - 1, value);
                 if left == 1 {
                     self.escape = Escape::None;
-                    // Half a surrogate pair is no character; nothing that is read holds one.
+                    // Half a surrogate pair is no character; no text that is compared holds one.
                     let char = char::from_u32(value).unwrap_or(char::REPLACEMENT_CHARACTER);
                     self.keep(char.encode_utf8(&mut [0; 4]).as_bytes());
                 }
@@ -194,8 +194,8 @@ impl Text {
     }
 }
 
-/// Where the next quotation mark or backslash is. Most strings are short: the first bytes are
-/// looked at here, eight at a time, before the search that is quick from some dozens on.
+/// The index of the next quotation mark or backslash. Most strings are short: the first bytes are
+/// compared here, eight at a time, before the search that is faster from some dozens on.
 fn find_mark(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
     for before in [0, 8] {
@@ -213,7 +213,7 @@ fn find_mark(bytes: &[u8]) -> Option<usize> {
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// A word whose lowest bit that is set lies in the first byte of `word` that is zero.
+/// Sets the lowest bit in the first byte of `word` that is zero.
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & (ONES << 7)
 }

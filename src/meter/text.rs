@@ -1,11 +1,11 @@
-//! A usage as fields of the log line, and back.
+//! Writes a usage as fields of the log line, and parses them.
 
 use crate::meter::log_text::LogText;
 use crate::meter::usage::Usage;
 
 impl Usage {
     /// Writes `tokens=exact tokens_in=8 … parts=1`: 15 fields, always all and in this order, one
-    /// space between them, at most 700 bytes. What is absent is `-`.
+    /// space between them, at most 700 bytes. An absent value is `-`.
     pub fn write_fields(&self, out: &mut String) {
         out.push_str("tokens=");
         out.push_str(self.counted.name());

@@ -1,8 +1,8 @@
-//! What an answer says of its tokens, in one shape for every API.
+//! The token usage of an answer, in one shape for every API.
 
 use crate::meter::log_text::LogText;
 
-/// What an answer says of its tokens. A count that the answer does not hold is absent, not zero.
+/// The token usage that an answer reports. A count that it does not report is absent, not zero.
 ///
 /// The APIs count differently; here `input + tool_use + output + thought` is everything, and
 /// `cached` and `cache_write` are parts of `input`:
@@ -34,37 +34,38 @@ pub struct Usage {
     pub total: Option<u64>,
     /// Images of an answer: Imagen's predictions, Gemini's inline parts.
     pub images: Option<u64>,
-    /// Why the model stopped, as the API says it; the last candidate's. An integer of Google's
+    /// Why the model stopped, as the API reports it for the last candidate. An integer of Google's
     /// enum is written as its name.
     pub finish: Option<LogText>,
     /// Why the prompt was blocked (`promptFeedback.blockReason`).
     pub block: Option<LogText>,
     /// The answer's id.
     pub response_id: Option<LogText>,
-    /// The model that answered, as it calls itself.
+    /// The model that answered, by its own name.
     pub model_version: Option<LogText>,
-    /// The error that the body holds: the name of a google.rpc code, else the type or the code of
-    /// the vendor's error, `UNKNOWN` where it has none.
+    /// The error in the body: the name of a google.rpc code, else the type or code of the vendor's
+    /// error, else `UNKNOWN`.
     pub error: Option<LogText>,
-    /// Pieces of the answer that held something generated. Each is one token or more, so this is
-    /// a lower bound where the end never came.
+    /// Number of pieces of the answer with generated content. Each is at least one token, so this
+    /// is a lower bound if the end is missing.
     pub parts: u64,
-    /// The end was seen, and everything before it could be read: a JSON value that closed, a
+    /// Whether the end was read, and everything before it was readable: a complete JSON value, a
     /// stream's last event. An error ends a stream too.
     pub is_complete: bool,
-    /// How far the counts go, by what the API said: whoever adds counts of their own leaves it.
+    /// The quality of the counts as the API reported them; whoever adds counts of their own does
+    /// not change it.
     pub counted: Counted,
 }
 
-/// How far the counts of a [`Usage`] go.
+/// The quality of the counts of a [`Usage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Counted {
-    /// The counts are the API's last word.
+    /// The counts are the API's final ones.
     Exact,
     /// The counts, and `parts` as output, are lower bounds: the stream broke off, ended in an
-    /// error, held something unreadable, or said no counts of all that it held.
+    /// error, held something unreadable, or reported no counts for all of its content.
     AtLeast,
-    /// Nothing is known: the answer broke off before it said or held anything.
+    /// Nothing is known: the answer broke off before it reported or held anything.
     #[default]
     Unknown,
     /// There is nothing to count: a complete answer without content and counts, such as an error
@@ -73,10 +74,10 @@ pub enum Counted {
 }
 
 impl Counted {
-    /// Every one of them.
+    /// Every quality.
     pub const ALL: [Self; 4] = [Self::Exact, Self::AtLeast, Self::Unknown, Self::Nothing];
 
-    /// The word for it in the log.
+    /// Its name in the log.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -89,10 +90,10 @@ impl Counted {
 }
 
 impl Usage {
-    /// How far the counts go, as long as they are the API's own. `is_last_word` says that they
-    /// are those of the whole answer.
+    /// The quality of counts that are all the API's own. `is_last_word` tells that they are those
+    /// of the whole answer.
     pub(super) fn judged(&self, is_last_word: bool) -> Counted {
-        // Images among text are parts of an answer whose tokens count; Imagen says no tokens.
+        // Images among text belong to an answer with token counts; Imagen reports no tokens.
         let says_tokens = self.input.is_some() || self.output.is_some() || self.total.is_some();
         let is_counted = says_tokens || (self.images.is_some() && self.parts == 0);
         let is_exact = self.is_complete && self.error.is_none() && is_last_word;
@@ -105,7 +106,7 @@ impl Usage {
         }
     }
 
-    /// Whether the counts cover an answer that holds something, and not its prompt alone.
+    /// Whether the counts cover the answer's content, and not only the prompt.
     fn says_what_was_generated(&self) -> bool {
         let all = [self.input, self.tool_use].into_iter().flatten().fold(0, u64::saturating_add);
         let generated = [self.output, self.total.map(|total| total.saturating_sub(all))];

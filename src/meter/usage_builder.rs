@@ -25,33 +25,33 @@ pub(super) struct UsageBuilder {
     counted: Option<u64>,
     embedded: Option<u64>,
     images: u64,
-    /// Bytes of text that was generated.
+    /// Bytes of generated text.
     generated: u64,
-    /// A bit for each candidate that came, and for each that came to its end.
+    /// Bit sets of the candidates that came, and of those that ended.
     candidates: u64,
     finished: u64,
-    /// How many candidates there must be; 0 and 1 are the same, as there is one in any case.
+    /// Number of candidates that must come; 0 and 1 are the same, as there always is one.
     wanted: u64,
     has_ended: bool,
-    /// It comes in events, each of which may say counts.
+    /// Whether it comes in events, each of which may report counts.
     is_stream: bool,
-    /// Its events are apart: one that breaks leaves the others as they are.
+    /// Whether its events are separate: a broken one leaves the others intact.
     has_lines: bool,
-    /// The counts were said while it was still written.
+    /// Whether the counts were reported while the answer was still written.
     is_interim: bool,
-    /// Something was generated after the counts were said.
+    /// Whether something was generated after the counts were reported.
     has_uncounted: bool,
     event: Event,
 }
 
 impl UsageBuilder {
-    /// What is known by now, the open event's share included where it cannot change any more.
+    /// The usage known so far, including the open event if that cannot change any more.
     pub(super) fn usage(&self, is_complete: bool) -> Usage {
         let known = self.with_open_event();
         let usage = Usage { is_complete, ..known.usage };
         let counted = known.counted_in(&known.counts, usage);
         let counted = counted.judged(known.has_last_word());
-        // What an API says on its way is not yet a bound.
+        // Interim counts are no lower bound yet.
         let counts = match counted {
             Counted::AtLeast if known.is_interim => known.counts.without_output(),
             _ => known.counts,
@@ -59,13 +59,13 @@ impl UsageBuilder {
         Usage { counted, ..known.counted_in(&counts, usage) }
     }
 
-    /// All tokens, by the last that the API said of them, however it may go on.
+    /// All tokens, as the API last reported, whatever follows.
     pub(super) fn total(&self) -> Option<u64> {
         let known = self.with_open_event();
         known.counted_in(&known.counts, Usage::default()).total
     }
 
-    /// Whether the counts are those of the whole answer, and are counts.
+    /// Whether the counts are valid and those of the whole answer.
     const fn has_last_word(&self) -> bool {
         !self.has_uncounted && !self.is_interim && !self.counts.has_nonsense()
     }
@@ -92,35 +92,36 @@ impl UsageBuilder {
         known
     }
 
-    /// Bytes of text that was generated, as far as it came.
+    /// Bytes of generated text read so far.
     pub(super) const fn generated(&self) -> u64 {
         self.generated
     }
 
-    /// An answer of so many candidates, in lines or not.
+    /// A builder for an answer of this many candidates, in lines or not.
     pub(super) fn of(candidates: u64, has_lines: bool) -> Self {
         let wanted = candidates.min(u64::BITS.into());
         Self { wanted, has_lines, is_stream: has_lines, ..Self::default() }
     }
 
-    /// Whether a stream's last event came. Google's own streams have none: there the last one is
-    /// that in which the last candidate ends.
+    /// Whether a stream's last event came. Google's own streams mark none: theirs is the event in
+    /// which the last candidate ends.
     pub(super) fn has_ended(&self) -> bool {
         let are_all_here = u64::from(self.candidates.count_ones()) >= self.wanted.max(1);
         self.has_ended || (are_all_here && self.candidates & !self.finished == 0)
     }
 
-    /// A stream says that it is over.
+    /// Notes the end of a stream.
     pub(super) const fn end_stream(&mut self) {
         self.has_ended = true;
     }
 
-    /// Whether the event has the name `error`.
+    /// Sets whether the event's name is `error`.
     pub(super) const fn is_error(&mut self, is_error: bool) {
         self.event.event_type = if is_error { EventType::Error } else { EventType::Any };
     }
 
-    /// The event ended, but its JSON did not: it says nothing, but what was generated stays so.
+    /// Drops an event whose JSON is incomplete: its counts do not hold, but its generated text
+    /// counts.
     pub(super) fn drop_event(&mut self) {
         self.take_generated();
         self.event = Event::default();
@@ -131,7 +132,7 @@ impl UsageBuilder {
         self.has_uncounted |= self.event.has_generated;
     }
 
-    /// A value begins at a place that is read.
+    /// Begins a value at a place that is read.
     pub(super) fn begin(&mut self, place: Member, kind: JsonType) {
         self.event.begin(place);
         match (place, kind) {
@@ -149,7 +150,7 @@ impl UsageBuilder {
         }
     }
 
-    /// An object or array ends.
+    /// Ends an object or array.
     pub(super) fn end(&mut self, place: Member) {
         self.event.end(place);
         if place == Member::Answer {
@@ -157,7 +158,7 @@ impl UsageBuilder {
         }
     }
 
-    /// A string that is not read, of so many bytes, is not empty.
+    /// Takes a string of this many bytes whose text is not needed.
     pub(super) const fn text(&mut self, place: Member, bytes: u64) {
         if matches!(place, Member::Generated | Member::Delta) {
             self.event.has_generated = true;
@@ -165,7 +166,7 @@ impl UsageBuilder {
         }
     }
 
-    /// A number.
+    /// Takes a number.
     pub(super) fn number(&mut self, place: Member, digits: &[u8]) {
         match place {
             Member::FinishReason => self.string(place, names::finish_reason(digits), false),
@@ -175,7 +176,7 @@ impl UsageBuilder {
         }
     }
 
-    /// A string; `is_cut` says that there was more of it.
+    /// Takes a string; `is_cut` tells that it was longer.
     pub(super) fn string(&mut self, place: Member, text: &[u8], is_cut: bool) {
         match place {
             Member::EventType if !is_cut => match EventType::of(text) {
@@ -221,7 +222,7 @@ impl UsageBuilder {
         }
     }
 
-    /// The event is complete: what it says holds.
+    /// Ends the event: what it reports holds.
     fn take_event(&mut self) {
         if self.event.event_type == EventType::Error && self.event.error.is_none() {
             self.name_error(ErrorName::Unnamed, b"UNKNOWN", false);

@@ -4,17 +4,17 @@ use std::fmt::{self, Display, Write as _};
 
 use crate::metrics::Histogram;
 
-/// All names begin so.
+/// The prefix of all names.
 const PREFIX: &str = "haproxy_vertex_";
 
-/// What a family's values do.
+/// The type of a metric family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricType {
-    /// Go up, until a restart.
+    /// Only increases, until a restart.
     Counter,
-    /// Go up and down.
+    /// Increases and decreases.
     Gauge,
-    /// Are counted by how large they are.
+    /// Durations by size.
     Histogram,
 }
 
@@ -54,7 +54,7 @@ impl Family<'_> {
         self.write("", labels, None, value);
     }
 
-    /// A duration, in the unit that the format asks for: seconds.
+    /// A sample of a duration, in seconds as the format demands.
     pub fn millis(&mut self, labels: &[(&str, &str)], millis: i64) {
         let sign = if millis < 0 { "-" } else { "" };
         self.write("", labels, None, format_args!("{sign}{}", Seconds(millis.unsigned_abs())));
@@ -67,7 +67,7 @@ impl Family<'_> {
             count = so_far;
             self.write("_bucket", labels, Some(&Seconds(bound)), so_far);
         }
-        // Not counted apart, so that it is the last bucket's however many threads count meanwhile.
+        // Taken from the buckets, so that it equals the last one while other threads count.
         let count = count.saturating_add(histogram.longer.get());
         self.write("_bucket", labels, Some(&"+Inf"), count);
         self.write("_sum", labels, None, Seconds(histogram.sum_millis.get()));
@@ -101,7 +101,7 @@ impl Family<'_> {
     }
 }
 
-/// Milliseconds, written in seconds without needless zeros.
+/// Formats milliseconds as seconds, without trailing zeros.
 struct Seconds(u64);
 
 impl Display for Seconds {
@@ -114,7 +114,7 @@ impl Display for Seconds {
     }
 }
 
-/// A label's value: backslash, double quote and line feed are written as escapes.
+/// A label's value; backslash, double quote and line feed are escaped.
 struct Escaped<'t>(&'t str);
 
 impl Display for Escaped<'_> {

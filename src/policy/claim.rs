@@ -1,38 +1,38 @@
-//! What a role asks of a claim of any shape. A claim that is an array passes if one of its
-//! elements does; values are compared with their types, `"1"` is not `1`.
+//! Tests of a claim of any type. A claim that is an array passes if one of its elements does;
+//! values are compared with their types, `"1"` is not `1`.
 
 use crate::json::Json;
 use crate::policy::Pattern;
 
-/// A claim, and what must be true of it.
+/// A claim's path, and the test of its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claim {
-    /// Where it is.
+    /// The claim's path.
     pub path: ClaimPath,
-    /// What must be true.
+    /// The test.
     pub test: ClaimTest,
 }
 
-/// Where a claim is: the name of one at the top, or, with a `/` in front, a JSON pointer
-/// (RFC 6901) into objects.
+/// The path of a claim: the name of a top-level one or, with a `/` in front, a JSON pointer (RFC
+/// 6901) into objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath {
     text: String,
     names: Vec<String>,
 }
 
-/// What must be true of a claim.
+/// A test of a claim's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClaimTest {
-    /// It is or holds this.
+    /// Is or holds this.
     Equals(Scalar),
-    /// It is or holds one of these.
+    /// Is or holds one of these.
     AnyOf(Vec<Scalar>),
-    /// It is or holds a text of this pattern.
+    /// Is or holds a text that matches.
     Pattern(Pattern),
-    /// It is a text with one of these among its words (`scope` of RFC 8693 section 4.2).
+    /// Is a text with one of these among its words (`scope` of RFC 8693 section 4.2).
     AnyWordOf(Vec<String>),
-    /// It is not there.
+    /// Is not in the token.
     Absent,
 }
 
@@ -48,7 +48,7 @@ pub enum Scalar {
 }
 
 impl Claim {
-    /// Whether it is so in these claims.
+    /// Whether these claims pass the test.
     #[must_use]
     pub fn holds(&self, claims: &Json) -> bool {
         match (self.path.find(claims), &self.test) {
@@ -114,7 +114,7 @@ impl ClaimPath {
         Ok(Self { text: text.to_owned(), names })
     }
 
-    /// As it was written.
+    /// The path as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -125,13 +125,13 @@ impl ClaimPath {
     }
 }
 
-/// Whether a name is written in JSONPath (RFC 9535): `$.a.b`, `a.b[0]`, `a[*]`.
+/// Whether a name looks like JSONPath (RFC 9535): `$.a.b`, `a.b[0]`, `a[*]`.
 fn is_json_path(text: &str) -> bool {
     text.starts_with("$.") || text.starts_with("$[") || (text.contains('[') && text.ends_with(']'))
 }
 
-/// Whether a name is written as other tools write a way into objects (`realm_access.roles`). A URL
-/// is a name as it is.
+/// Whether a name looks like a dotted path of other tools (`realm_access.roles`). A URL is an
+/// ordinary name.
 fn has_dots_for_slashes(text: &str) -> bool {
     let is_identifier = |part: &str| {
         let sign = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 /// The client's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client<'c> {
-    /// Its address; none on a Unix socket.
+    /// The client's address; `None` on a Unix socket.
     pub address: Option<IpAddr>,
     /// The client certificate that HAProxy has verified.
     pub certificate: Option<Certificate<'c>>,
@@ -24,14 +24,14 @@ pub struct Certificate<'c> {
     pub sha256: &'c str,
 }
 
-/// What a role asks of the client certificate.
+/// A test of the client certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CertificateTest {
-    /// There is one.
+    /// Any verified certificate.
     Verified,
     /// Its subject is one of these, compared exactly.
     Subjects(Vec<String>),
-    /// It is one of these.
+    /// Its fingerprint is one of these.
     Sha256(Vec<String>),
 }
 
@@ -53,13 +53,13 @@ impl Network {
     /// Reads an address, or a range in CIDR notation (RFC 4632, RFC 4291 section 2.3).
     ///
     /// # Errors
-    /// Says what would be right.
+    /// What is expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
         let network = text.parse().ok().or_else(address).ok_or_else(|| {
             format!("\"{text}\" is no address and no range like 10.0.0.0/8 or 2001:db8::/32")
         })?;
-        // Addresses are compared in their own form.
+        // Addresses are compared in canonical form, so such a range would never match.
         if matches!(network, IpNet::V6(six) if six.addr().to_ipv4_mapped().is_some()) {
             return Err(format!("{text} is a range of IPv4: write it as one, like 10.0.0.0/8"));
         }

@@ -1,21 +1,21 @@
-//! Ten thousand roles cost what ten do: a token meets only the grants that name one of its groups
-//! or its subject (or neither), and a request of a caller with many grants only those for its
-//! project.
+//! Indexes grants, so that ten thousand roles cost what ten do: a token meets only the grants that
+//! name one of its groups or its subject (or neither), and a request of a caller with many grants
+//! only those for its project.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::policy::{Caller, Pattern, Who};
 
-/// With no more grants than this, looking at each is the cheapest way.
+/// Number of grants up to which checking each is the cheapest way.
 const FEW: usize = 32;
 
-/// Numbers of grants, each list in order.
+/// Numbers of grants by some name; each list is in order.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     issuers: HashMap<String, OfIssuer>,
     projects: HashMap<String, Vec<u32>>,
-    /// For projects of a pattern.
+    /// Grants for projects by pattern.
     many_projects: Vec<u32>,
 }
 
@@ -23,12 +23,12 @@ pub(super) struct Index {
 struct OfIssuer {
     groups: HashMap<String, Vec<u32>>,
     subjects: HashMap<String, Vec<u32>>,
-    /// For those with neither.
+    /// Grants that name neither groups nor subjects.
     others: Vec<u32>,
 }
 
 impl Index {
-    /// Of grants in order, each with its role's projects.
+    /// Indexes grants in order, each with its role's projects.
     pub(super) fn new<'r>(grants: impl Iterator<Item = (&'r Who, &'r [Pattern])>) -> Self {
         let mut index = Self::default();
         for ((who, projects), number) in grants.zip(0_u32..) {
@@ -62,7 +62,7 @@ impl Index {
         numbers
     }
 
-    /// Of `grants`, a superset of those that are for a project, in order.
+    /// A superset of those of `grants` that are for a project, in order.
     pub(super) fn within<'g>(&self, grants: &'g [u32], project: Option<&str>) -> Cow<'g, [u32]> {
         let Some(project) = project.filter(|_| grants.len() > FEW) else {
             return Cow::Borrowed(grants);
@@ -81,7 +81,7 @@ impl Index {
 fn add(lists: &mut HashMap<String, Vec<u32>>, names: &[String], number: u32) {
     for name in names {
         let list = lists.entry(name.clone()).or_default();
-        // A name that stands twice is one.
+        // A repeated name counts once.
         if list.last() != Some(&number) {
             list.push(number);
         }

@@ -1,33 +1,33 @@
-//! What a role allows: a target, and, unless its bodies go unread, what a body asks for.
+//! The targets that a role allows and, unless its bodies go unread, the contents of bodies.
 
 use crate::policy::{BodyTerms, Client, Missed, Pattern, Reading, Term};
 use crate::test_switches::{Check, on};
 use crate::time::UnixTime;
 
-/// What a caller asks for.
+/// A request, as the policy sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// The Google project; none for what belongs to no project.
+    /// The Google project; `None` for a target of no project.
     pub project: Option<&'a str>,
     /// The location.
     pub location: &'a str,
-    /// Publisher and name of the model; none for what is for no model.
+    /// Publisher and name of the model; `None` for a target without a model.
     pub model: Option<(&'a str, &'a str)>,
     /// The method.
     pub method: &'a str,
-    /// Whether the method answers with tokens that a body can limit.
+    /// Whether bodies of the method can limit output tokens.
     pub takes_cap: bool,
-    /// The declared length of the body, in bytes; none where nobody says.
+    /// The declared length of the body, in bytes; `None` if undeclared.
     pub size: Option<u64>,
-    /// What is known of the body.
+    /// The state of the body.
     pub contents: Reading<'a>,
-    /// The other end of the connection, where it is known.
+    /// The client's end of the connection, if known.
     pub client: Option<&'a Client<'a>>,
-    /// When.
+    /// The time of the request.
     pub wall: UnixTime,
 }
 
-/// What a role allows; each list must match.
+/// What a role allows; every list must match.
 #[derive(Clone, Debug, PartialEq)]
 pub struct May {
     /// Google projects.
@@ -36,22 +36,22 @@ pub struct May {
     pub locations: Vec<Pattern>,
     /// Models, as `publisher/model`.
     pub models: Vec<Pattern>,
-    /// Methods; a star stays within its class.
+    /// Methods; a star matches within one class.
     pub methods: Vec<Pattern>,
-    /// The longest body.
+    /// The longest body, in bytes.
     pub max_request_bytes: Option<u64>,
-    /// The terms for bodies; none where they go unread.
+    /// The terms for bodies; `None` if they go unread.
     pub body: Option<BodyTerms>,
 }
 
 impl May {
-    /// Whether this method is allowed somewhere.
+    /// Whether this method is allowed at some target.
     #[must_use]
     pub fn has_method(&self, method: &str) -> bool {
         any(&self.methods, method)
     }
 
-    /// What caps a request: the terms that are numbers, by their names.
+    /// The numeric terms that limit a request, by their names.
     #[must_use]
     pub fn caps(&self) -> Vec<(&'static str, u64)> {
         let tokens = self.body.as_ref().and_then(|terms| terms.max_output_tokens);
@@ -79,17 +79,17 @@ impl May {
         model.is_none() || self.pattern_of(model).is_some()
     }
 
-    /// The place of the first pattern that matches a model.
+    /// The index of the first pattern that matches a model.
     #[must_use]
     pub fn pattern_of(&self, model: Option<(&str, &str)>) -> Option<usize> {
         let (publisher, name) = model?;
         self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
     }
 
-    /// What a request for this target fails first.
+    /// The first term that a request for this target misses.
     ///
     /// # Errors
-    /// What is known of a body that would have to be read.
+    /// The state of a body that would have to be read.
     pub(super) fn missed<'a>(&self, ask: &Ask<'a>) -> Result<Option<Missed<'a>>, Reading<'a>> {
         let is_asked = |missed: &Missed<'_>| on(Check::Term(missed.term().name()));
         if let Some(most) = self.max_request_bytes
@@ -110,7 +110,7 @@ impl May {
         }
     }
 
-    /// Whether a resource that is named in full is of these projects and this location.
+    /// Whether a fully named resource is of these projects and this location.
     fn is_home_of(&self, name: &str, location: &str) -> bool {
         let mut parts = name.trim_start_matches('/').split('/');
         if parts.next() != Some("projects") {

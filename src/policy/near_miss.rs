@@ -1,8 +1,8 @@
-//! Why a role is not for a request: for people who look for the role that should have been.
+//! Explains why a role does not match a request, for people who look for the role that should.
 
 use crate::policy::{Ask, Caller, Client, Policy, Reading, Role, Term, Who};
 
-/// Something that a role asks for and a request lacks.
+/// Something that a role demands and a request lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NearMiss {
     /// `who.issuer`
@@ -29,7 +29,7 @@ pub enum NearMiss {
     Methods,
     /// Another member of `may`.
     Term(Term),
-    /// The body cannot be read, and the role has to.
+    /// The role has to read the body, which cannot be read.
     Body,
 }
 
@@ -56,7 +56,7 @@ impl NearMiss {
 }
 
 impl Policy {
-    /// What each role lacks, those that lack least first, and of those the first in the file.
+    /// What each role lacks; those that lack least come first, then in the order of the file.
     #[must_use]
     pub fn misses(&self, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<(&Role, Vec<NearMiss>)> {
         let least = |role: &Role| {

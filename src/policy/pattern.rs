@@ -1,18 +1,18 @@
-//! Patterns with `*` and nothing else: anchored, `*` does not cross `/`, cost bounded by the
-//! product of two short lengths. The pattern `*` alone means everything.
+//! Patterns whose only special character is `*`: anchored, `*` does not match `/`, the cost is
+//! bounded by the product of two short lengths. The pattern `*` alone matches everything.
 
 use std::fmt;
 
 use crate::json::fold_name;
 
-/// A checked pattern.
+/// A parsed pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(PatternKind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum PatternKind {
     Everything,
-    /// Without a star: most patterns, compared at once.
+    /// Without a star: most patterns, compared directly.
     Exactly(Box<str>),
     Starred(Box<str>),
 }
@@ -28,7 +28,7 @@ impl Pattern {
         })
     }
 
-    /// Reads a pattern whose star stays within its segment even when it stands alone.
+    /// Reads a pattern whose star stays within its segment even if it stands alone.
     #[must_use]
     pub fn of_segments(text: &str) -> Self {
         match text.contains('*') {
@@ -43,7 +43,7 @@ impl Pattern {
         Self::new(&fold_name(text))
     }
 
-    /// The text without stars, where there are none.
+    /// The text of a pattern without stars.
     #[must_use]
     pub fn exact(&self) -> Option<&str> {
         match &self.0 {
@@ -75,8 +75,8 @@ impl Pattern {
         }
     }
 
-    /// Whether all that matches `other` matches this; no for some pairs of patterns with stars for
-    /// which it is so.
+    /// Whether every text that matches `other` matches this; `false` for some pairs with stars
+    /// where it does.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
@@ -113,8 +113,8 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Whether two patterns with stars have a text in common: what is left of both, tried pair by
-/// pair, each once.
+/// Whether two patterns with stars have a text in common: tries the rests of both pair by pair,
+/// each pair once.
 fn meet(one: &[u8], two: &[u8]) -> bool {
     let width = two.len() + 1;
     let mut tried = vec![false; (one.len() + 1) * width];
@@ -148,7 +148,7 @@ fn meet(one: &[u8], two: &[u8]) -> bool {
     false
 }
 
-/// Greedy matching that goes back to the latest star only.
+/// Greedy matching that backtracks to the latest star only.
 fn starred(mut pattern: &[u8], mut text: &[u8]) -> bool {
     let mut latest_star: Option<(&[u8], &[u8])> = None;
     loop {

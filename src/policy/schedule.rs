@@ -1,5 +1,5 @@
-//! Times of the week. There is no table of time zones: an offset from UTC is what it says, winter
-//! and summer.
+//! Times of the week. There is no table of time zones: an offset from UTC holds in winter and
+//! summer.
 
 use crate::time::UnixTime;
 
@@ -25,7 +25,7 @@ pub enum Day {
     Sun,
 }
 
-/// A span of the day, on some days of the week. One that ends before it begins ends on the next
+/// A span of the day, on some days of the week. If it ends before it begins, it ends on the next
 /// day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
@@ -35,7 +35,7 @@ pub struct Schedule {
     pub from: u16,
     /// The first minute that is no longer within.
     pub to: u16,
-    /// How far local time is ahead of UTC, in minutes.
+    /// Local time's offset from UTC, in minutes; positive if ahead.
     pub utc_offset: i16,
 }
 
@@ -44,7 +44,7 @@ impl Day {
     pub const ALL: [Self; 7] =
         [Self::Mon, Self::Tue, Self::Wed, Self::Thu, Self::Fri, Self::Sat, Self::Sun];
 
-    /// The day that many days after 1 January 1970, a Thursday.
+    /// The weekday of this many days after 1 January 1970, a Thursday.
     fn after_epoch(days: i64) -> Self {
         match days.rem_euclid(7) {
             0 => Self::Thu,

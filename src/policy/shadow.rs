@@ -1,10 +1,10 @@
-//! Whether one role leaves nothing for another that stands behind it in the file. Where that
-//! cannot be told, the answer is no.
+//! Whether one role leaves nothing for a later one in the file. If that cannot be told, the answer
+//! is no.
 
 use crate::policy::{BodyTerms, CertificateTest, May, Network, Pattern, Role, UriPrefix, Who};
 
 impl Role {
-    /// Whether every request that `later` is for is decided by this role before.
+    /// Whether this role decides on every request that `later` matches.
     #[must_use]
     pub fn hides(&self, later: &Self) -> bool {
         let covered = |later: &Who| self.who.iter().any(|own| own.covers(later));

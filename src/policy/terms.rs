@@ -1,36 +1,36 @@
-//! What a body asks for beyond an answer, and the terms on which a role grants it: nothing that
-//! is not listed.
+//! The tools, files, state and limits that a body asks for, and the terms on which a role grants
+//! them: nothing that is not listed.
 
 use std::fmt;
 
 use crate::json::fold_name;
 use crate::policy::{Pattern, UriPrefix};
 
-/// What a body asks for. Without a body, nothing.
+/// The contents of a body that terms apply to; empty without a body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Contents<'b> {
     /// Tools that are not functions of the caller's own.
     pub tools: &'b [String],
-    /// What Google is to read.
+    /// Files that Google is to read.
     pub file_uris: &'b [String],
     /// Stored state.
     pub stored_state: &'b [String],
-    /// Where Google is to write.
+    /// Places that Google is to write to.
     pub output_uris: &'b [String],
     /// Templates of Model Armor in place of the project's own.
     pub model_armor_templates: &'b [String],
-    /// The limit on output tokens that it sets.
+    /// The limit on output tokens that the body sets.
     pub max_output_tokens: Option<u64>,
 }
 
-/// What is known of a body.
+/// The state of a body: read, readable on demand, or unreadable.
 #[derive(Clone, Copy, Debug)]
 pub enum Reading<'b> {
-    /// It can be read if need be.
+    /// It can be read on demand.
     Later,
     /// It cannot be read.
     Never,
-    /// It says this.
+    /// It was read.
     Done(&'b Contents<'b>),
 }
 
@@ -39,11 +39,11 @@ pub enum Reading<'b> {
 pub struct BodyTerms {
     /// Tools, by [`Pattern::of_tool`].
     pub tools: Vec<Pattern>,
-    /// What Google may be told to read.
+    /// Files that Google may be told to read.
     pub file_uris: Vec<UriPrefix>,
     /// Stored state that may be named.
     pub stored_state: Vec<Pattern>,
-    /// Where Google may be told to write.
+    /// Places that Google may be told to write to.
     pub output_uris: Vec<UriPrefix>,
     /// Templates of Model Armor.
     pub model_armor_templates: Vec<Pattern>,
@@ -51,7 +51,7 @@ pub struct BodyTerms {
     pub max_output_tokens: Option<u64>,
 }
 
-/// A term that a request may fail: a member of `may`.
+/// A term of `may` that a request can miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
     /// `tools`
@@ -97,18 +97,18 @@ impl Term {
     }
 }
 
-/// What of a request fails a term.
+/// A missed term, and what misses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missed<'b> {
     /// A name or an address that is not listed.
     Unlisted(Term, &'b str),
-    /// More than `most`; nothing is said where there is no number.
+    /// More than `most`; `asked` is `None` if the body sets no limit.
     Beyond {
         /// The limit.
         term: Term,
-        /// What is asked for.
+        /// The amount that is asked for.
         asked: Option<u64>,
-        /// What is allowed.
+        /// The amount that is allowed.
         most: u64,
     },
 }
@@ -123,7 +123,8 @@ impl Missed<'_> {
     }
 }
 
-/// As those who write roles and bodies read it; a name or an address is the caller's own text.
+/// The message for people who write roles and bodies; a name or an address is the caller's own
+/// text.
 impl fmt::Display for Missed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.term().name())?;
@@ -140,9 +141,9 @@ impl fmt::Display for Missed<'_> {
 }
 
 impl BodyTerms {
-    /// The first term that `contents` fails. `takes_cap` is whether the method answers with
-    /// tokens, so that a limit must be set; `belongs` whether stored state is of a project and
-    /// location that the role is for.
+    /// The first term that `contents` misses. `takes_cap`: the method generates tokens, so that a
+    /// limit must be set; `belongs` tells whether stored state is of a project and location that
+    /// the role is for.
     pub(super) fn missed<'b>(
         &self,
         contents: &Contents<'b>,

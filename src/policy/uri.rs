@@ -1,15 +1,15 @@
-//! Addresses that a body may name: one object, or all below a folder.
+//! URIs that a body may name: one object, or everything below a folder.
 
-/// `gs://bucket/folder/` with its `/` at the end stands for all below it, `*` alone for every
-/// address, anything else for itself.
+/// A URI prefix: `gs://bucket/folder/` with its `/` at the end stands for everything below it, `*`
+/// alone for every URI, anything else for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UriPrefix(String);
 
 impl UriPrefix {
-    /// Reads one.
+    /// Reads a prefix.
     ///
     /// # Errors
-    /// Says what would be right.
+    /// What is expected.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = text.split_once("://").unwrap_or_default();
         let fits = text == "*"
@@ -21,13 +21,13 @@ impl UriPrefix {
             .ok_or("an address like gs://bucket/object, a folder like gs://bucket/ or * alone")
     }
 
-    /// Whether it stands for every address.
+    /// Whether it stands for every URI.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.0 == "*"
     }
 
-    /// Whether `uri` is meant. Below a folder, what a reader could take for a way out of it is not.
+    /// Whether `uri` matches. Below a folder, a URI that could be read as a way out of it does not.
     #[must_use]
     pub fn matches(&self, uri: &str) -> bool {
         match self.0.as_str() {
@@ -37,7 +37,7 @@ impl UriPrefix {
         }
     }
 
-    /// Whether all that `other` means is meant.
+    /// Whether it matches all that `other` matches.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self == other || (!other.is_everything() && self.matches(&other.0))

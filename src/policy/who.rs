@@ -1,11 +1,11 @@
-//! Whom a role is for. All of what it says must hold: the token part once a token, the rest at
-//! each request.
+//! The callers that a role is for. All parts of an alternative must hold: those on the token are
+//! checked once a token, the others at each request.
 
 use crate::json::Json;
 use crate::policy::{CertificateTest, Claim, Client, Network, Schedule};
 use crate::time::UnixTime;
 
-/// A caller, as roles see one.
+/// A caller, as the policy sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller<'c> {
     /// The name of the issuer in the configuration.
@@ -18,7 +18,7 @@ pub struct Caller<'c> {
     pub claims: &'c Json,
 }
 
-/// One alternative of a role's `who`. What it does not name, it does not ask for; without groups,
+/// One alternative of a role's `who`. What it does not name, it does not demand; without groups,
 /// subjects and claims it is for every caller of its issuer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Who {
@@ -34,12 +34,12 @@ pub struct Who {
     pub networks: Option<Vec<Network>>,
     /// The caller's client certificate.
     pub certificate: Option<CertificateTest>,
-    /// It must be within one of these.
+    /// The time must be within one of these.
     pub times: Option<Vec<Schedule>>,
 }
 
 impl Who {
-    /// Whether a token can have the role.
+    /// Whether a caller with this token can have the role.
     #[must_use]
     pub fn fits(&self, caller: &Caller<'_>) -> bool {
         self.issuer == caller.issuer
@@ -64,13 +64,13 @@ impl Who {
         subjects.is_none_or(|subjects| subjects.iter().any(|subject| subject == caller.subject))
     }
 
-    /// Whether it is in force now.
+    /// Whether it holds at this time.
     pub(super) fn holds_at(&self, now: UnixTime) -> bool {
         let times = self.times.as_ref();
         times.is_none_or(|times| times.iter().any(|schedule| schedule.holds_at(now)))
     }
 
-    /// Whether it depends on the other end of the connection.
+    /// Whether it depends on the client's end of the connection.
     pub(super) const fn asks_for_client(&self) -> bool {
         self.networks.is_some() || self.certificate.is_some()
     }

@@ -1,8 +1,8 @@
-//! What a body says that a role has to know: read once, front to back, as strict JSON (RFC 8259,
-//! and no member name twice). Nothing of the text is kept but names, addresses and limits.
+//! Reads the parts of a body that roles depend on: once, front to back, as strict JSON (RFC 8259,
+//! no member name twice). Only names, addresses and limits are kept.
 //!
 //! Names are read in both spellings that Google's servers take, `fileUri` and `file_uri`
-//! (ProtoJSON, protobuf.dev/programming-guides/json); any other can only forbid.
+//! (ProtoJSON, protobuf.dev/programming-guides/json); in any other spelling they can only forbid.
 
 mod cap;
 mod field;
@@ -18,7 +18,7 @@ pub use media::Media;
 
 use field::Field;
 
-/// What a body asks for.
+/// The parts of a body that roles depend on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// `model`.
@@ -34,21 +34,21 @@ pub struct Body {
     pub operation_name: Option<String>,
     /// Tools that are not functions of the caller's own, by their names or types.
     pub tools: Vec<String>,
-    /// What Google is to read: every address but data URLs.
+    /// Addresses that Google is to read, except data URLs.
     pub file_uris: Vec<String>,
     /// Stored state that the body names: `cachedContent`, a file, a former response, a session.
     pub stored_state: Vec<String>,
-    /// Where Google is to write.
+    /// Addresses that Google is to write to.
     pub output_uris: Vec<String>,
     /// Templates of Model Armor that replace the project's own.
     pub model_armor_templates: Vec<String>,
     /// Limits on output tokens, wherever they stand.
     pub limits: Vec<(CapMember, u64)>,
-    /// How many answers are wanted, each with as many tokens; nothing said is one.
+    /// Number of answers asked for, each with as many tokens; 1 if the body does not say.
     pub answers: Option<u64>,
-    /// Whether the answer is to come in pieces, where the body says so.
+    /// Whether the body asks for a streamed answer.
     pub is_streamed: bool,
-    /// What it holds in base64 that is no text.
+    /// Images, sounds and the like, in base64.
     pub media: Media,
 }
 
@@ -65,7 +65,7 @@ impl Body {
         }
     }
 
-    /// Takes a text that stands where it acts.
+    /// Takes a text at a place where it has an effect.
     fn text(&mut self, place: Field, text: &str) {
         let owned = || text.to_owned();
         match place {
@@ -89,20 +89,20 @@ impl Body {
         }
     }
 
-    /// Takes a limit on output tokens. What is no number that can be read limits nothing, nor does
-    /// zero, which some take for none.
+    /// Takes a limit on output tokens. An unreadable number limits nothing, nor does zero, which
+    /// some APIs read as no limit.
     fn limit(&mut self, at: CapMember, tokens: Option<u64>) {
         self.limits.push((at, tokens.filter(|tokens| *tokens > 0).unwrap_or(u64::MAX)));
     }
 
-    /// Takes a number of answers; what is no number that can be read may be any.
+    /// Takes the number of answers; an unreadable one may be any.
     fn answer_count(&mut self, count: Option<u64>) {
         let count = count.unwrap_or(u64::MAX).max(1);
         self.answers = Some(self.answers.unwrap_or(1).saturating_mul(count));
     }
 
-    /// The largest limit on output tokens, of all answers together, if the one that this route
-    /// heeds is there.
+    /// The largest limit on output tokens, of all answers together, if the body sets the one that
+    /// this route honours.
     #[must_use]
     pub fn max_output_tokens(&self, route: &Route) -> Option<u64> {
         let caps = &route.caps;
@@ -112,12 +112,12 @@ impl Body {
     }
 }
 
-/// RFC 2397; the scheme's case does not matter.
+/// Whether a text is a data URL (RFC 2397); the scheme is case-insensitive.
 fn is_data_url(text: &str) -> bool {
     text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
 }
 
-/// Whether a text is an address and nothing else: a scheme (RFC 3986 section 3.1), `://`, no blank.
+/// Whether a text is nothing but an address: a scheme (RFC 3986 section 3.1), `://`, no blank.
 fn is_address(text: &str) -> bool {
     let mark = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'-');
     text.split_once("://").is_some_and(|(scheme, rest)| {

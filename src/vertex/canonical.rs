@@ -1,12 +1,11 @@
-//! One spelling a path. How Google's front end reads other spellings is not documented, so none
-//! is let through.
+//! Accepts only one spelling of a path, as Google does not document how its front end reads others.
 
 use std::borrow::Cow;
 
 use crate::error::Reason;
 use crate::vertex::alphabet::Alphabet;
 
-/// The path with `@` for `%40`, the one escape that client libraries write: in a model's version.
+/// The path with `@` for `%40`, the one escape that client libraries write, in a model's version.
 #[must_use]
 pub fn respell(url: &str) -> Cow<'_, str> {
     let (path, rest) = url.split_at(url.find('?').unwrap_or(url.len()));
@@ -26,7 +25,9 @@ pub(super) fn check(path: &str) -> Result<(), Reason> {
                 return Err(Reason::UrlNotCanonical);
             }
             b'/' => (length, only_dots) = (0, true),
-            _ if Alphabet::Path.has(byte) => (length, only_dots) = (length + 1, only_dots && byte == b'.'),
+            _ if Alphabet::Path.has(byte) => {
+                (length, only_dots) = (length + 1, only_dots && byte == b'.')
+            }
             _ => return Err(Reason::UrlNotCanonical),
         }
     }

@@ -1,4 +1,4 @@
-//! What Google has: its locations, its publishers, and by which methods their models are called, as
+//! Google's locations, its publishers, and the methods by which their models are called, as
 //! far as that was known when this was written. Google adds to it, so nothing is refused by it.
 
 use crate::vertex::route::Route;
@@ -74,14 +74,14 @@ const PUBLISHERS: &[&str] = &[
     "zai-org",
 ];
 
-/// What stands in a publisher's place for endpoints and models of a project's own.
+/// Names at a publisher's place for a project's own endpoints and models.
 const OWN: &[&str] = &["endpoints", "models"];
 
-/// Publishers whose own API Google hands on as it is.
+/// Publishers whose own API Google passes through.
 const RAW: &[&str] = &["ai21", "anthropic", "mistralai"];
 const RAW_METHODS: &[&str] = &["rawPredict", "streamRawPredict", "models.get", "models.list"];
 
-/// Methods of Google's models alone.
+/// Methods that only Google's own models have.
 const GOOGLES: &[&str] = &["batchEmbedContents", "computeTokens", "embedContent"];
 
 /// Whether Google has a location of this name.
@@ -102,7 +102,7 @@ pub const fn known_publishers() -> &'static [&'static str] {
     PUBLISHERS
 }
 
-/// Whether a publisher's models are called by a method.
+/// Whether a publisher's models have a method.
 #[must_use]
 pub fn speaks(publisher: &str, route: &Route) -> bool {
     let method = route.method.as_str();

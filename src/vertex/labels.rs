@@ -1,24 +1,24 @@
 //! Labels for Google's billing export: the header `X-Vertex-AI-Labels`, base64 of a JSON object
 //! (Google Cloud, "Custom metadata labels": at most 32, of lower-case letters, digits, `_` and `-`,
-//! up to 63 each).
+//! up to 63 bytes each).
 
 use std::fmt::Write as _;
 
 use crate::jose;
 
-/// The most labels that one request carries.
+/// Most labels of one request.
 pub const MAX_LABELS: usize = 32;
 
-/// The most bytes of a name or a value.
+/// Most bytes of a name or a value.
 const MAX_BYTES: usize = 63;
 
-/// The bytes of a value that was cut, before its digest.
+/// Bytes of a value that was cut, before its digest.
 const CUT_BYTES: usize = 54;
 
-/// What a label's value is.
+/// The value of a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LabelValue {
-    /// Always the same.
+    /// A constant.
     Text(String),
     /// The caller: issuer's name and subject, in the alphabet of labels.
     Principal,
@@ -35,7 +35,7 @@ impl Labels {
         Self(labels)
     }
 
-    /// The value of the header for a request of `principal`; nothing without labels.
+    /// The value of the header for a request of `principal`; `None` without labels.
     #[must_use]
     pub fn header(&self, principal: &str) -> Option<String> {
         if self.0.is_empty() {
@@ -57,13 +57,13 @@ impl Labels {
     }
 }
 
-/// Whether this can name a label.
+/// Whether this is a valid name of a label.
 #[must_use]
 pub fn is_label_name(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_lowercase()) && is_label_value(name)
 }
 
-/// Whether this can be a label's value.
+/// Whether this is a valid value of a label.
 #[must_use]
 pub fn is_label_value(value: &str) -> bool {
     value.len() <= MAX_BYTES && value.bytes().all(is_plain)
@@ -73,8 +73,8 @@ const fn is_plain(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')
 }
 
-/// A text in the alphabet of values. One that had to change ends in a digest of what it was, so that
-/// two callers stay two.
+/// Converts a text to the alphabet of values. If it changes, it ends in a digest of the original,
+/// so that two callers stay two.
 fn label_of(text: &str) -> String {
     if is_label_value(text) {
         return text.to_owned();

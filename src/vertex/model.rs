@@ -1,17 +1,17 @@
-//! A model's name, and the spellings of it that clients write into bodies.
+//! The names of a model, and the spellings that clients write into bodies.
 
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
 use crate::vertex::route::Variable;
 use crate::vertex::{Body, ModelPlace, Target};
 
-/// Who publishes what bears no publisher's name: Google's own models.
+/// The publisher of names without one: Google's own models.
 const DEFAULT_PUBLISHER: &str = "google";
 
 /// A publisher's model, or a project's endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Model<'m> {
-    /// The publisher; `endpoints` or `models` for what is the project's own.
+    /// The publisher; `endpoints` or `models` for a project's own.
     pub publisher: &'m str,
     /// The name.
     pub name: &'m str,
@@ -48,13 +48,13 @@ impl<'m> Model<'m> {
 }
 
 impl<'u> Target<'u> {
-    /// Whether only the body says which model the request is for.
+    /// Whether only the body names the request's model.
     #[must_use]
     pub const fn names_model_in_body(&self) -> bool {
         matches!(self.route.model, ModelPlace::Body(_))
     }
 
-    /// The target with the model that the body names, or as it is where the path names it.
+    /// The target with the model in the body, or unchanged if the path names it.
     ///
     /// # Errors
     /// `model_missing`; `model_mismatch` for a body that names another model, or an operation of
@@ -83,8 +83,8 @@ impl<'u> Target<'u> {
         }
     }
 
-    /// Whether `text` names the model in the path, or none. A served model's container may be told
-    /// the endpoint's bare name.
+    /// Whether `text` is the model in the path, or there is none. A served model's container may be
+    /// given the endpoint's bare name.
     fn is_for(&self, text: &str) -> bool {
         match self.model {
             _ if text.is_empty() => true,
@@ -94,7 +94,7 @@ impl<'u> Target<'u> {
         }
     }
 
-    /// Whether an operation is one of the resource in the path.
+    /// Whether an operation belongs to the resource in the path.
     fn owns(&self, operation: &str) -> bool {
         let mut path = String::new();
         self.write_to(&mut path);

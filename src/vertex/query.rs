@@ -1,29 +1,29 @@
-//! Query parameters: a closed list. Google's system parameters can carry credentials (`key`,
-//! `access_token`), hide usage (`fields`) or change the answer's type (`$ct`, `callback`).
-//! Source: Google's system parameters, docs.cloud.google.com/apis/docs/system-parameters.
+//! Query parameters: a closed list, as Google's system parameters can carry credentials (`key`,
+//! `access_token`), hide usage (`fields`) or change the answer's type (`$ct`, `callback`). Source:
+//! Google's system parameters, docs.cloud.google.com/apis/docs/system-parameters.
 
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
 use crate::vertex::Route;
 
-/// The longest value of a parameter.
+/// The longest value of a parameter, in bytes.
 const MAX_VALUE_BYTES: usize = 1024;
 
-/// How the answer is written.
+/// The format of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alt {
     /// Server-sent events.
     Sse,
-    /// JSON, which is the default.
+    /// JSON, the default.
     Json,
     /// JSON with integers for enums, as Google's REST clients ask for.
     JsonIntegerEnums,
 }
 
-/// What stands behind `?`, each parameter once.
+/// A query, each parameter at most once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query<'u> {
-    /// How the answer is written.
+    /// The format of the answer.
     pub alt: Option<Alt>,
     /// Parameters of lists and updates, in the request's order.
     pub others: Vec<(&'static str, &'u str)>,
@@ -97,8 +97,8 @@ impl Alt {
     }
 }
 
-/// Google's REST clients differ in what they encode: Python's both separators, Java's the second,
-/// Node's the first.
+/// Whether a value asks for JSON with integers for enums. Google's REST clients differ in what they
+/// encode: Python's both separators, Java's the second, Node's the first.
 fn is_integer_enums(value: &str) -> bool {
     let rest = value.strip_prefix("json").unwrap_or_default();
     let rest = strip_any(rest, [";", "%3B", "%3b"]);
@@ -106,12 +106,12 @@ fn is_integer_enums(value: &str) -> bool {
     rest.and_then(|rest| strip_any(rest, ["=", "%3D", "%3d"])) == Some("int")
 }
 
-/// What follows one of `prefixes`.
+/// The rest of a text after one of `prefixes`.
 fn strip_any<'t>(text: &'t str, prefixes: [&str; 3]) -> Option<&'t str> {
     prefixes.iter().find_map(|prefix| text.strip_prefix(prefix))
 }
 
-/// The parameters of a route beside `alt`.
+/// The parameters that a route takes, besides `alt`.
 fn parameters(route: &Route) -> &'static [&'static str] {
     match route.http_method {
         "GET" => &["pageSize", "pageToken", "filter", "orderBy", "view"],
@@ -120,7 +120,7 @@ fn parameters(route: &Route) -> &'static [&'static str] {
     }
 }
 
-/// Characters that mean nothing in a URL, and escapes of visible ones.
+/// Whether a value holds only characters without a meaning in a URL, and escapes of visible ones.
 fn is_plain(value: &str) -> bool {
     let allowed = |b: u8| {
         b.is_ascii_alphanumeric()

@@ -1,19 +1,18 @@
-//! The routes of Vertex AI that pass, as `routes.txt` lists them: all others are refused. A row
-//! says what a request does (class, method), with which of Google's permissions, and where the
-//! model is named.
+//! The routes of Vertex AI that are allowed, from `routes.txt`; all others are refused. A row has a
+//! request's class and method, Google's permissions for it, and where the model is named.
 
 use once_cell::sync::Lazy;
 
 use crate::vertex::CapMember;
 use crate::vertex::alphabet::Alphabet;
 
-/// The most names that stand in one path.
+/// Most names in one path.
 pub(super) const MAX_NAMES: usize = 6;
 
-/// What a route can do, and so how it is granted.
+/// The class of a route, by what it can do; roles grant each on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
-    /// Asks a model; nothing stays behind.
+    /// Asks a model and stores nothing.
     Inference,
     /// Names state that Google keeps for the project: caches, jobs, files, operations.
     Stateful,
@@ -21,18 +20,18 @@ pub enum Class {
     Admin,
 }
 
-/// Where a request says which model it is for.
+/// The place of the model's name in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModelPlace {
     /// In the path.
     Path,
     /// In this member of the body.
     Body(&'static str),
-    /// Nowhere: it is not for a model.
+    /// Nowhere: no model is asked.
     None,
 }
 
-/// A name in a path.
+/// The kind of a name in a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variable {
     /// A Google project's id or number.
@@ -58,21 +57,21 @@ pub enum Segment {
     Variable(Variable),
 }
 
-/// What an answer says of tokens.
+/// What an answer reports of tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tokens {
-    /// A model writes it, which takes tokens, and it says how many.
+    /// A model generates it and reports its tokens.
     Generated,
-    /// It takes tokens where it says so.
+    /// It takes tokens if it reports any.
     Used,
-    /// It counts tokens, and takes none.
+    /// It counts tokens without taking any.
     Counted,
-    /// Nothing.
+    /// It reports none.
     None,
 }
 
 impl Tokens {
-    /// As the table and `haproxy-vertex routes --json` write it.
+    /// The word in the table and in `haproxy-vertex routes --json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -91,35 +90,35 @@ impl Tokens {
 pub struct Route {
     /// Its class.
     pub class: Class,
-    /// The method as roles and log lines name it: with its class before a `/`, but for inference.
+    /// The method as roles and log lines name it: after its class and a `/`, except for inference.
     pub method: String,
-    /// Google's IAM permissions for it; empty where Google does not say.
+    /// Google's IAM permissions for it; empty if Google does not document them.
     pub permissions: Vec<&'static str>,
     /// The versions of the API that have it.
     pub versions: Vec<&'static str>,
     /// The HTTP method.
     pub http_method: &'static str,
-    /// Where the model is named.
+    /// The place of the model's name.
     pub model: ModelPlace,
-    /// Whether an answer comes in pieces, as events if the caller asks so. A body may ask for
-    /// pieces of others, too.
+    /// Whether the answer is always streamed, as events if the caller asks for them. A body can ask
+    /// for a stream of other routes, too.
     pub streams: bool,
-    /// What an answer says of tokens.
+    /// What an answer reports of tokens.
     pub tokens: Tokens,
     /// The members of a body that limit the tokens of an answer.
     pub caps: Vec<CapMember>,
     /// `gen_ai.operation.name` (OpenTelemetry's conventions for generative AI).
     pub operation: Option<&'static str>,
-    /// The path behind the version, as the table has it.
+    /// The path after the version, as the table has it.
     pub path: &'static str,
     pub(super) segments: Vec<Segment>,
     pub(super) verb: &'static str,
 }
 
-/// The names in a path, in their order; those that are not there are empty.
+/// The names in a path, in their order; empty where there are fewer.
 pub(super) type PathNames<'u> = [&'u str; MAX_NAMES];
 
-/// The table, as a tree: a literal segment comes before a variable one, and nothing goes back.
+/// The table as a tree: a literal segment is tried before a variable one, without backtracking.
 #[derive(Debug, Default)]
 struct Node {
     literals: Vec<(&'static str, Self)>,
@@ -133,7 +132,7 @@ struct RouteTable {
     root: Node,
 }
 
-/// A table with a fault routes nothing; a test sees to it that there is none.
+/// The parsed table; empty if `routes.txt` has a fault, which a test rules out.
 static TABLE: Lazy<RouteTable> = Lazy::new(|| RouteTable::parse(ROWS).unwrap_or_default());
 
 #[cfg(not(feature = "faults"))]
@@ -148,7 +147,7 @@ pub fn routes() -> &'static [Route] {
     &TABLE.routes
 }
 
-/// `gen_ai.operation.name` of the method with this name; its own name where OpenTelemetry has none.
+/// `gen_ai.operation.name` of this method; the method's own name if OpenTelemetry has none.
 #[must_use]
 pub fn operation_of(method: &str) -> &str {
     let route = routes().iter().find(|route| route.method == method);
@@ -156,13 +155,13 @@ pub fn operation_of(method: &str) -> &str {
 }
 
 impl Route {
-    /// Whether a request has a body: those that only read or delete have none.
+    /// Whether a request can have a body: those that only read or delete have none.
     #[must_use]
     pub fn takes_body(&self) -> bool {
         !matches!(self.http_method, "GET" | "DELETE")
     }
 
-    /// Whether a body can limit the tokens of an answer.
+    /// Whether a body can limit output tokens.
     #[must_use]
     pub fn takes_cap(&self) -> bool {
         !self.caps.is_empty()
@@ -174,13 +173,13 @@ impl Route {
         self.tokens != Tokens::None
     }
 
-    /// Whether Google asks nothing for it: tokens are only counted, or something is only looked at.
+    /// Whether Google charges nothing: it only counts tokens, or only reads.
     #[must_use]
     pub fn is_free(&self) -> bool {
         self.http_method == "GET" || self.tokens == Tokens::Counted
     }
 
-    /// The route of a path behind its version, and the names in it.
+    /// The route of a path after its version, and the names in it.
     pub(super) fn find<'u>(
         http_method: &str,
         version: &str,
@@ -253,7 +252,7 @@ impl Route {
             "-" => Vec::new(),
             caps => caps.split(',').map(CapMember::of_column).collect::<Option<_>>()?,
         };
-        // What has a cap has tokens to cap.
+        // A cap needs generated tokens.
         if !caps.is_empty() && tokens != Tokens::Generated {
             return None;
         }
@@ -296,8 +295,8 @@ impl Segment {
 }
 
 impl Variable {
-    /// Whether `text` is such a name. Google's own limits are wider only for resources that are
-    /// not in the table.
+    /// Whether `text` is a valid name of this kind. Google's own limits are wider only for
+    /// resources that are not in the table.
     pub(super) fn fits(self, text: &str) -> bool {
         let alphabet = match self {
             Self::Project | Self::Location | Self::Publisher | Self::Endpoint => Alphabet::Lower,
@@ -327,7 +326,7 @@ impl RouteTable {
 }
 
 impl Node {
-    /// The node behind `segment`; nothing where two kinds of names would stand in one place.
+    /// The node for `segment`; `None` if two kinds of names would share a place.
     fn child(&mut self, segment: Segment) -> Option<&mut Self> {
         match segment {
             Segment::Literal(literal) => {

@@ -1,33 +1,34 @@
-//! What is usual for one principal: mean and variance of a size on a logarithmic scale, as sizes
-//! and rates spread over orders of magnitude. Old observations count less and less.
+//! The usual size of something for one principal: mean and variance on a logarithmic scale, as
+//! sizes and rates spread over orders of magnitude. Old observations count less and less.
 
 use crate::watch::decay::{Second, left};
 
-/// An observation counts half after a week: both workdays and weekends are remembered.
+/// Seconds after which an observation counts half: a week, so that workdays and weekends are both
+/// remembered.
 const HALF_LIFE_SECS: u32 = 7 * 86_400;
 
-/// Fewer observations than these (after decay) say nothing.
+/// The least weight of observations, after decay, that say anything.
 const MIN_WEIGHT: f64 = 4.0;
 
-/// Few observations have a variance that is too small by chance. As many as these, of one bit
-/// (a factor of two), are taken for granted.
+/// Weight of assumed observations with a deviation of one bit (a factor of two), as few
+/// observations may have too small a variance by chance.
 const PRIOR_WEIGHT: f64 = 4.0;
 const PRIOR_VARIANCE: f64 = 1.0;
 
-/// How far above the mean is unusual.
+/// How far above the mean a value is unusual.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tolerance {
-    /// In standard deviations.
+    /// Number of standard deviations.
     pub(super) deviations: f64,
-    /// In bits (1 is a factor of two), for what hardly varies.
+    /// Least distance in bits (1 is a factor of two), for values that hardly vary.
     pub(super) bits: f64,
-    /// Less than this, in bits, is never unusual.
+    /// A value below this, in bits, is never unusual.
     pub(super) least: f64,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Baseline {
-    /// The number of observations, each decayed.
+    /// Number of observations, each decayed.
     weight: f64,
     /// In bits: the base-2 logarithm.
     mean: f64,
@@ -41,14 +42,14 @@ impl Baseline {
         Self { weight: 0.0, mean: 0.0, squares: 0.0, at: now }
     }
 
-    /// Lets time pass.
+    /// Decays the observations up to `now`.
     pub(super) fn age(&mut self, now: Second) {
         let left = left(self.at.advance(now), HALF_LIFE_SECS);
         self.weight *= left;
         self.squares *= left;
     }
 
-    /// In bits, what is unusual from there on; nothing while too little is known.
+    /// The value, in bits, from which on a value is unusual; `None` while too little is known.
     pub(super) fn limit(&self, tolerance: Tolerance) -> Option<f64> {
         let squares = self.squares + PRIOR_WEIGHT * PRIOR_VARIANCE;
         let deviation = (squares / (self.weight + PRIOR_WEIGHT)).sqrt();
@@ -56,9 +57,9 @@ impl Baseline {
         (self.weight >= MIN_WEIGHT).then(|| tolerance.least.max(self.mean + distance))
     }
 
-    /// Takes an observation of this instant, in bits. What lies beyond the limit counts as if it
-    /// were the limit: one incident does not become what is usual, a lasting change does.
-    /// Whether it lies beyond.
+    /// Adds an observation of this instant, in bits. One beyond the limit counts as the limit: a
+    /// single incident does not become usual, a lasting change does. Returns whether it lies
+    /// beyond.
     pub(super) fn learn(&mut self, bits: f64, tolerance: Tolerance) -> bool {
         let limit = self.limit(tolerance).unwrap_or(f64::INFINITY);
         let (bits, is_beyond) = (bits.min(limit), bits > limit);

@@ -1,9 +1,10 @@
-//! Exponential decay in closed form: what is left depends on the time that has passed, and not on
-//! how often somebody looked.
+//! Exponential decay in closed form: the rest depends on the time that has passed, and not on how
+//! often it is computed.
 
 use crate::time::Monotonic;
 
-/// A whole second of the monotonic clock, modulo 2^32: two of them compare rightly within 68 years.
+/// A whole second of the monotonic clock, modulo 2^32: two of them compare correctly within 68
+/// years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Second(u32);
 
@@ -13,8 +14,8 @@ impl Second {
         Self(u32::try_from(second).unwrap_or_default())
     }
 
-    /// Seconds since `earlier`; none if that lies ahead, as another thread's clock may have been
-    /// read later.
+    /// Seconds since `earlier`; 0 if that lies ahead, as another thread's clock may have been read
+    /// later.
     pub(super) fn since(self, earlier: Self) -> u32 {
         match self.0.wrapping_sub(earlier.0) {
             ahead if ahead > u32::MAX / 2 => 0,
@@ -22,7 +23,7 @@ impl Second {
         }
     }
 
-    /// Moves on to `now`, never back: the seconds that have passed.
+    /// Moves on to `now`, never back. Returns the seconds that have passed.
     pub(super) fn advance(&mut self, now: Self) -> u32 {
         let elapsed = now.since(*self);
         if elapsed > 0 {
@@ -32,12 +33,12 @@ impl Second {
     }
 }
 
-/// What is left of 1 after `elapsed` seconds.
+/// The rest of 1 after `elapsed` seconds.
 pub(super) fn left(elapsed: u32, half_life: u32) -> f64 {
     if elapsed == 0 { 1.0 } else { (-f64::from(elapsed) / f64::from(half_life)).exp2() }
 }
 
-/// As a float; what is more than `u32::MAX` is far above every limit anyhow.
+/// Converts to a float; more than `u32::MAX` is far above every limit anyhow.
 pub(super) fn float(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

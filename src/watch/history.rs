@@ -1,4 +1,4 @@
-//! What is known of one principal, and what a request means against it.
+//! The history of one principal, against which its requests are compared.
 
 use crate::watch::baseline::{Baseline, Tolerance};
 use crate::watch::decay::{Second, float};
@@ -7,30 +7,30 @@ use crate::watch::seen::{SeenValues, Tag};
 use crate::watch::signal::{Signal, Signals};
 use crate::watch::suppress::Suppress;
 
-/// Nothing but refusals is told of a principal within its first requests: fewer say nothing of
-/// what it uses.
+/// Number of a principal's first requests for which only refusals are reported: fewer say nothing
+/// of what it usually does.
 const LEARNING_REQUESTS: u32 = 50;
 
-/// Nor within the first two hours: fifty requests may be one job. It is not a day, as a reload
-/// begins anew, and there are those who reload each day.
+/// Seconds after a principal's first request for which only refusals are reported: fifty requests
+/// may be one job. It is not a day, as a reload begins anew, and some operators reload each day.
 const LEARNING_SECS: u32 = 2 * 3600;
 
-/// So many refusals in a row are many.
+/// Number of refusals in a row that is reported.
 const REFUSALS: u16 = 10;
 
-/// After such a pause a row of refusals begins anew.
+/// Seconds after which a row of refusals begins anew.
 const PAUSE_SECS: u32 = 3600;
 
-/// Of requests in the last minutes: four times the usual, and 32 at least.
+/// For requests in the last minutes: four times the usual, and 32 at least.
 const OF_REQUESTS: Tolerance = Tolerance { deviations: 3.0, bits: 2.0, least: 5.0 };
 
-/// Of tokens in the last minutes: four times the usual, and 65,536 at least.
+/// For tokens in the last minutes: four times the usual, and 65,536 at least.
 const OF_TOKENS: Tolerance = Tolerance { deviations: 3.0, bits: 2.0, least: 16.0 };
 
-/// Of a body's bytes: eight times the usual, and 64 KiB at least.
+/// For the bytes of a body: eight times the usual, and 64 KiB at least.
 const OF_BODIES: Tolerance = Tolerance { deviations: 3.5, bits: 3.0, least: 16.0 };
 
-/// A request, with what it uses as tags.
+/// A request, its values as tags.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
     pub(super) is_allowed: bool,
@@ -46,7 +46,7 @@ pub(super) struct History {
     first: Second,
     last: Second,
     requests: u32,
-    /// Refusals since the last request that was allowed.
+    /// Number of refusals since the last allowed request.
     refusals: u16,
     models: SeenValues<8>,
     locations: SeenValues<8>,
@@ -54,7 +54,7 @@ pub(super) struct History {
     clients: SeenValues<8>,
     request_rate: Rate,
     token_rate: Rate,
-    /// Of the sizes of bodies.
+    /// Sizes of bodies.
     bodies: Baseline,
     told: Suppress,
 }
@@ -77,7 +77,7 @@ impl History {
         }
     }
 
-    /// Takes a request.
+    /// Adds a request. Returns its signals.
     pub(super) fn request(&mut self, request: &Use, now: Second) -> Signals {
         let refusals = self.refused(request.is_allowed, now);
         self.requests = self.requests.saturating_add(1);
@@ -92,7 +92,7 @@ impl History {
         if let Some(network) = request.network {
             new(Signal::NewNetwork, self.networks.note(network));
         }
-        // What was refused was not used.
+        // A refused request used nothing.
         if request.is_allowed {
             if let Some(model) = request.model {
                 new(Signal::NewModel, self.models.note(model));
@@ -109,7 +109,7 @@ impl History {
         self.told.tell(raised | refusals, now)
     }
 
-    /// Takes the tokens of a call that has ended.
+    /// Adds the tokens of an ended call. Returns its signals.
     pub(super) fn tokens(&mut self, tokens: u64, now: Second) -> Signals {
         let level = self.token_rate.add(float(tokens), OF_TOKENS, now);
         let raised = self.told.rate(Signal::TokenRate, level);
@@ -121,7 +121,7 @@ impl History {
         self.requests > LEARNING_REQUESTS && now.since(self.first) >= LEARNING_SECS
     }
 
-    /// Counts refusals in a row, which are told without a history too.
+    /// Counts refusals in a row, which are reported without a history too.
     fn refused(&mut self, is_allowed: bool, now: Second) -> Signals {
         let pause = self.last.advance(now);
         if is_allowed || pause >= PAUSE_SECS {

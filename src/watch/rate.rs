@@ -1,28 +1,28 @@
-//! How much in the last minutes, against the busiest minutes of the hours before. Busiest minutes
-//! are compared, not averages: people and jobs come in bursts, and their average says little.
+//! The rate of the last minutes, compared with the busiest minutes of the hours before: people and
+//! jobs come in bursts, so averages say little.
 
 use crate::watch::baseline::{Baseline, Tolerance};
 use crate::watch::decay::{Second, left};
 
-/// What is meant by the last minutes: the half-life of what is counted.
+/// The half-life, in seconds, of what is counted as the last minutes.
 const HALF_LIFE_SECS: u32 = 300;
 
-/// Each hour that has requests is one observation, of its busiest moment.
+/// Seconds of an hour: each hour that has requests is one observation, of its peak.
 const HOUR_SECS: u32 = 3600;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rate {
-    /// What came in the last minutes, decayed.
+    /// Amount of the last minutes, decayed.
     recent: f64,
     at: Second,
-    /// The most that `recent` was since `hour` began.
+    /// The largest `recent` since `hour` began.
     peak: f64,
     hour: Second,
-    /// Of the peaks of the hours that are over.
+    /// The peaks of past hours.
     baseline: Baseline,
 }
 
-/// A rate against what is usual.
+/// A rate compared with the usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     /// Below half the limit, or too little is known.
@@ -38,7 +38,7 @@ impl Rate {
         Self { recent: 0.0, at: now, peak: 0.0, hour: now, baseline: Baseline::new(now) }
     }
 
-    /// Counts `amount`.
+    /// Adds an amount. Returns the level of the rate.
     pub(super) fn add(&mut self, amount: f64, tolerance: Tolerance, now: Second) -> Level {
         self.recent = self.recent * left(self.at.advance(now), HALF_LIFE_SECS) + amount;
         if now.since(self.hour) >= HOUR_SECS {

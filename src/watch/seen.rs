@@ -1,48 +1,49 @@
-//! The few values of one kind that a principal uses, each as a short keyed hash.
+//! The few values of one kind that a principal has used, each as a short keyed hash.
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
+use crate::keyed_hash::KeyedHash;
+
 /// A value's hash, 16 bits of it: one new value in some thousands is taken for a known one. The
-/// key is the process's own, so that nobody can choose a value that is.
+/// hash is keyed, so that nobody can choose such a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tag(u16);
 
 impl Tag {
-    /// No value's tag.
+    /// The tag of no value.
     const NONE: Self = Self(0);
 
-    pub(super) fn of(value: &[u8], key: &RandomState) -> Self {
-        let [low, high, ..] = key.hash_one(value).to_le_bytes();
+    pub(super) fn of(value: &[u8], hash: &KeyedHash) -> Self {
+        let [low, high, ..] = hash.short(value).to_le_bytes();
         Self(u16::from_le_bytes([low, high]).max(1))
     }
 
-    /// Of the network around an address: /24 of IPv4, which is the least that is routed; /48 of
-    /// IPv6, which is what a site gets (RFC 6177).
-    pub(super) fn of_network(address: IpAddr, key: &RandomState) -> Self {
+    /// The tag of the network around an address: /24 of IPv4, the smallest that is routed; /48 of
+    /// IPv6, which a site gets (RFC 6177).
+    pub(super) fn of_network(address: IpAddr, hash: &KeyedHash) -> Self {
         // HAProxy's dual-stack listeners show IPv4 as ::ffff:a.b.c.d.
         match address.to_canonical() {
             IpAddr::V4(four) => {
                 let [a, b, c, _] = four.octets();
-                Self::of(&[a, b, c], key)
+                Self::of(&[a, b, c], hash)
             }
             IpAddr::V6(six) => {
                 let [a, b, c, d, e, f, ..] = six.octets();
-                Self::of(&[a, b, c, d, e, f], key)
+                Self::of(&[a, b, c, d, e, f], hash)
             }
         }
     }
 
-    /// Of the program that a `User-Agent` names first (RFC 9110 section 10.1.5), without its
-    /// version. No header is a program of its own.
-    pub(super) fn of_client(user_agent: &str, key: &RandomState) -> Self {
+    /// The tag of the program that a `User-Agent` names first (RFC 9110 section 10.1.5), without
+    /// its version. No header counts as a program too.
+    pub(super) fn of_client(user_agent: &str, hash: &KeyedHash) -> Self {
         let product = user_agent.split(['/', ' ', '\t']).next();
-        Self::of(product.unwrap_or_default().as_bytes(), key)
+        Self::of(product.unwrap_or_default().as_bytes(), hash)
     }
 }
 
-/// At most `N` values, those last used. One more takes the place of the one longest unused, which
-/// is then new when it comes back.
+/// The last `N` values used. A new one replaces the one unused for longest, which is new again when
+/// it comes back.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SeenValues<const N: usize>([Tag; N]);
 
@@ -51,7 +52,7 @@ impl<const N: usize> SeenValues<N> {
         Self([Tag::NONE; N])
     }
 
-    /// Notes a use: whether the value is new.
+    /// Notes a use. Returns whether the value is new.
     pub(super) fn note(&mut self, tag: Tag) -> bool {
         let place = self.0.iter().position(|known| *known == tag);
         if let Some(newer) = self.0.get_mut(..=place.unwrap_or(N - 1)) {
@@ -81,14 +82,14 @@ mod tests {
 
     #[test]
     fn addresses_of_one_network_and_versions_of_one_client_are_one_value() {
-        let key = RandomState::new();
-        let network = |text: &str| Tag::of_network(text.parse().unwrap(), &key);
+        let hash = KeyedHash::default();
+        let network = |text: &str| Tag::of_network(text.parse().unwrap(), &hash);
         assert_eq!(network("192.0.2.1"), network("192.0.2.254"));
         assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.7"));
         assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
         assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:ffff::9"));
         assert_ne!(network("2001:db8:1::1"), network("2001:db8:2::1"));
-        let client = |text: &str| Tag::of_client(text, &key);
+        let client = |text: &str| Tag::of_client(text, &hash);
         assert_eq!(client("google-genai-sdk/1.2 gl-python/3.11"), client("google-genai-sdk/2"));
         assert_eq!(client("curl"), client("curl/8.5.0"));
         assert_ne!(client("curl/8.5.0"), client("python-requests/2"));

@@ -1,4 +1,4 @@
-//! The names of what is seen: a closed list, and a set of them.
+//! The names of signals, a closed list, and a set of them.
 
 use std::ops::BitOr;
 
@@ -47,7 +47,7 @@ signals! {
     NewClient "new_client" 7;
 }
 
-/// How many signals there are.
+/// Number of signals.
 pub(super) const SIGNALS: usize = Signal::ALL.len();
 
 /// A set of signals.
@@ -70,12 +70,12 @@ impl Signals {
         self.0 == 0
     }
 
-    /// These signals, in the order of `Signal::ALL`.
+    /// The signals in the set, in the order of `Signal::ALL`.
     pub fn iter(self) -> impl Iterator<Item = Signal> {
         Signal::ALL.iter().copied().filter(move |signal| self.contains(*signal))
     }
 
-    /// These without the signal.
+    /// The set without this signal.
     pub(super) const fn without(self, signal: Signal) -> Self {
         Self(self.0 & !(1 << signal.place()))
     }

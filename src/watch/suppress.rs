@@ -1,18 +1,19 @@
-//! When a signal is told: one incident is one alert, not one for each of its requests.
+//! Limits how often a signal is reported: one incident is one alert, not one for each of its
+//! requests.
 
 use crate::watch::decay::Second;
 use crate::watch::rate::Level;
 use crate::watch::signal::{SIGNALS, Signal, Signals};
 
-/// One signal of one principal is told once in this time.
+/// Least seconds between two reports of one signal of one principal.
 const INTERVAL_SECS: u32 = 3600;
 
 #[derive(Debug)]
 pub(super) struct Suppress {
-    /// When each signal was last told, of those that ever were.
+    /// When each signal was last reported, for those that ever were.
     at: [Second; SIGNALS],
     ever: Signals,
-    /// The rates that came up and have not fallen again.
+    /// The rates that rose above the limit and have not fallen again.
     up: Signals,
 }
 
@@ -21,7 +22,8 @@ impl Suppress {
         Self { at: [now; SIGNALS], ever: Signals::NONE, up: Signals::NONE }
     }
 
-    /// A rate is a signal when it comes up, and not again before it has fallen to half the limit.
+    /// Reports a rate when it rises above the limit, and not again before it has fallen to half the
+    /// limit.
     pub(super) fn rate(&mut self, signal: Signal, level: Level) -> Signals {
         match level {
             Level::Usual => self.up = self.up.without(signal),
@@ -34,9 +36,9 @@ impl Suppress {
         Signals::NONE
     }
 
-    /// Those of the signals that were not told a short time ago.
+    /// The signals that were not reported a short time ago.
     pub(super) fn tell(&mut self, raised: Signals, now: Second) -> Signals {
-        // As a rule.
+        // The usual case.
         if raised.is_empty() {
             return raised;
         }

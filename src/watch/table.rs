@@ -1,32 +1,11 @@
-//! A table that holds so many and no more: who was seen longest ago makes room.
+//! A table of bounded size: a new entry replaces the one unused for longest.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use crate::keyed_hash::DigestMap;
 
-/// Past the end of the list.
+/// An index past the end of the list.
 const NONE: usize = usize::MAX;
 
-/// Keys are digests already; the half that does not choose the shard serves as their hash.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Digested(u64);
-
-impl Hasher for Digested {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, digest: u128) {
-        self.0 = u64::try_from(digest & u128::from(u64::MAX)).unwrap_or_default();
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// The neighbours of a place in the order of last use.
+/// The neighbours of an entry in the order of last use.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     newer: usize,
@@ -38,9 +17,9 @@ const LOOSE: Link = Link { newer: NONE, older: NONE };
 /// Values by digest, at most `most` of them.
 #[derive(Debug)]
 pub(super) struct LruTable<V> {
-    places: HashMap<u128, usize, BuildHasherDefault<Digested>>,
+    places: DigestMap<usize>,
     entries: Vec<(u128, V)>,
-    /// One for each entry, apart: they are small, and stay in the processor's cache.
+    /// One for each entry, kept apart: they are small, and stay in the processor's cache.
     links: Vec<Link>,
     newest: usize,
     oldest: usize,
@@ -49,10 +28,10 @@ pub(super) struct LruTable<V> {
 }
 
 impl<V> LruTable<V> {
-    /// An empty one that takes no memory yet.
+    /// An empty table, which takes no memory yet.
     pub(super) fn new(most: usize) -> Self {
         Self {
-            places: HashMap::default(),
+            places: DigestMap::default(),
             entries: Vec::new(),
             links: Vec::new(),
             newest: NONE,
@@ -66,18 +45,18 @@ impl<V> LruTable<V> {
         self.entries.len()
     }
 
-    /// How many have made room.
+    /// Number of replaced entries.
     pub(super) const fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// The value of this key, if it is here.
+    /// The value of this key, if there is one.
     pub(super) fn get(&mut self, key: u128) -> Option<&mut V> {
         let place = *self.places.get(&key)?;
         self.entries.get_mut(place).map(|(_, value)| value)
     }
 
-    /// The value of this key, from now on the one last used; a new one if there was none.
+    /// The value of this key, `new` if there was none; it is then the one last used.
     pub(super) fn touch(&mut self, key: u128, new: impl FnOnce() -> V) -> Option<&mut V> {
         let place = match self.places.get(&key) {
             Some(place) => *place,
@@ -90,7 +69,7 @@ impl<V> LruTable<V> {
         self.entries.get_mut(place).map(|(_, value)| value)
     }
 
-    /// Puts a new entry at the end, or in place of the one last used longest ago.
+    /// Adds an entry, or replaces the one unused for longest. Returns its index.
     fn put(&mut self, key: u128, value: V) -> usize {
         let place = if self.entries.len() < self.most {
             self.entries.push((key, value));
@@ -109,7 +88,7 @@ impl<V> LruTable<V> {
         place
     }
 
-    /// Takes a place out of the order; one that is not in it stays out.
+    /// Takes an entry out of the order of last use; does nothing for one that is not in it.
     fn unlink(&mut self, place: usize) {
         let Some(link) = self.links.get_mut(place) else {
             return;
@@ -127,7 +106,7 @@ impl<V> LruTable<V> {
         }
     }
 
-    /// Puts a place that is out of the order at its new end.
+    /// Puts an entry that is out of the order at its newest end.
     fn link(&mut self, place: usize) {
         match self.links.get_mut(self.newest) {
             Some(newest) => newest.newer = place,

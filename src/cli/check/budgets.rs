@@ -1,12 +1,12 @@
-//! Limits that one caller can empty for others, that have more budgets than they seem to, or that
-//! count less than what is used.
+//! Notes on limits that one caller can empty for others, that have more budgets than it seems, or
+//! that count less than is used.
 
 use crate::config::Config;
 use crate::limits::{DEFAULT_RESERVE_TOKENS, Limit, RoleLimits};
 use crate::policy::{Pattern, Role};
 use crate::vertex::routes;
 
-/// What deserves a second look, one line each.
+/// The notes, one line each.
 pub(super) fn notes(config: &Config) -> Vec<String> {
     let roles = config.roles.iter().zip(&config.limits.roles);
     roles
@@ -17,7 +17,7 @@ pub(super) fn notes(config: &Config) -> Vec<String> {
         .collect()
 }
 
-/// Those that apply to a role.
+/// The limits that apply to a role.
 fn applying<'c>(own: &'c RoleLimits, config: &'c Config) -> impl Iterator<Item = &'c Limit> {
     own.limits.as_slice().iter().chain(config.limits.gateway.as_slice())
 }
@@ -49,7 +49,8 @@ fn shared(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
     ))
 }
 
-/// A call that is left before its end costs what it may have taken; here nothing says how much that is.
+/// The note on a limit on tokens without a cap: a call that is left early costs what it may have
+/// taken, and nothing says how much that is.
 fn uncapped(role: &Role, own: &RoleLimits, config: &Config) -> Option<String> {
     let limit = applying(own, config).find(|limit| limit.amounts.limits_tokens())?;
     let takes_cap = |pattern: &Pattern| {

@@ -1,4 +1,4 @@
-//! Labels: what Google takes.
+//! Checks labels against Google's rules.
 
 use crate::config::check::{Checked, One};
 use crate::config::raw;

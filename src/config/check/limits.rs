@@ -1,4 +1,4 @@
-//! Limits: what they count together, and amounts that can have an effect.
+//! Checks limits: what they count together, and amounts that can have an effect.
 
 use crate::config::check::{Checked, One, non_empty};
 use crate::config::raw;
@@ -8,7 +8,7 @@ use crate::limits::{Amounts, Limit, LimitSet, MAX_AMOUNT, Per, RoleLimits, Rules
 
 type Raw<K> = Option<raw::OneOrMore<raw::Limit<K>>>;
 
-/// What a role says of limits.
+/// The limits of a role, as the file has them.
 pub(in crate::config) struct OfRole {
     limits: Raw<raw::RoleKey>,
     reserve_tokens: Option<u64>,
@@ -26,7 +26,7 @@ pub(in crate::config) fn limits(
     mended: &Mended,
 ) -> Checked<Rules> {
     let gateway = set(gateway, "/limits");
-    // Whether it has a use is known where every limit is.
+    // Whether it has a use can be told only once every limit is known.
     let gateway_tokens =
         gateway.as_ref().ok().filter(|_| !mended.touches("/limits")).map(has_tokens);
     let role = |(index, raw): (usize, OfRole)| {
@@ -83,7 +83,7 @@ fn add<K: Copy + Into<raw::Key>>(
     at: String,
 ) -> Checked<()> {
     let (per, amounts) = (per(raw.per.as_ref(), &format!("{at}/per")), amounts(raw, &at)).all()?;
-    // Of two that count the same, one would only hide the other's amounts from the reader.
+    // Two limits that count the same would only hide amounts from the reader.
     limits.add(Limit { pointer: at.clone(), per, amounts }).map_err(|former| {
         let names = per.names().collect::<Vec<_>>().join(" and ");
         let same = match names.as_str() {

@@ -1,4 +1,4 @@
-//! Roles: what they may, and as whom.
+//! Checks roles: what they allow, and which credential they act as.
 
 use crate::config::check::{
     Checked, KnownNames, name, named, non_empty, state, texts, unique, who::who,
@@ -21,7 +21,7 @@ pub(in crate::config) fn roles(
     let role = |(index, raw)| role(raw, index, names);
     let roles = each(raw.into_iter().enumerate().map(role));
     let (_, _, roles) = (once, shared, roles).all()?;
-    // Who comes to whose state shows once every role is what its operator meant.
+    // Shared state can be checked only once every role is valid.
     if !mended.touches("/roles") {
         state::check(&roles, &shares)?;
     }
@@ -48,7 +48,7 @@ fn role(raw: raw::RoleEntry, index: usize, names: &KnownNames) -> Checked<Role> 
         named(&format!("{at}/as"), "credential", &raw.r#as, known),
     )
         .all()?;
-    // Where its name is not known, something else is to be mended first.
+    // If the name is unknown, another fault is reported, and the index is not used.
     let credential = known.and_then(|known| known.iter().position(|name| *name == raw.r#as));
     Ok(Role { name: raw.name, who, may, credential: credential.unwrap_or(0), place: index })
 }

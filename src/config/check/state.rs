@@ -1,6 +1,6 @@
-//! What Google keeps for a project (caches, jobs, files, operations) belongs to whoever reaches
-//! the project: Google knows one identity there, not its callers. So a role comes to stored state
-//! only where no other role does anything, or where both say that they share it.
+//! Checks who reaches stored state (caches, jobs, files, operations). Google keeps it for a project
+//! and knows one identity there, not its callers. So a role may reach it only if no other role has
+//! access to the project, or both declare that they share it.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use crate::error::{ConfigError, ConfigErrors, each};
 use crate::policy::{Pattern, Role};
 use crate::vertex::{Class, routes};
 
-/// Whether the roles that `shares_state_with` names are others of the file.
+/// Checks that `shares_state_with` names other roles of the file.
 pub(super) fn named(roles: &[raw::RoleEntry], known: Option<&[String]>) -> Checked<()> {
     let shares = roles.iter().enumerate().flat_map(|(index, role)| {
         let others = role.shares_state_with.iter().enumerate();
@@ -26,7 +26,7 @@ pub(super) fn named(roles: &[raw::RoleEntry], known: Option<&[String]>) -> Check
     each(shares).map(|_| ())
 }
 
-/// `shares` holds each role's `shares_state_with`.
+/// Checks the roles; `shares` holds each role's `shares_state_with`.
 pub(super) fn check(roles: &[Role], shares: &[Vec<String>]) -> Checked<()> {
     let shared = |one: usize, two: usize| {
         let says = |one: usize, two: usize| {
@@ -61,7 +61,7 @@ fn stateful_method(role: &Role) -> Option<&'static str> {
     stateful.map(|route| route.method.as_str()).find(|method| role.may.has_method(method))
 }
 
-/// Which roles reach a project: most name it, and there may be thousands.
+/// The roles that reach a project: most name it, and there may be thousands.
 struct Reach<'r> {
     named: HashMap<&'r str, Vec<usize>>,
     all: Vec<(usize, &'r Pattern)>,

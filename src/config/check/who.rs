@@ -1,4 +1,4 @@
-//! Whom a role is for.
+//! Checks the callers that a role is for.
 
 use crate::config::check::{Checked, named, non_empty, texts};
 use crate::config::raw;
@@ -7,7 +7,7 @@ use crate::policy::{
     CertificateTest, Claim, ClaimPath, ClaimTest, Network, Pattern, Schedule, Who,
 };
 
-/// The furthest that a place on Earth is from UTC, in minutes.
+/// The largest offset from UTC on Earth, in minutes.
 const MAX_OFFSET: u16 = 14 * 60;
 
 pub(super) fn who(raw: raw::Who, at: &str, issuers: Option<&[String]>) -> Checked<Who> {

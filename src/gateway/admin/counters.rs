@@ -1,6 +1,5 @@
-//! What is counted, one family a field. Labels are names of the configuration and of closed
-//! lists, never what a caller, an issuer or Google sent; where something is counted it is found by
-//! its number, not its name.
+//! The metrics' counters, one field a family. Labels are names of the configuration and of closed
+//! lists, never text from a caller, an issuer or Google. A counter is found by index, not by name.
 
 use crate::error::Reason;
 use crate::gateway::calls::settle::{Settled, Uncounted};
@@ -9,36 +8,37 @@ use crate::metrics::{Counter, Histogram};
 use crate::policy::Role;
 use crate::watch::{Signal, Signals};
 
-/// Milliseconds to the first byte of an answer: from a cached prompt to a model that thinks.
+/// Buckets of the time to an answer's first byte, in milliseconds: from a cached prompt to a model
+/// that thinks.
 const FIRST_BYTE_MILLIS: &[u64; 12] =
     &[50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000];
 
-/// Milliseconds that a request waits for keys or a credential: 5 s at most.
+/// Buckets of the time that a request waits for keys or a credential, in milliseconds: 5 s at most.
 const WAIT_MILLIS: &[u64; 9] = &[10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
-/// Which tokens; Google's names of them differ by method.
+/// A kind of token; Google's names differ by method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {
-    /// The prompt, with what was cached.
+    /// Prompt, including what was cached.
     Input,
-    /// The answer, without thoughts.
+    /// Answer, without thoughts.
     Output,
-    /// Of the prompt, read from a cache.
+    /// The part of the prompt that was read from a cache.
     Cached,
-    /// Of the prompt, written to a cache.
+    /// The part of the prompt that was written to a cache.
     CacheWrite,
     /// Thoughts.
     Thought,
-    /// What a tool brought.
+    /// Results of Google's own tools.
     ToolUse,
 }
 
 impl TokenKind {
-    /// All of them, in order.
+    /// Every kind, in order.
     pub const ALL: [Self; 6] =
         [Self::Input, Self::Output, Self::Cached, Self::CacheWrite, Self::Thought, Self::ToolUse];
 
-    /// The label's value.
+    /// The value of the metric's label.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,16 +63,16 @@ impl TokenKind {
     }
 }
 
-/// What a role's calls to the models of one pattern came to.
+/// The counts of a role's calls to the models of one pattern.
 #[derive(Debug)]
 pub(in crate::gateway) struct ModelCounters {
-    /// The pattern as the role writes it; `-` for calls that are for no model.
+    /// The pattern as the role writes it; `-` for calls without a model.
     pub(in crate::gateway) model: Box<str>,
     pub(in crate::gateway) requests: Counter,
     pub(in crate::gateway) tokens: [Counter; TokenKind::ALL.len()],
 }
 
-/// The counters of one role, one for each of its patterns, and one for calls without a model.
+/// The counters of one role: one for each of its patterns, and one for calls without a model.
 #[derive(Debug)]
 pub(in crate::gateway) struct RoleCounters {
     pub(in crate::gateway) role: Box<str>,
@@ -82,11 +82,11 @@ pub(in crate::gateway) struct RoleCounters {
 /// Counters by the values of a closed list.
 pub(in crate::gateway) type Listed = Box<[(&'static str, Counter)]>;
 
-/// Everything that is counted.
+/// All counters.
 #[derive(Debug)]
 pub struct Metrics {
     pub(in crate::gateway) allowed: Counter,
-    /// By the reasons' numbers.
+    /// Refusals, by the reasons' numbers.
     pub(in crate::gateway) denied: Box<[Counter]>,
     pub(in crate::gateway) roles: Box<[RoleCounters]>,
     pub(in crate::gateway) uncounted: Listed,
@@ -96,7 +96,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// All at zero, for these roles and locations in their order.
+    /// Counters at zero, for these roles and locations in their order.
     #[must_use]
     pub fn new(roles: &[Role], locations: &[String]) -> Self {
         let listed = |name: &'static str| (name, Counter::default());
@@ -113,7 +113,7 @@ impl Metrics {
         }
     }
 
-    /// A request was decided on: refused for this reason, or allowed.
+    /// Counts a decision: a refusal for this reason, or an allow.
     pub fn decision(&self, refusal: Option<Reason>) {
         match refusal {
             None => self.allowed.add(1),
@@ -126,22 +126,22 @@ impl Metrics {
         }
     }
 
-    /// A role allowed a request; `model` is the place of the pattern that matched in the role's
-    /// `may.models`, nothing for a request that is for no model.
+    /// Counts a request that a role allowed. `model` is the index of the pattern in the role's
+    /// `may.models` that matched; `None` for a request without a model.
     pub fn request(&self, role: usize, model: Option<usize>) {
         if let Some(counters) = self.of(role, model) {
             counters.requests.add(1);
         }
     }
 
-    /// Its call came to so many tokens of this kind.
+    /// Counts tokens of an ended call.
     pub fn tokens(&self, role: usize, model: Option<usize>, kind: TokenKind, tokens: u64) {
         if let Some(count) = self.of(role, model).and_then(|c| c.tokens.get(kind.place())) {
             count.add(tokens);
         }
     }
 
-    /// A call's tokens could not be counted.
+    /// Counts a call whose tokens could not be counted.
     fn uncounted(&self, why: Uncounted) {
         let place = Uncounted::ALL.iter().position(|other| *other == why);
         if let Some((_, count)) = place.and_then(|place| self.uncounted.get(place)) {
@@ -149,7 +149,7 @@ impl Metrics {
         }
     }
 
-    /// The first byte of an answer from this location came after so long.
+    /// Counts the time to the first byte of an answer from this location, in milliseconds.
     pub fn first_byte(&self, location: &str, millis: i64) {
         let served = self.first_bytes.iter().find(|(name, _)| **name == *location);
         if let Some((_, histogram)) = served {
@@ -157,24 +157,24 @@ impl Metrics {
         }
     }
 
-    /// A request waited so long for keys or a credential.
+    /// Counts the time that a request waited for keys or a credential, in milliseconds.
     pub fn waited(&self, millis: i64) {
         self.wait.observe(millis);
     }
 
-    /// A sign of misuse.
+    /// Counts a sign of misuse.
     pub fn signal(&self, signal: Signal) {
         if let Some((_, count)) = self.signals.get(usize::from(signal.place())) {
             count.add(1);
         }
     }
 
-    /// Signs of misuse.
+    /// Counts signs of misuse.
     pub(in crate::gateway) fn signals(&self, signals: Signals) {
         signals.iter().for_each(|signal| self.signal(signal));
     }
 
-    /// A call is over; `location` is where it went.
+    /// Counts a settled call; `location` is where it went.
     pub(in crate::gateway) fn settled(&self, settled: &Settled, location: Option<&str>) {
         let Settled { role, pattern, record, used, uncounted, signals } = settled;
         self.request(*role, *pattern);
@@ -224,7 +224,7 @@ impl RoleCounters {
         Self { role: role.name.as_str().into(), models }
     }
 
-    /// What it came to over all models.
+    /// Number of requests over all models.
     pub(in crate::gateway) fn requests(&self) -> u64 {
         self.models.iter().map(|model| model.requests.get()).fold(0, u64::saturating_add)
     }

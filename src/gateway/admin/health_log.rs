@@ -12,13 +12,14 @@ use crate::google::{Bearers, Credential};
 use crate::oidc::{Issuer, IssuerStatus};
 use crate::time::{Monotonic, Now};
 
-/// How often one looks for what time alone changes.
+/// Milliseconds between two looks for changes that time alone brings.
 const LOOK_MILLIS: i64 = 1_000;
 
-/// A set that changes all the time tells what is wrong with it no more often than this.
+/// Least milliseconds between two lines on the unused keys of one issuer, as some sets change all
+/// the time.
 const PASSED_OVER_MILLIS: i64 = 60_000;
 
-/// Of the keys that are passed over, so many are told.
+/// Most unused keys that a line names.
 const MOST_PASSED_OVER: usize = 5;
 
 #[derive(Debug)]
@@ -29,18 +30,18 @@ struct Things {
     looked_at: Option<Monotonic>,
 }
 
-/// The keys of an issuer that are not used, as they were told last.
+/// The unused keys of an issuer, as they were logged last.
 #[derive(Clone, Debug, Default)]
 struct PassedOver {
     told: Vec<String>,
     told_at: Option<Monotonic>,
 }
 
-/// All that is looked at, in the order of the configuration.
+/// Logs the condition of every issuer and credential, in the order of the configuration.
 #[derive(Debug)]
 pub(in crate::gateway) struct HealthLog(Mutex<Things>);
 
-/// Of a credential's bearers, how many are what.
+/// Number of locations at which a credential's bearers are ready or failing.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     places: usize,
@@ -72,7 +73,7 @@ impl HealthLog {
         }
     }
 
-    /// Looks at everything, not more often than is of use.
+    /// Looks at everything, once in [`LOOK_MILLIS`] unless something was signed.
     pub(in crate::gateway) fn look_around(&self, decide: &Decide, has_signed: bool, now: Now) {
         let mut things = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let things = &mut *things;
@@ -138,7 +139,7 @@ impl PassedOver {
     }
 }
 
-/// One for each credential, in the order of the configuration.
+/// The tally of each credential, in the order of the configuration.
 fn tallies(bearers: &Bearers, now: Now) -> Vec<Tally> {
     let mut tallies = BTreeMap::<usize, Tally>::new();
     for (index, status) in bearers.statuses(now) {
@@ -167,19 +168,19 @@ fn log(line: Option<Line>) {
     }
 }
 
-/// The same condition of the same thing is told again after this at the earliest.
+/// Least milliseconds between two lines on the same condition of the same thing.
 const QUIET_MILLIS: i64 = 60_000;
 
-/// How a thing is, as far as an operator has to know.
+/// The condition of an issuer or a credential, as operators see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Condition {
-    /// Nobody can tell yet.
+    /// Not known yet.
     Starting,
-    /// It serves, and is renewed in time.
+    /// Works, and is renewed in time.
     Ready,
-    /// It could not be renewed; what there is serves on, if there is anything.
+    /// Could not be renewed; what there is still works, if there is anything.
     Failing,
-    /// What there was serves no more.
+    /// Works no more.
     Spent,
 }
 
@@ -204,24 +205,24 @@ impl Condition {
     }
 }
 
-/// A line for the log.
+/// A line of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     level: Level,
     text: String,
 }
 
-/// One thing whose condition is looked at.
+/// An issuer or a credential, with the condition that was logged last.
 #[derive(Debug)]
 struct Watched {
-    /// What lines call it, as `issuer corp`.
+    /// The name that lines begin with, as `issuer corp`.
     name: String,
     condition: Condition,
     is_told: bool,
     told_at: [Option<Monotonic>; Condition::COUNT],
-    /// Since when it has not been ready.
+    /// Since when it has not been ready; `None` while it is.
     away_since: Option<Monotonic>,
-    /// Changes since the latest line that had none of their own.
+    /// Number of changes without a line since the latest line.
     untold: u32,
 }
 
@@ -237,7 +238,7 @@ impl Watched {
         }
     }
 
-    /// The line that is due now, if one is; `details` says more of this condition.
+    /// The line that is due now, if any; `details` describes the condition.
     fn look(
         &mut self,
         condition: Condition,

@@ -1,4 +1,5 @@
-//! The page for Prometheus: what was counted, and how issuers and credentials are at this moment.
+//! Writes the page for Prometheus: the counters, and the condition of issuers and credentials at
+//! this moment.
 
 use crate::error::Reason;
 use crate::gateway::admin::View;
@@ -9,14 +10,14 @@ use crate::time::Now;
 
 use MetricType::{Counter as C, Gauge as G, Histogram as H};
 
-/// What HAProxy measured at the servers of a location: means over its latest 1,024 requests.
+/// Times that HAProxy measured at the servers of a location: means over its latest 1,024 requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocationTimes {
     /// The location.
     pub location: String,
-    /// Until connected, in milliseconds; nothing of connections that were used again.
+    /// Milliseconds until connected; reused connections do not count.
     pub connect_millis: i64,
-    /// From the request to the answer's head, in milliseconds.
+    /// Milliseconds from the request to the answer's head.
     pub response_millis: i64,
 }
 
@@ -86,7 +87,7 @@ impl View<'_> {
         page.family("principals_evicted_total", C, help).sample(&[], self.calls.watch.evicted());
     }
 
-    /// Only locations that are served here, whatever else HAProxy's backends are called.
+    /// Writes the times of the locations that are served here, whatever other backends HAProxy has.
     fn write_locations(&self, page: &mut Page, times: &[LocationTimes]) {
         let known = || {
             let served =
@@ -122,7 +123,8 @@ impl Metrics {
         }
     }
 
-    /// What was never called for leaves no line: there may be thousands of roles.
+    /// Writes the counts of calls. A counter at zero has no line, as there may be thousands of
+    /// roles.
     fn write_calls(&self, page: &mut Page) {
         let models = || {
             self.roles.iter().flat_map(|role| role.models.iter().map(move |model| (role, model)))
@@ -162,7 +164,7 @@ impl Metrics {
     }
 }
 
-/// A row that a sample can be told of.
+/// A row that can be the labels of a sample.
 trait Labelled {
     fn labels(&self) -> Vec<(&str, &str)>;
 }

@@ -1,6 +1,6 @@
-//! Whether requests should be sent here: not before every issuer has keys and every credential a
-//! bearer, or they have had the time that a request waits for them. Then for good: an issuer that
-//! is down later concerns its own callers, and all gateways alike.
+//! Whether requests should be sent to this gateway: once every issuer has keys and every credential
+//! a bearer, or the time that a request would wait for them has passed. From then on it stays
+//! ready: an issuer that fails later concerns its own callers, and all gateways alike.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,12 +16,12 @@ pub(in crate::gateway) struct Readiness {
     was_ready: AtomicBool,
 }
 
-/// An answer to the question whether the gateway is ready.
+/// The answer of the readiness check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// Whether it is.
+    /// Whether the gateway is ready.
     pub is_ready: bool,
-    /// What it waits for, and what is not well: JSON.
+    /// What it waits for, and what is not well, as JSON.
     pub details: String,
 }
 
@@ -54,7 +54,7 @@ impl Readiness {
         Self { opened: opened.mono, was_ready: AtomicBool::new(false) }
     }
 
-    /// Whether it is ready now, once all is well or the time for that has passed.
+    /// Whether it is ready: it became so before, all is well, or the time for that has passed.
     fn is_ready(&self, all_is_well: bool, now: Now) -> bool {
         let had_its_time = now.mono.millis_since(self.opened) >= MAX_WAIT_MILLIS;
         if all_is_well || had_its_time {

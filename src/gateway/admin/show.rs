@@ -1,11 +1,11 @@
-//! `vertex show`: what the gateway holds, for whoever may open HAProxy's stats socket. It only
-//! shows, and shows no secret: HAProxy asks Lua's commands for no level.
+//! `vertex show`: prints what the gateway holds, for whoever may open HAProxy's stats socket. It
+//! prints no secret, as HAProxy asks no level for commands of Lua's.
 
 use crate::gateway::admin::View;
 use crate::gateway::admin::show_tables::{CacheRow, Row, json, table};
 use crate::time::Now;
 
-/// What can be shown, in the order in which it is told of.
+/// The tables that can be shown, in the order of the help text.
 const THINGS: [(&str, &str); 6] = [
     ("issuers", "identity providers: their keys' age, the next fetch, the last error"),
     ("keys", "public keys; as JSON in the form that state_file reads back"),
@@ -15,7 +15,7 @@ const THINGS: [(&str, &str); 6] = [
     ("caches", "what grows while requests come, and its bounds"),
 ];
 
-/// In which form.
+/// The output's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Table,
@@ -32,7 +32,7 @@ impl Form {
 }
 
 impl View<'_> {
-    /// The answer to `vertex show` and these words; it ends in a line feed.
+    /// The output of `vertex show` with these words; it ends in a line feed.
     pub(in crate::gateway) fn show(&self, words: &[&str], now: Now) -> String {
         let (name, form) = match words {
             [] => return there_is(),

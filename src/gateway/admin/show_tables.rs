@@ -38,7 +38,7 @@ rows! {
         issuer: String,
         /// Whether its tokens can be verified.
         ready: bool,
-        /// How many keys serve.
+        /// Number of keys in use.
         keys: usize,
         /// `file`, `state_file`, `fetched`.
         from: Option<&'static str>,
@@ -46,13 +46,13 @@ rows! {
         fetched_at: Option<i64>,
         age_seconds: Option<i64>,
         next_fetch_seconds: Option<i64>,
-        /// Since the start.
+        /// Number of failed fetches since the start.
         failures: u64,
-        /// How long no fetch has succeeded; nothing while the latest did.
+        /// Seconds since fetches began to fail; `None` if the latest succeeded.
         failing_seconds: Option<i64>,
-        /// How long ago the latest failure was.
+        /// Seconds since the latest failure.
         last_error_seconds: Option<i64>,
-        /// It may quote the issuer.
+        /// The latest failure; may quote the issuer.
         last_error: Option<String>,
     }
 
@@ -60,11 +60,11 @@ rows! {
     KeyRow {
         /// The issuer's name.
         issuer: String,
-        /// In the issuer's words.
+        /// The key's id, as the issuer wrote it.
         kid: String,
         /// The algorithms that it verifies.
         alg: String,
-        /// Whether it serves.
+        /// Whether it is in use.
         current: bool,
         /// When it was seen first, Unix seconds.
         since: Option<i64>,
@@ -77,12 +77,12 @@ rows! {
         location: String,
         host: String,
         google_identity: Option<String>,
-        /// Whether there is a bearer that can be sent.
+        /// Whether it has a bearer that can be sent.
         ready: bool,
         age_seconds: Option<i64>,
         expires_in_seconds: Option<i64>,
         next_signing_seconds: Option<i64>,
-        /// How long ago a try to sign failed last.
+        /// Seconds since signing failed last.
         last_error_seconds: Option<i64>,
         last_error: Option<&'static str>,
     }
@@ -90,34 +90,34 @@ rows! {
     /// A role.
     RoleRow {
         name: String,
-        /// How many alternatives its `who` has.
+        /// Number of alternatives in its `who`.
         who: usize,
         r#as: String,
         locations: String,
         models: String,
-        /// How many it allowed since the start.
+        /// Number of requests that it allowed since the start.
         requests: u64,
     }
 
     /// A limit.
     LimitRow {
-        /// Where it stands in the configuration, a JSON pointer.
+        /// Its JSON pointer in the configuration.
         limit: String,
-        /// How many have used some of it.
+        /// Number of keys that have used some of it.
         keys: usize,
-        /// Of the one that has used most of it: `requests`, `tokens`, `parallel`.
+        /// The fullest amount of the fullest key: `requests`, `tokens`, `parallel`.
         fullest: Option<&'static str>,
-        /// `minute`, `hour`; nothing for requests in flight.
+        /// `minute`, `hour`; `None` for requests in flight.
         span: Option<&'static str>,
         used: Option<u64>,
         of: Option<u64>,
-        /// Until the window ends.
+        /// Seconds until the window ends.
         reset_seconds: Option<i64>,
-        /// Requests that were counted together, as there was no room to tell them apart.
+        /// Number of requests that were counted together for want of room.
         overflowed: u64,
     }
 
-    /// What grows and is bounded.
+    /// A table of bounded size that grows with requests.
     CacheRow {
         name: &'static str,
         entries: usize,
@@ -243,7 +243,7 @@ fn credential_row(status: &BearerStatus<'_>, now: Now) -> CredentialRow {
     }
 }
 
-/// Two blanks between columns, nothing behind the last one.
+/// Rows as text: two spaces between columns, none at the end of a line.
 pub(in crate::gateway) fn table<R: Row>(rows: &[R]) -> String {
     let columns: Vec<&str> = R::COLUMNS.iter().map(|name| name.trim_start_matches("r#")).collect();
     let last = columns.len().saturating_sub(1);
@@ -271,14 +271,14 @@ pub(in crate::gateway) fn table<R: Row>(rows: &[R]) -> String {
     out
 }
 
-/// `{"<name>":[…]}`, the members of a row in the order of the columns.
+/// Rows as `{"<name>":[…]}`, their members in the order of the columns.
 pub(in crate::gateway) fn json<R: Row>(name: &str, rows: &[R]) -> String {
     let rows = serde_json::to_string(rows).unwrap_or_default();
     format!("{{\"{name}\":{rows}}}")
 }
 
-/// A cell. Terminals obey control characters, and not every text here is ours: what is not plain
-/// ASCII is written as its number, a blank too where it would look like the next column.
+/// A cell. A terminal obeys control characters and some texts come from outside, so whatever is not
+/// printable ASCII is escaped, a space too where it would look like the next column.
 fn text(value: Option<&Value>, may_hold_blanks: bool) -> String {
     let text = match value {
         None | Some(Value::Null) => return "-".to_owned(),

@@ -1,18 +1,18 @@
-//! What a call that has ended costs its limits: what its answer says or, where it does not, no less
-//! than it may have taken.
+//! Computes what an ended call costs its limits: the tokens that its answer reports or, if it
+//! reports none, at least as many as it may have taken.
 
 use crate::gateway::calls::table::{AnswerShape, Call};
 use crate::limits;
 use crate::meter::{Counted, Usage};
 
-/// What came of a call, as far as its cost goes.
+/// The outcome of a call, as far as its cost depends on it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::gateway) struct Outcome {
     /// The status that Google answered with.
     pub(in crate::gateway) upstream: Option<u16>,
-    /// Whether Google can have seen the call.
+    /// Whether Google may have received the call.
     pub(in crate::gateway) may_have_arrived: bool,
-    /// The bytes that came from the caller, headers included.
+    /// Bytes received from the caller, headers included.
     pub(in crate::gateway) uploaded: Option<u64>,
 }
 
@@ -21,8 +21,7 @@ impl Outcome {
         self.upstream.is_some_and(|status| status >= 400)
     }
 
-    /// Whether Google did not take the call for what it names: a model that is not there is answered
-    /// so.
+    /// Whether Google refused the call because the model or another name in it does not exist.
     pub(in crate::gateway) fn names_nothing(self) -> bool {
         matches!(self.upstream, Some(400 | 403 | 404))
     }
@@ -39,8 +38,8 @@ pub(in crate::gateway) fn usage_of(call: &Call, outcome: Outcome) -> Usage {
         true => Usage::default(),
         false => Usage { is_complete: true, counted: Counted::Nothing, ..Usage::default() },
     });
-    // A model that answers says what that took, or why it did not answer. Anything else is none of
-    // the shapes that are known.
+    // A model's answer reports its tokens, or why there are none; anything else is of an unknown
+    // shape.
     let is_explained = usage.block.is_some() || usage.error.is_some();
     if usage.counted == Counted::Nothing && has_tokens && call.begun.generates && !is_explained {
         (usage.counted, usage.is_complete) = (Counted::Unknown, false);
@@ -51,7 +50,7 @@ pub(in crate::gateway) fn usage_of(call: &Call, outcome: Outcome) -> Usage {
     usage
 }
 
-/// Each piece of an answer was a token or more.
+/// Marks the counts as lower bounds: each piece of an answer is at least one token.
 fn at_least(usage: &mut Usage) {
     let seen = usage.parts.saturating_sub(usage.thought.unwrap_or(0));
     usage.output = Some(usage.output.unwrap_or(0).max(seen));
@@ -60,7 +59,7 @@ fn at_least(usage: &mut Usage) {
     usage.total = Some(usage.total.unwrap_or(0).max(sum));
 }
 
-/// The tokens that a call costs its limits.
+/// Tokens that a call costs its limits.
 pub(in crate::gateway) fn charge(call: &Call, outcome: Outcome, usage: &Usage) -> u64 {
     let is_unmetered = call.begun.answer == AnswerShape::Unmetered;
     if call.begun.is_free || is_unmetered || outcome.is_refused() || !outcome.may_have_arrived {
@@ -69,13 +68,13 @@ pub(in crate::gateway) fn charge(call: &Call, outcome: Outcome, usage: &Usage) -
     match usage.counted {
         Counted::Exact => usage.total.unwrap_or(0),
         Counted::AtLeast | Counted::Unknown => at_the_least(call, outcome, usage.total),
-        // A prompt that was blocked: Google says nothing of what reading it took.
+        // A blocked prompt: Google does not report the tokens of reading it.
         Counted::Nothing => call.begun.prompt.tokens(outcome.uploaded),
     }
 }
 
-/// What a call costs whose counts never came: all that it may have taken, as what a model thinks is
-/// not seen in its text; or more, if more is known or came.
+/// Tokens that a call without final counts costs: its whole estimate, as thoughts do not show in
+/// the text; more if `known` or the text that came is more.
 pub(in crate::gateway) fn at_the_least(call: &Call, outcome: Outcome, known: Option<u64>) -> u64 {
     let said = call.reader.as_ref().and_then(|reader| reader.total());
     let bytes = call.reader.as_ref().map_or(0, |reader| reader.generated_bytes());

@@ -1,5 +1,5 @@
-//! The audit line's own fields: the tail that was written with the verdict, corrected by what the
-//! caller was told in the end, then what became of the call. As text, or as members of JSON, by the
+//! The audit fields of the log line: the tail written with the verdict, corrected by what the
+//! caller got in the end, then the call's outcome. Written as text, or as members of JSON under the
 //! names of OpenTelemetry's conventions for generative AI where there is one
 //! (opentelemetry.io/docs/specs/semconv/gen-ai).
 
@@ -13,38 +13,38 @@ use crate::log_value::decoded;
 use crate::meter::{LogText, Usage};
 use crate::vertex::operation_of;
 
-/// How the line is written.
+/// The format of the log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// `key=value`, each behind a blank.
+    /// `key=value`, each after a space.
     #[default]
     Text,
-    /// Members of a JSON object, each behind a comma.
+    /// Members of a JSON object, each after a comma.
     Json,
 }
 
-/// The members that a line which is cut still has.
+/// The members that come first, so that a line that is cut still has them.
 const FIRST: [&str; 3] = ["vertex.decision", "vertex.reason", "vertex.principal"];
 
-/// The fields of a usage for a request that was no call.
+/// The usage fields of a request that made no call.
 const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens_cache_write=- \
                         tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
                         block=- response_id=- model_version=- error=- parts=-";
 
-/// Who asked for what, and what the caller was told.
+/// A request as its log line reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) struct Line<'t> {
-    /// The tail of the verdict, with what became of it.
+    /// The verdict's tail, with the final outcome.
     pub(in crate::gateway) tail: String,
     pub(in crate::gateway) id: Option<&'t str>,
-    /// Why the caller did not get what was asked for.
+    /// Why the caller did not get what it asked for.
     pub(in crate::gateway) refusal: Option<Reason>,
-    /// What was unusual.
+    /// Signs of misuse.
     pub(in crate::gateway) signals: Vec<&'t str>,
 }
 
 impl Line<'_> {
-    /// Why Google refused the gateway.
+    /// Why Google refused the gateway's own credential or identity.
     fn google(&self) -> Option<&'static str> {
         let is_googles = |reason: &Reason| {
             matches!(reason, Reason::GoogleCredentialRefused | Reason::GoogleDenied)
@@ -53,7 +53,7 @@ impl Line<'_> {
     }
 }
 
-/// What became of a call; nothing of it for a request that was none.
+/// The outcome of a call; empty for a request that made none.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Record {
     pub(in crate::gateway) is_streamed: Option<bool>,
@@ -63,12 +63,12 @@ pub(in crate::gateway) struct Record {
     pub(in crate::gateway) prompt_bytes: Option<u64>,
     pub(in crate::gateway) reserved: Option<u64>,
     pub(in crate::gateway) charged: Option<u64>,
-    /// Nothing for a request that was no call.
+    /// `None` for a request that made no call.
     pub(in crate::gateway) usage: Option<Usage>,
 }
 
 impl Record {
-    /// All fields of ours, but for the brace at their end.
+    /// All audit fields, without the closing brace.
     pub(in crate::gateway) fn render(&self, line: &Line<'_>, style: Style) -> String {
         let mut out = String::with_capacity(1024);
         match style {
@@ -159,7 +159,8 @@ impl Record {
     }
 }
 
-/// The conventions count cached tokens among the input's and thoughts among the output's.
+/// Adds the token counts. OpenTelemetry counts cached tokens among the input's and thoughts among
+/// the output's.
 fn add_usage(members: &mut Map<String, Value>, usage: &Usage) {
     let Usage { input, output, thought, cached, cache_write, tool_use, images, .. } = *usage;
     let answered = output.map(|output| output.saturating_add(thought.unwrap_or(0)));
@@ -198,7 +199,7 @@ fn set(members: &mut Map<String, Value>, name: &str, value: Option<impl Into<Val
     }
 }
 
-/// What a field of the tail is called in JSON.
+/// The JSON member of a field of the tail.
 fn member_of(name: &str) -> &str {
     match name {
         "decision" => "vertex.decision",

@@ -1,6 +1,6 @@
-//! The end of the access-log line: the request line, then who, what, why. Every value is bounded
-//! and percent-encoded here, so that no claim and no URL can forge a field or a line, and the
-//! decision, the reason and the principal come first, where a short log line still has them.
+//! The end of the access-log line: the request line, then who, what and why. Every value is bounded
+//! and percent-encoded, so that no claim and no URL can forge a field or a line. Decision, reason
+//! and principal come first, so that a line that is cut still has them.
 
 use crate::error::Reason;
 use crate::log_value::{self, MAX_VALUE_BYTES};
@@ -8,21 +8,21 @@ use crate::log_value::{self, MAX_VALUE_BYTES};
 /// The most bytes of a path in the log.
 const MAX_PATH_BYTES: usize = 256;
 
-/// What stands before the decision, and before the caller.
+/// The text before the decision, and the one before the caller.
 const DECISION: &str = " vertex{decision=";
 const PRINCIPAL: &str = " principal=";
 
-/// What the tail tells of a request.
+/// The values that the tail reports of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::gateway) struct Tail<'t> {
     pub(in crate::gateway) request: Option<RequestLine<'t>>,
-    /// As the log writes it.
+    /// Already encoded.
     pub(in crate::gateway) principal: Option<&'t str>,
-    /// Names of fields, and values whose alphabets were checked when they were parsed.
+    /// Field names, and values whose alphabets were checked when they were parsed.
     pub(in crate::gateway) named: &'t [(&'static str, Option<&'t str>)],
-    /// As the log writes it.
+    /// Already encoded.
     pub(in crate::gateway) display: Option<&'t str>,
-    /// What of the request is refused.
+    /// The part of the request that is refused.
     pub(in crate::gateway) detail: Option<&'t str>,
 }
 
@@ -38,7 +38,7 @@ pub(in crate::gateway) struct RequestLine<'t> {
 }
 
 impl Tail<'_> {
-    /// Writes the tail; HAProxy's log format adds what is known later and the closing brace.
+    /// Writes the tail; HAProxy's log format adds later fields and the closing brace.
     pub(in crate::gateway) fn write_to(
         &self,
         out: &mut String,
@@ -78,7 +78,7 @@ impl Tail<'_> {
     }
 }
 
-/// A tail that was written with another outcome; nothing for a text that is none.
+/// The tail with another outcome; `None` if `tail` is no tail.
 pub(in crate::gateway) fn with_outcome(tail: &str, refusal: Option<Reason>) -> Option<String> {
     let (request, fields) = tail.split_once(DECISION)?;
     let (_, who) = fields.split_once(PRINCIPAL)?;
@@ -93,7 +93,7 @@ fn outcome(refusal: Option<Reason>) -> (&'static str, &'static str) {
     }
 }
 
-/// A tail that was written for another credential of this name and Google identity.
+/// The tail with another credential's name and Google identity.
 pub(in crate::gateway) fn with_credential(
     tail: &str,
     credential: &str,
@@ -111,7 +111,8 @@ pub(in crate::gateway) fn with_credential(
     out
 }
 
-/// Writes a value whose alphabet was checked when it was parsed, and is within `plain`.
+/// Writes a value whose alphabet was checked when it was parsed; encodes it if it is too long or
+/// not plain.
 fn checked(out: &mut String, text: &str, limit: usize) {
     match text {
         "" | "-" => log_value::write(out, text, limit),

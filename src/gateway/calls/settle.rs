@@ -1,4 +1,4 @@
-//! The end of a call: its limits are settled by what it took.
+//! Settles an ended call: charges its limits with what it took.
 
 use crate::gateway::calls::Calls;
 use crate::gateway::calls::charge::{Outcome, at_the_least, charge, usage_of};
@@ -9,50 +9,50 @@ use crate::meter::{Counted, Usage};
 use crate::time::Now;
 use crate::watch::Signals;
 
-/// How a call ended, as HAProxy tells it.
+/// How a call ended, as HAProxy reports it.
 #[derive(Debug)]
 pub(in crate::gateway) struct Ending {
-    /// How Google answered.
+    /// Google's response, if any.
     pub(in crate::gateway) upstream: Option<Upstream>,
-    /// Whether no connection to Google came about.
+    /// Whether no connection to Google was established.
     pub(in crate::gateway) is_unsent: bool,
     /// The bytes that came from the caller, headers included.
     pub(in crate::gateway) uploaded: Option<u64>,
 }
 
-/// A call that is over.
+/// A settled call.
 #[derive(Debug)]
 pub(in crate::gateway) struct Settled {
-    /// The role's place in the configuration.
+    /// The role's index in the configuration.
     pub(in crate::gateway) role: usize,
-    /// The place of the pattern in the role's `models` that the model matches.
+    /// The index of the pattern in the role's `models` that matches the model.
     pub(in crate::gateway) pattern: Option<usize>,
-    /// What its line tells.
+    /// The fields of its log line.
     pub(in crate::gateway) record: Record,
-    /// What it took; nothing where tokens were only counted (`countTokens`).
+    /// Tokens that it used; `None` if it only counted tokens (`countTokens`).
     pub(in crate::gateway) used: Option<Usage>,
-    /// Why its tokens could not be counted.
+    /// Why its tokens could not be counted; `None` if they were.
     pub(in crate::gateway) uncounted: Option<Uncounted>,
-    /// What is unusual about what it took.
+    /// Signs of misuse in what it used.
     pub(in crate::gateway) signals: Signals,
 }
 
 /// Why the tokens of a call could not be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Uncounted {
-    /// Google's answer was of a kind that nobody can read, or no filter saw it.
+    /// The answer's format is unknown, or no filter read it.
     Unread,
-    /// It broke off, or held an error or nonsense.
+    /// The answer broke off, or held an error or invalid JSON.
     BrokenOff,
-    /// The call may have reached Google, and there was no answer.
+    /// The call may have reached Google, but no answer came.
     Unanswered,
 }
 
 impl Uncounted {
-    /// All of them, in order.
+    /// Every value, in order.
     pub(in crate::gateway) const ALL: [Self; 3] = [Self::Unread, Self::BrokenOff, Self::Unanswered];
 
-    /// The label's value.
+    /// The value of the metric's label.
     pub(in crate::gateway) const fn name(self) -> &'static str {
         match self {
             Self::Unread => "unread",
@@ -63,7 +63,7 @@ impl Uncounted {
 }
 
 impl Calls {
-    /// Takes back a call of the request with this id that is not to be made.
+    /// Withdraws a call of the request with this id that will not be made.
     pub(in crate::gateway) fn withdraw(&self, mark: CallMark, id: &str, now: Now) {
         let call = self.table.withdraw(mark.number, id);
         if let Some(reservation) = call.and_then(|call| call.begun.reservation) {
@@ -71,8 +71,8 @@ impl Calls {
         }
     }
 
-    /// Ends the calls whose log line does not come, as the operator's own log format lacks it: what
-    /// they reserved stays used, or what was read if that is more.
+    /// Ends calls whose log line never came because the operator's log format does not ask. They
+    /// are charged their reservation, or what was read of the answer if that is more.
     pub(in crate::gateway) fn end_lapsed(&self, now: Now) -> Vec<Call> {
         let mut lapsed = self.table.lapsed(now.mono);
         for call in &mut lapsed {
@@ -84,7 +84,7 @@ impl Calls {
         lapsed
     }
 
-    /// Ends a call.
+    /// Ends a call and charges its limits.
     pub(in crate::gateway) fn settle(&self, call: Call, ending: Ending, now: Now) -> Settled {
         let Ending { upstream, is_unsent, uploaded } = ending;
         let status = upstream.and_then(Upstream::status);
@@ -98,7 +98,8 @@ impl Calls {
         let charged = charge(&call, outcome, &usage);
         let signals = self.watch.tokens(call.begun.principal, charged, now);
         let reserved = call.begun.estimate();
-        let first_byte_millis = call.first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
+        let first_byte_millis =
+            call.first_byte.zip(call.sent).map(|(at, sent)| at.millis_since(sent));
         let Begun { role, pattern, answer, prompt, reservation, is_free, .. } = call.begun;
         match reservation {
             Some(reservation) if outcome.names_nothing() => {

@@ -1,4 +1,4 @@
-//! Calls on their way: each begins with its allow and ends with its line in the access log, which
+//! The calls in flight: each begins with its allow and ends with its line in the access log, which
 //! HAProxy writes once for every request, however that ended.
 
 use std::collections::HashMap;
@@ -10,8 +10,8 @@ use crate::limits::{Prompt, Reservation};
 use crate::meter::{Framing, Reader, Usage};
 use crate::time::Monotonic;
 
-/// A log line that has not come so long after the last that was heard of its call will not come: the
-/// operator's own log format lacks it. An answer that is read slowly may take longer.
+/// Milliseconds without a sign of a call after which it lapses: its log line will not come, as the
+/// operator's log format lacks it. An answer that is read slowly may take longer.
 const LAPSE_MILLIS: i64 = 3_600_000;
 
 /// How long its tail is kept nonetheless: an answer that nobody reads may take hours.
@@ -20,41 +20,41 @@ const FORGET_MILLIS: i64 = 86_400_000;
 /// How often one looks for them.
 const SWEEP_MILLIS: i64 = 10_000;
 
-/// Calls of one shard share a lock; those on different threads seldom meet.
+/// Shards, each with a lock of its own, so that threads seldom wait for each other.
 const SHARDS: usize = 64;
 
-/// What is known of a call before it is made.
+/// What is known of a call when it begins.
 #[derive(Debug)]
 pub(in crate::gateway) struct Begun {
-    /// The role's place in the configuration.
+    /// The role's index in the configuration.
     pub(in crate::gateway) role: usize,
-    /// The place of the pattern in the role's `models` that the model matches.
+    /// The index of the pattern in the role's `models` that matches the model.
     pub(in crate::gateway) pattern: Option<usize>,
-    /// Stands for the caller.
+    /// The keyed digest of the caller's issuer and subject.
     pub(in crate::gateway) principal: u128,
-    /// The request's, a UUID.
+    /// The request's id, a UUID as text.
     pub(in crate::gateway) id: [u8; 36],
     /// The number of its credential's slot.
     pub(in crate::gateway) slot: usize,
     /// The log tail of its verdict.
     pub(in crate::gateway) tail: String,
     pub(in crate::gateway) prompt: Prompt,
-    /// The most tokens that its answers may take together, as far as anything says.
+    /// The most output tokens of all its answers together, by the body or the role.
     pub(in crate::gateway) output: u64,
     pub(in crate::gateway) answer: AnswerShape,
-    /// How many answers are asked for at once.
+    /// Number of answers that it asks for.
     pub(in crate::gateway) answers: u64,
-    /// Whether they cost nothing.
+    /// Whether Google charges nothing for it.
     pub(in crate::gateway) is_free: bool,
-    /// Whether a model writes the answer, which never is for nothing.
+    /// Whether a model generates the answer, which always takes tokens.
     pub(in crate::gateway) generates: bool,
-    /// What it holds of its limits, if there are any.
+    /// Its reservation, if limits apply.
     pub(in crate::gateway) reservation: Option<Reservation>,
     pub(in crate::gateway) at: Monotonic,
 }
 
 impl Begun {
-    /// The tokens that it was expected to take: nothing where none are counted.
+    /// Tokens that it was expected to take; 0 if its route reports none.
     pub(in crate::gateway) fn estimate(&self) -> u64 {
         match self.is_free || self.answer == AnswerShape::Unmetered {
             true => 0,
@@ -63,15 +63,15 @@ impl Begun {
     }
 }
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Debug)]
 pub(in crate::gateway) struct Call {
     pub(in crate::gateway) begun: Begun,
-    /// When Google's credential was written into it; without one it cannot have left.
+    /// When Google's credential was added; without it the call cannot have left.
     pub(in crate::gateway) sent: Option<Monotonic>,
     /// When the first piece of an answer came that is read as it passes.
     pub(in crate::gateway) first_byte: Option<Monotonic>,
-    /// When something was last heard of it.
+    /// When the call last gave a sign.
     heard: Monotonic,
     /// What reads its answer as it passes.
     pub(in crate::gateway) reader: Option<Box<Reader>>,
@@ -79,7 +79,7 @@ pub(in crate::gateway) struct Call {
     pub(in crate::gateway) whole: Option<Usage>,
 }
 
-/// The calls of all threads.
+/// The calls in flight of all threads.
 #[derive(Debug)]
 pub(in crate::gateway) struct CallTable {
     shards: Vec<Mutex<Shard>>,
@@ -95,7 +95,7 @@ struct Shard {
     lapsed: HashMap<u64, (Monotonic, String), BuildHasherDefault<Number>>,
 }
 
-/// Numbers that are given out one after the other need no hash.
+/// A hasher for sequential numbers, which need no real hash.
 #[derive(Clone, Copy, Debug, Default)]
 struct Number(u64);
 
@@ -108,7 +108,7 @@ impl Default for CallTable {
 }
 
 impl CallTable {
-    /// Takes a call in; its number.
+    /// Adds a call and returns its number.
     pub(in crate::gateway) fn begin(&self, begun: Begun) -> u64 {
         let number = self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if let Some(mut shard) = self.shard(number) {
@@ -119,7 +119,7 @@ impl CallTable {
         number
     }
 
-    /// The call goes out now.
+    /// Notes that the call is sent.
     pub(in crate::gateway) fn send(&self, number: u64, now: Monotonic) {
         self.with(number, |call| (call.sent, call.heard) = (Some(now), now));
     }
@@ -155,7 +155,7 @@ impl CallTable {
         self.with(number, read).is_some()
     }
 
-    /// A piece of its answer.
+    /// Reads a piece of the call's answer.
     pub(in crate::gateway) fn feed(&self, number: u64, piece: &[u8], now: Monotonic) {
         self.with(number, |call| {
             call.first_byte.get_or_insert(now);
@@ -166,19 +166,19 @@ impl CallTable {
         });
     }
 
-    /// Gives back a call of the request with this id that is not to be made.
+    /// Removes a call of the request with this id that will not be made.
     pub(in crate::gateway) fn withdraw(&self, number: u64, id: &str) -> Option<Call> {
         let mut shard = self.shard(number)?;
         let is_its = shard.calls.get(&number)?.begun.id == *id.as_bytes();
         if is_its { shard.calls.remove(&number) } else { None }
     }
 
-    /// Gives the call back; nothing if it was given back before.
+    /// Removes a call; `None` if it was removed before.
     pub(in crate::gateway) fn end(&self, number: u64) -> Option<Call> {
         self.shard(number)?.calls.remove(&number)
     }
 
-    /// Gives back the calls whose log line will not come any more.
+    /// Removes the calls whose log line will not come.
     pub(in crate::gateway) fn lapsed(&self, now: Monotonic) -> Vec<Call> {
         let mut lapsed = Vec::new();
         let swept_at = self.swept_at.load(Ordering::Relaxed);
@@ -201,12 +201,12 @@ impl CallTable {
         lapsed
     }
 
-    /// How many calls have lapsed.
+    /// Number of calls that lapsed since the start.
     pub(in crate::gateway) fn lapses(&self) -> u64 {
         self.lapses.load(Ordering::Relaxed)
     }
 
-    /// How many there are.
+    /// Number of calls in flight.
     pub(in crate::gateway) fn len(&self) -> usize {
         let count =
             |shard: &Mutex<Shard>| shard.lock().unwrap_or_else(PoisonError::into_inner).calls.len();
@@ -243,15 +243,15 @@ impl Hasher for Number {
 /// How the answer to a call will come, by its route and request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum AnswerShape {
-    /// In pieces, so that nobody shall wait for its end.
+    /// In pieces, which are passed on without delay.
     Streamed,
-    /// As a whole.
+    /// In one piece.
     Whole,
-    /// Without a word on tokens.
+    /// Not read: it reports no tokens.
     Unmetered,
 }
 
-/// A call as a verdict names it: how its answer comes, and its number.
+/// A call as a verdict names it: the shape of its answer, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) struct CallMark {
     pub(in crate::gateway) number: u64,

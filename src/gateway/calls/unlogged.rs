@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::gateway::calls::log_fields::Style;
 
-/// How HAProxy's log writes that a server closed before its headers came.
+/// HAProxy's termination state for a server that closed before its headers came.
 const SERVER_CLOSED: &str = "SH--";
 
-/// The connection of a request, as the host tells it.
+/// The connection of a request, as the host reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
     /// The client's address.
@@ -22,24 +22,24 @@ pub struct Connection {
     pub backend: String,
     /// The server's name.
     pub server: String,
-    /// How lines are written.
+    /// The format of log lines.
     pub style: Style,
-    /// The bytes that came from the client, headers included, where HAProxy tells (3.0).
+    /// Bytes received from the client, headers included; `None` before HAProxy 3.0.
     pub uploaded: Option<u64>,
 }
 
-/// When a request came.
+/// The time at which a request came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::gateway) struct Came {
-    /// As `%tr` writes it, in local time.
+    /// The local time, as `%tr` formats it.
     pub(in crate::gateway) date: String,
     /// Unix seconds.
     pub(in crate::gateway) secs: i64,
-    /// How long ago that is.
+    /// Milliseconds since then.
     pub(in crate::gateway) millis_ago: i64,
 }
 
-/// The whole line; `said` is what our fields say.
+/// The whole line; `said` holds the module's own fields.
 pub(in crate::gateway) fn line(connection: &Connection, came: &Came, said: &str) -> String {
     let Connection { client, client_port, frontend, backend, server, style, .. } = connection;
     let Came { date, secs, millis_ago } = came;

@@ -1,6 +1,6 @@
-//! The decision in three steps, for rules that look at it in between: who asks (verify), whether
-//! that is allowed (authorize), and as whom it goes on (sign). What one step found, the next one
-//! takes from the passage, which no rule can reach.
+//! The decision in three steps, for rules of HAProxy's in between: verify (who calls), authorize
+//! (whether it is allowed), sign (as which Google identity). A step hands its result to the next
+//! one in the passage, which no rule can reach.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::time::{Monotonic, Now};
 /// What a step tells, by the names of the variables below `txn.vertex`.
 pub type Variables = Vec<(&'static str, String)>;
 
-/// How far one request has come.
+/// A request's progress through the steps.
 #[derive(Clone, Debug)]
 pub struct Passage {
     pub(in crate::gateway) token: Arc<VerifiedToken>,
     pub(in crate::gateway) grant: Option<Grant>,
 }
 
-/// What was allowed.
+/// An allowed request.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct Grant {
     /// The number of the credential's slot.
@@ -32,13 +32,13 @@ pub(in crate::gateway) struct Grant {
     pub(in crate::gateway) call: Option<u64>,
     pub(in crate::gateway) target: SignedTarget,
     pub(in crate::gateway) location: String,
-    /// The log tail, for a credential that is not the role's.
+    /// The log tail, for the case that another credential than the role's signs.
     pub(in crate::gateway) audit: String,
-    /// What to tell if there is no credential to sign with.
+    /// The variables for the case that no credential can sign.
     pub(in crate::gateway) unavailable: Variables,
 }
 
-/// What was decided on, as it leaves.
+/// The allowed target, as it is sent to Google.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedTarget {
     /// The method.
@@ -49,32 +49,32 @@ pub struct SignedTarget {
     pub uri: String,
 }
 
-/// What leaves in place of what came.
+/// What replaces the caller's request when it is sent to Google.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// The value of the `Authorization` header.
     pub authorization: Arc<str>,
-    /// The call that leaves with it.
+    /// The number of the call.
     pub call: Option<u64>,
-    /// Nothing for a credential that is used without a role: then the request leaves as it is.
+    /// `None` for a credential that is used without a role: then the request is sent as it is.
     pub target: Option<SignedTarget>,
 }
 
-/// The end of a step.
+/// The result of a step.
 #[derive(Clone, Debug)]
 pub enum Step<T> {
-    /// It is to be asked again later.
+    /// Ask again later.
     Wait,
-    /// It is to be asked again with more of the request: `peer` or `body`.
+    /// Ask again with more of the request: `peer` or `body`.
     Needs(&'static str),
-    /// No.
+    /// The request is refused.
     Refused(Variables),
-    /// Yes.
+    /// The step succeeded.
     Done(T, Variables),
 }
 
 impl Decide {
-    /// Who asks: the caller's token, or the verdict without one.
+    /// Verifies the caller's token; without one, returns the verdict.
     pub(in crate::gateway) fn verify(
         &self,
         request: Option<&Request<'_>>,
@@ -86,8 +86,8 @@ impl Decide {
         token.map_err(|verdict| verdict.within(patience))
     }
 
-    /// Whether a verified caller may do what the request asks for. A wait may lie between the steps,
-    /// so the token is looked at again.
+    /// Judges what the verified caller asks for. The token is checked again, as there may be a wait
+    /// between the steps.
     pub(in crate::gateway) fn permit<'j>(
         &'j self,
         token: &Arc<VerifiedToken>,
@@ -105,8 +105,8 @@ impl Decide {
         }
     }
 
-    /// The `Authorization` header for a request, and whose it is where that is not the role's own
-    /// credential. Without a role only a credential that the configuration gives away so.
+    /// The `Authorization` header for a request, and its credential if that is not the role's own.
+    /// Without a role only a credential with `without_role` is used.
     pub(in crate::gateway) fn sign(
         &self,
         grant: Option<&Grant>,

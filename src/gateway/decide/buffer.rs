@@ -1,13 +1,13 @@
-//! HAProxy's buffer: a body that is read has to fit it, with the head before it.
+//! The size of HAProxy's buffer: a body that is read has to fit it, with the head before it.
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::request::Request;
 use crate::haproxy::Haproxy;
 
-/// What HAProxy itself takes of the buffer for the fields of a head, at most.
+/// Most bytes that HAProxy itself takes of the buffer for the fields of a head.
 const OVERHEAD_BYTES: u64 = 2048;
 
-/// How much fits, and who says so.
+/// The buffer's size, and the settings that it follows from.
 #[derive(Debug)]
 pub(in crate::gateway) struct Buffer {
     room: u64,
@@ -21,14 +21,13 @@ impl Buffer {
         Self { room: u64::try_from(room).unwrap_or(u64::MAX), setting }
     }
 
-    /// What a body and its head may take together, in bytes.
+    /// Most bytes that a body and its head may take together.
     pub(in crate::gateway) fn room(&self) -> u64 {
         self.room
     }
 
-    /// The refusal of a body that had to be read and could not: it is too large, does not say how
-    /// large it is, or did not come. A role that leaves bodies unread is no help where the body
-    /// names the model.
+    /// The refusal of a body that could not be read: it is too large, does not declare its length,
+    /// or did not come. A role that leaves bodies unread does not help if the body names the model.
     pub(in crate::gateway) fn refusal(&self, request: &Request<'_>, names_model: bool) -> Refusal {
         let Self { room, setting } = self;
         let (head, came) = request.bytes_that_came();

@@ -1,4 +1,4 @@
-//! The shape in which a caller's library reads a refusal, told by the path that it asks for.
+//! The format in which a caller's library reads a refusal, chosen by the path of the request.
 
 use once_cell::sync::Lazy;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::error::{Reason, Status};
 use crate::limits::Exhausted;
 
-/// A family of client libraries.
+/// A family of client libraries, by the format of their errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) enum Dialect {
     /// google.rpc.Status in its HTTP mapping (AIP-193).
@@ -19,7 +19,7 @@ pub(in crate::gateway) enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect that is spoken at a path, whether it is routed or not.
+    /// The dialect of a path, whether it is routed or not.
     pub(in crate::gateway) fn of(path: &str) -> Self {
         let openai = ["/endpoints/openapi/", "/chat/completions", "/v1/responses"];
         match path {
@@ -29,7 +29,7 @@ impl Dialect {
         }
     }
 
-    /// What is said if a request that had to wait, or to bring more, is not decided in the end.
+    /// The message for a request that had to wait, or to bring more, and is not decided in the end.
     pub(in crate::gateway) fn undecided(self) -> &'static str {
         static TEXTS: Lazy<[String; 3]> = Lazy::new(|| {
             let reason = Reason::Internal;
@@ -54,7 +54,7 @@ impl Dialect {
         self.error(reason, reason.status(), message, id).to_string()
     }
 
-    /// The same with another status: HAProxy answers with one of its own.
+    /// The refusal with another status, for an answer that HAProxy itself gives.
     pub(in crate::gateway) fn answer(
         self,
         reason: Reason,

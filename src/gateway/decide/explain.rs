@@ -1,5 +1,5 @@
-//! A decision told to people: the verdict that the gateway would come to, and, where no role
-//! allows it, what each role lacks. The caller's claims are believed, nothing is cached.
+//! Explains a decision: the verdict that the gateway would give and, if no role allows the request,
+//! what each role lacks. The caller's claims are not verified, nothing is cached.
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::Decide;
@@ -16,23 +16,23 @@ use crate::policy::NearMiss;
 use crate::time::Now;
 use crate::vertex::Target;
 
-/// A decision, told; refused or not.
+/// An explained decision.
 #[derive(Clone, Debug)]
 pub struct Explanation {
-    /// Why it is refused; nothing if it is allowed.
+    /// Why the request is refused; `None` if it is allowed.
     pub refusal: Option<Reason>,
     /// What the caller would be told.
     pub message: String,
-    /// What is known, by the names of the log line.
+    /// The known facts, by their names in the log line.
     pub facts: Variables,
-    /// The terms of the role that cap a request, by the names of `may`.
+    /// The role's numeric terms that limit a request, by their names in `may`.
     pub caps: Vec<(&'static str, u64)>,
-    /// What each role lacks, the nearest first; empty unless it is roles that refuse.
+    /// What each role lacks, the nearest first; empty unless no role allows the request.
     pub nearest: Vec<(String, Vec<NearMiss>)>,
 }
 
 impl Decide {
-    /// Whether a token's signature holds, as far as its issuer's keys are at hand.
+    /// Verifies a token's signature if its issuer's keys are known. Returns whether they are.
     ///
     /// # Errors
     /// Why the token is refused.

@@ -1,5 +1,5 @@
-//! From a request to its verdict: who asks, for what, under which role, as whom. Of the body only
-//! what has to be known is read, and only when it has to be.
+//! Judges a request: who calls, for what, under which role, as which Google identity. The body is
+//! read only if the decision depends on it.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Media, Route, Target};
 
-/// A request that was judged: the verdict, and what it rests on as far as that was found.
+/// A judged request: the verdict, and what was found on the way to it.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct Judgement<'j> {
     pub(in crate::gateway) verdict: Verdict<'j>,
@@ -31,21 +31,21 @@ pub(in crate::gateway) struct Judgement<'j> {
     pub(in crate::gateway) answer: AnswerAsked,
 }
 
-/// What a request says of the answer that it wants.
+/// What a request says of the answer that it asks for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::gateway) struct AnswerAsked {
-    /// The cap on output tokens that the body sets, where it was read.
+    /// The limit on output tokens in the body, if it was read.
     pub(in crate::gateway) output_cap: Option<u64>,
-    /// How many answers the body asks for; 0 where nothing says.
+    /// Number of answers that the body asks for; 0 if unknown.
     pub(in crate::gateway) count: u64,
-    /// What the body holds that is no text, where it was read.
+    /// Images, sounds and the like in the body, if it was read.
     pub(in crate::gateway) media: Media,
-    /// Whether it is to come in pieces.
+    /// Whether the answer is to be streamed.
     pub(in crate::gateway) is_streamed: bool,
 }
 
 impl<'j> Judgement<'j> {
-    /// One of which nothing but the verdict is known.
+    /// A judgement of which only the verdict is known.
     pub(in crate::gateway) fn of(verdict: impl Into<Verdict<'j>>) -> Self {
         Self {
             verdict: verdict.into(),
@@ -61,7 +61,7 @@ impl<'j> Judgement<'j> {
         Self { token: Some(token), target, ..self }
     }
 
-    /// What the role and the target say, by the names of log line and variables.
+    /// The names of role and target, by their names in the log line and in variables.
     pub(in crate::gateway) fn named(&self) -> [(&'static str, Option<&str>); 8] {
         let (target, credential) = (self.target.as_ref(), self.credential);
         let model = target.and_then(|target| target.model);
@@ -79,8 +79,8 @@ impl<'j> Judgement<'j> {
 }
 
 impl Decide {
-    /// Judges a request; nothing in its place is one that could not be read. A caller who is
-    /// `known` brings no token any more.
+    /// Judges a request; `None` stands for one that could not be parsed. A caller who is `known`
+    /// need not bring the token again.
     pub(in crate::gateway) fn judge<'j>(
         &'j self,
         request: Option<&'j Request<'_>>,
@@ -120,9 +120,9 @@ impl Decide {
         if let Some(reason) = request.forbidden_header() {
             return Judgement::of(reason).found(token, Some(target));
         }
-        // The body says which model is asked, or that there is none: no role can be asked before.
+        // Only the body tells the model, or that there is none; no role can be tried before.
         let must_read = target.names_model_in_body() || !target.route.takes_body();
-        // Otherwise it is cheaper to ask whether a role has to know the body than to read it.
+        // Otherwise asking whether a role depends on the body is cheaper than reading it.
         if !must_read && matches!(request.payload(), Payload::Whole(_)) {
             let judgement = self.authorize(request, &token, target.clone(), &Known::Later, now);
             if !matches!(judgement.verdict, Verdict::NeedsBody) {
@@ -141,7 +141,7 @@ impl Decide {
             Ok(body) => body,
             Err(verdict) => return Judgement::of(verdict).found(token, Some(target)),
         };
-        // A body of another model is none that a role can judge; where it goes unread, nobody does.
+        // To roles a body for another model is unreadable; those that leave it unread still allow.
         let (target, body) = match body.complete(&target) {
             Ok(target) => (target, body),
             Err(reason) if target.names_model_in_body() => {
@@ -153,7 +153,7 @@ impl Decide {
         Judgement { token: Some(token), ..judgement }
     }
 
-    /// The role that decides, and its credential's bearer.
+    /// Finds the role that decides, and its credential's bearer.
     fn authorize<'j>(
         &'j self,
         request: &Request<'_>,
@@ -190,7 +190,7 @@ impl Decide {
         Judgement { target: Some(target), ..Judgement::of(verdict) }
     }
 
-    /// What a role allows goes out, once its credential has a bearer at the location.
+    /// Allows the request once the role's credential has a bearer at the location.
     fn signed_by<'j>(
         &'j self,
         role: &'j Role,
@@ -213,7 +213,7 @@ impl Decide {
         }
     }
 
-    /// Why a body that had to be read is not.
+    /// The refusal of a request whose body had to be read and could not be.
     fn unread(&self, reason: Reason, request: &Request<'_>, target: &Target<'_>) -> Refusal {
         match reason {
             Reason::BodyTooLargeToCheck => {
@@ -223,7 +223,7 @@ impl Decide {
         }
     }
 
-    /// Who asks: from the cache of verified tokens, or verified now.
+    /// Verifies the caller's token, or finds it in the cache of verified tokens.
     pub(in crate::gateway) fn token(
         &self,
         request: &Request<'_>,
@@ -258,11 +258,11 @@ impl Decide {
         let name = &issuer.config.name;
         let grants = self.policy.grants_of(&caller(&identity, name));
         let grants = self.tokens.shared(grants);
-        Ok(Arc::new(VerifiedToken::new(&identity, key, name, grants, &self.tokens.names)))
+        Ok(Arc::new(VerifiedToken::new(&identity, key, name, grants, &self.tokens.hash)))
     }
 }
 
-/// Why a URL is no target.
+/// The refusal of a URL that is no target.
 fn unrouted(reason: Reason, url: &str) -> Refusal {
     match reason {
         Reason::RouteUnknown if !url.contains("/projects/") => Refusal::detailed(
@@ -274,7 +274,7 @@ fn unrouted(reason: Reason, url: &str) -> Refusal {
     }
 }
 
-/// Why no role allows it.
+/// The refusal if no role allows the target.
 fn role_none(token: &VerifiedToken) -> Refusal {
     match token.lacks_groups {
         true => Refusal::detailed(
@@ -285,13 +285,13 @@ fn role_none(token: &VerifiedToken) -> Refusal {
     }
 }
 
-/// A caller as roles see one; `issuer` is its issuer's name.
+/// The caller as the policy sees it; `issuer` is its issuer's name.
 pub(in crate::gateway) fn caller<'c>(identity: &'c Identity, issuer: &'c str) -> Caller<'c> {
     let Identity { subject, groups, claims, .. } = identity;
     Caller { issuer, subject, groups, claims }
 }
 
-/// What roles are asked.
+/// The request as the policy sees it.
 pub(in crate::gateway) fn ask<'a>(
     request: &Request<'_>,
     target: &'a Target<'a>,
@@ -312,14 +312,14 @@ pub(in crate::gateway) fn ask<'a>(
     }
 }
 
-/// What is known of a body.
+/// The state of a request's body.
 #[derive(Clone, Copy)]
 pub(in crate::gateway) enum Known<'b> {
-    /// It can be read if need be.
+    /// It can be read on demand.
     Later,
     /// It cannot be read, for this reason.
     Never(Reason),
-    /// It asks for this; without a body, for nothing.
+    /// What it asks for; nothing without a body.
     Read(&'b Body),
 }
 
@@ -348,7 +348,7 @@ impl<'b> Known<'b> {
         }
     }
 
-    /// The target, with what the body says of it.
+    /// Completes the target with what the body names.
     pub(in crate::gateway) fn complete<'u>(self, target: &Target<'u>) -> Result<Target<'u>, Reason>
     where
         'b: 'u,

@@ -1,15 +1,15 @@
-//! What the headers of a refusal say of the limit that stopped it, in the names that a caller's
-//! library knows. Only the limit that is to be waited for is told, and only on refusals: an
-//! allowed request may be subject to several, and none of them is the one.
+//! The rate-limit headers of a refusal, under the names that the caller's library knows. They
+//! report the limit that takes longest to recover, and only on refusals: an allowed request may be
+//! subject to several limits.
 //!
-//! In a verdict it is one field, for rules of HAProxy's to cut with `field(n,/)`: the value of
-//! `x-should-retry`, then three values for each of [`HEADERS`] in turn: the limit, what remains of it,
-//! and when it is whole again. Those of headers that are not sent are empty.
+//! In a verdict they are one field, for rules of HAProxy's to cut with `field(n,/)`: the value of
+//! `x-should-retry`, then three values for each of [`HEADERS`] in turn: the limit, what remains, and
+//! when it resets. The values of headers that are not sent are empty.
 
 use crate::gateway::decide::dialect::Dialect;
 use crate::limits::{Exhausted, What};
 
-/// Longer than this no library shall wait in place of its user, in seconds.
+/// The longest wait, in seconds, for which a library is told to retry by itself.
 const MAX_RETRY_SECS: u64 = 60;
 
 /// Whose headers there are, and of which limit, in the order of the field.
@@ -41,7 +41,7 @@ pub(in crate::gateway) fn told(dialect: Dialect, exhausted: &Exhausted) -> Strin
     field
 }
 
-/// As OpenAI writes a time to wait: `12s`, `6m0s`, `1h0m0s`.
+/// Formats a wait as OpenAI does: `12s`, `6m0s`, `1h0m0s`.
 fn duration(secs: u64) -> String {
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
     match (hours, minutes) {

@@ -1,18 +1,18 @@
-//! The verdict as one line of text, cut by HAProxy's `field(n,|)`. What a rule reads often comes early,
-//! as HAProxy walks every byte that it skips. No field can hold the separator: names and hosts come from
-//! checked alphabets, the tail is percent-encoded, JSON writes it as an escape.
+//! Writes the verdict as one line of text, which HAProxy cuts with `field(n,|)`. What rules read often
+//! comes early, as HAProxy walks every byte that it skips. No field holds the separator: names and
+//! hosts come from checked alphabets, the tail is percent-encoded, JSON escapes it.
 //!
 //! | field | allow | deny, wait, peer, body |
 //! |---|---|---|
-//! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: not the last word |
+//! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: undecided |
 //! | 2 | location | HTTP status |
 //! | 3 | signals, or `-` | reason code |
-//! | 4 | the call (see `CallMark`); the bearer's handle where calls are not followed | `WWW-Authenticate`; for a 429 what is left of the limit (see `rate_limit_headers`); or `-` |
+//! | 4 | the call (see `CallMark`); the bearer's handle if calls are not followed | `WWW-Authenticate`; of a 429 the limit's headers (see `rate_limit_headers`); or `-` |
 //! | 5 | the request's id | the request's id |
-//! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; nothing for a limit that never has room |
+//! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; empty for a limit that never has room |
 //! | 7 | Google's host | error JSON |
 //! | 8 | path and query | signals, or `-` |
-//! | 9 | log tail where calls are not followed: the call has it otherwise | log tail |
+//! | 9 | log tail, if calls are not followed: the call holds it otherwise | log tail |
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -28,35 +28,37 @@ use crate::limits::Exhausted;
 use crate::vertex::Target;
 use crate::watch::Signals;
 
-/// When a caller may try again: the longest that keys or a credential are away as a rule.
+/// Seconds until a caller may try again: the time that keys or a credential are usually missing at
+/// most.
 const RETRY_AFTER_SECS: &str = "5";
 
-/// What else a verdict's text tells.
+/// The parts of a verdict's text that do not follow from the judgement.
 #[derive(Clone, Copy, Default)]
 pub(in crate::gateway) struct Attached<'a> {
-    /// The request's id; nothing of one that is only asked about.
+    /// The request's id; `None` if the request is only explained.
     pub(in crate::gateway) id: Option<&'a str>,
     /// Nothing where the request is not made: it is only asked about.
     pub(in crate::gateway) call: Option<&'a str>,
     /// The value of `X-Vertex-AI-Labels`.
     pub(in crate::gateway) labels: Option<&'a str>,
-    /// What is unusual about the request.
+    /// Signs of misuse in the request.
     pub(in crate::gateway) signals: Signals,
 }
 
-/// A refusal as its caller is told of it.
+/// A refusal as the caller gets it.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct ToldRefusal {
     pub(in crate::gateway) status: Status,
     pub(in crate::gateway) reason: Reason,
-    /// `WWW-Authenticate`, or the headers of a limit.
+    /// `WWW-Authenticate`, or a limit's headers.
     header: Cow<'static, str>,
     retry_after: Cow<'static, str>,
-    /// The body, in the dialect that the caller reads.
+    /// The body, in the caller's dialect.
     json: Cow<'static, str>,
 }
 
-/// All fields but the tail, and whether one is to follow. `accepted` says which tokens are taken here.
+/// Writes all fields but the tail, and returns whether one is to follow. `accepted` tells which tokens
+/// this gateway takes.
 pub(in crate::gateway) fn write(
     out: &mut String,
     judgement: &Judgement<'_>,
@@ -105,7 +107,7 @@ fn write_signals(out: &mut String, signals: Signals) {
 }
 
 impl ToldRefusal {
-    /// What the caller is told of a verdict that is no allow.
+    /// The refusal for a verdict that is no allow.
     pub(in crate::gateway) fn of(
         verdict: &Verdict<'_>,
         dialect: Dialect,
@@ -113,7 +115,7 @@ impl ToldRefusal {
         accepted: &str,
     ) -> Self {
         match verdict {
-            // Often not the last word, so it must be cheap.
+            // Usually not final, and asked again at once: must be cheap.
             Verdict::NeedsClient | Verdict::NeedsBody => Self {
                 status: Reason::Internal.status(),
                 reason: Reason::Internal,
@@ -166,7 +168,7 @@ impl ToldRefusal {
         }
     }
 
-    /// The body that the caller reads, without a separator in it.
+    /// The body with every separator escaped.
     pub(in crate::gateway) fn json_field(&self) -> Cow<'_, str> {
         match self.json.contains('|') {
             true => self.json.replace('|', "\\u007c").into(),
@@ -174,7 +176,7 @@ impl ToldRefusal {
         }
     }
 
-    /// The fields up to the signals, and a separator.
+    /// Writes the fields up to the signals.
     pub(in crate::gateway) fn write_to(&self, out: &mut String, word: &str, id: Option<&str>) {
         let Self { status, reason, header, retry_after, .. } = self;
         let json = self.json_field();
@@ -185,7 +187,7 @@ impl ToldRefusal {
     }
 }
 
-/// What the caller is told in words; nothing for an allow.
+/// The message for the caller; empty for an allow.
 pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> String {
     match verdict {
         Verdict::Deny(refusal) => match refusal.reason {
@@ -201,7 +203,7 @@ pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> Stri
     }
 }
 
-/// A verdict's text that HAProxy hands back, cut into its fields.
+/// A verdict's text, handed back by HAProxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::gateway) struct VerdictText<'t>([&'t str; 9]);
 
@@ -235,7 +237,7 @@ impl<'t> VerdictText<'t> {
         self.is_allow().then_some(location)
     }
 
-    /// Why it is no allow.
+    /// The reason of a verdict that is no allow.
     pub(in crate::gateway) fn reason(self) -> Reason {
         let [_, _, code, ..] = self.0;
         Reason::of_code(code).unwrap_or(Reason::Internal)

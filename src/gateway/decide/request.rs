@@ -1,5 +1,5 @@
-//! What HAProxy hands over of a request: HTTP version, method, URL, client and stage, each on a line
-//! of its own, then the headers as they came, up to and with the empty line, then the body where it
+//! Parses a request from HAProxy: HTTP version, method, URL, client and stage, each on a line of
+//! its own, then the headers as they came, up to and including the empty line, then the body if it
 //! was asked for. No field can hold a line feed: HAProxy refuses such a header or URL.
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use crate::vertex::{Body, respell};
 /// The headers that can carry the caller's token.
 const TOKEN_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
 
-/// Headers that change what a request or its answer means, behind the back of whoever decides.
+/// Headers that change what a request or its answer means without the gateway's knowledge.
 const FORBIDDEN_HEADERS: [&str; 7] = [
     "content-encoding",
     "http2-settings",
@@ -27,21 +27,21 @@ const FORBIDDEN_HEADERS: [&str; 7] = [
     "x-method-override",
 ];
 
-/// What Google's own tokens and API keys begin with.
+/// Prefixes of Google's own tokens and API keys.
 const GOOGLE_TOKENS: [&str; 2] = ["ya29.", "AIza"];
 
-/// The end of the last field before the empty line, and that line.
+/// The end of the last header and the empty line.
 const END_OF_HEAD: &[u8] = b"\n\r\n";
 
-/// What came, cut between head and body.
+/// A request's bytes, cut between head and body.
 pub(in crate::gateway) struct Received<'r> {
     head: Cow<'r, str>,
     body: &'r [u8],
 }
 
 impl<'r> Received<'r> {
-    /// What is not UTF-8 in the head is read as a character that no URL and no token can hold.
-    /// Without an empty line there is no head.
+    /// Splits head and body. Bytes of the head that are not UTF-8 become a character that no URL
+    /// and no token can hold. Without an empty line the head is empty.
     pub(in crate::gateway) fn split(bytes: &'r [u8]) -> Self {
         let end = memchr::memmem::find(bytes, END_OF_HEAD);
         let end = end.map_or(0, |end| end.saturating_add(END_OF_HEAD.len()));
@@ -51,39 +51,38 @@ impl<'r> Received<'r> {
         Self { head, body }
     }
 
-    /// The request; nothing of a head that lacks a line, or headers their end: HAProxy 2.6 lets a
-    /// NUL into a header and cuts the text there.
+    /// Parses the request; `None` if the head lacks a line or its end: HAProxy 2.6 lets a NUL into
+    /// a header and cuts the text there.
     pub(in crate::gateway) fn request(&self) -> Option<Request<'_>> {
         Request::parse(&self.head, self.body)
     }
 }
 
-/// A request, read once.
+/// A parsed request.
 pub(in crate::gateway) struct Request<'r> {
     /// `req.ver`: `1.1`, `2.0`.
     pub(in crate::gateway) version: &'r str,
     /// The method.
     pub(in crate::gateway) method: &'r str,
-    /// `url`: in origin form, over HTTP/2 with scheme and authority before it.
+    /// The URL: in origin form, or over HTTP/2 with scheme and authority.
     pub(in crate::gateway) url: &'r str,
     /// The client's address; none on a Unix socket.
     pub(in crate::gateway) address: Option<IpAddr>,
-    /// The client's end of the connection, where HAProxy was asked for it.
+    /// The client's end of the connection; `None` if HAProxy was not asked for it.
     pub(in crate::gateway) client: Option<ClientEnd>,
     head_bytes: usize,
     body_stage: BodyStage,
     body: &'r [u8],
-    /// What the body says, once it was read.
+    /// What the body asks for, once it was read.
     scanned: OnceCell<Result<Box<Body>, Reason>>,
-    /// The URL in origin form, in the spelling that targets are read from; nothing for the absolute
-    /// form over HTTP/1.
+    /// The URL in origin form, as [`respell`] writes it; `None` for the absolute form over HTTP/1.
     origin: Option<Cow<'r, str>>,
     token_header: TokenHeader<'r>,
     has_forbidden_header: bool,
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
-    /// `User-Agent`, the last one.
+    /// The last `User-Agent`; empty without one.
     pub(in crate::gateway) user_agent: &'r str,
 }
 
@@ -95,7 +94,7 @@ enum TokenHeader<'r> {
     Several,
 }
 
-/// Whether the body is here: `head`, or `body` and how many bytes of it have come.
+/// Whether HAProxy was asked for the body: `head`, or `body` and the number of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyStage {
     NotAsked,
@@ -111,23 +110,23 @@ impl BodyStage {
     }
 }
 
-/// What is known of the body.
+/// The state of the body, by the headers and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Payload<'r> {
     /// There is none.
     Empty,
-    /// Only a look at it says whether there is one.
+    /// Unknown until the body is asked for.
     Unsaid,
-    /// There may be one that was not asked for yet.
+    /// It may have one, which was not asked for yet.
     Unread,
-    /// It is longer than HAProxy's buffer, or does not say how long it is.
+    /// Longer than HAProxy's buffer, or of undeclared length.
     Unreadable,
     /// All of it.
     Whole(&'r [u8]),
 }
 
 impl<'r> Request<'r> {
-    /// Takes the head apart.
+    /// Parses the head.
     fn parse(head: &'r str, body: &'r [u8]) -> Option<Self> {
         let mut rest = head;
         let mut line = || {
@@ -221,7 +220,7 @@ impl<'r> Request<'r> {
         Ok(token)
     }
 
-    /// The URL in origin form, in the spelling that targets are read from.
+    /// The URL in origin form, as [`respell`] writes it.
     ///
     /// # Errors
     /// `url_not_canonical` for the absolute form over HTTP/1.
@@ -229,7 +228,7 @@ impl<'r> Request<'r> {
         self.origin.as_deref().ok_or(Reason::UrlNotCanonical)
     }
 
-    /// What these bytes of the body say; they are read once.
+    /// What the body asks for; `bytes` are read once.
     ///
     /// # Errors
     /// `body_not_json`.
@@ -238,13 +237,13 @@ impl<'r> Request<'r> {
         scanned.as_deref().map_err(|reason| *reason)
     }
 
-    /// The path for the log: what stands before the query.
+    /// The path for the log: the URL up to its query.
     pub(in crate::gateway) fn path(&self) -> &'r str {
         let url = self.origin_form().unwrap_or(self.url);
         url.split(['?', '#']).next().unwrap_or(url)
     }
 
-    /// In which shape the caller's library reads a refusal.
+    /// The format in which the caller's library reads a refusal.
     pub(in crate::gateway) fn dialect(&self) -> Dialect {
         Dialect::of(self.path())
     }
@@ -254,7 +253,7 @@ impl<'r> Request<'r> {
         self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
     }
 
-    /// The length of the body, in bytes; nothing where nobody says.
+    /// The declared length of the body, in bytes; `None` if undeclared.
     pub(in crate::gateway) fn body_bytes(&self) -> Option<u64> {
         match self.payload() {
             Payload::Empty => Some(0),
@@ -262,7 +261,7 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// How long head and body are as they came.
+    /// Bytes of head and body that came.
     pub(in crate::gateway) fn bytes_that_came(&self) -> (u64, u64) {
         let [head, body] = [self.head_bytes, self.body.len()]
             .map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
@@ -272,19 +271,20 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// Whether HAProxy's text of the body ends before the body does: at a NUL.
+    /// Whether the body's text ends early, at a NUL.
     pub(in crate::gateway) fn holds_nul(&self) -> bool {
         let given = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
         matches!(self.body_stage, BodyStage::Given(Some(came)) if came > given)
     }
 
-    /// Whether the body was asked for.
+    /// Whether HAProxy was asked for the body.
     const fn has_body(&self) -> bool {
         matches!(self.body_stage, BodyStage::Given(_))
     }
 
-    /// What is known of the body; a small one may have come with the head. Only HTTP/1 says by its headers alone that there is none; over
-    /// HTTP/2 and 3 a method that takes none may bring one without Content-Length.
+    /// What is known of the body; a small one may have come with the head. Over HTTP/1 the headers
+    /// tell that there is none; over HTTP/2 and 3 a method that takes none may bring one without
+    /// Content-Length.
     pub(in crate::gateway) fn payload(&self) -> Payload<'r> {
         let given = u64::try_from(self.body.len()).ok();
         match self.content_length {
@@ -318,8 +318,8 @@ impl<'r> Request<'r> {
         is_json || !on(Check::JsonType)
     }
 
-    /// HAProxy shows a request over HTTP/2 or 3 with scheme and authority; over HTTP/1 only a
-    /// client that means another host sends them.
+    /// The URL in origin form. HAProxy shows a request over HTTP/2 or 3 with scheme and authority;
+    /// over HTTP/1 only a client that means another host sends them.
     fn origin_form(&self) -> Option<&'r str> {
         if self.url.starts_with('/') {
             return Some(self.url);
@@ -331,14 +331,15 @@ impl<'r> Request<'r> {
     }
 }
 
-/// Without the caller's token.
+/// Leaves out the caller's token.
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request {{ {} {} }}", self.method, self.path())
     }
 }
 
-/// RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1).
+/// The token of an `Authorization` header (RFC 6750 section 2.1); the scheme is case-insensitive
+/// (RFC 9110 section 11.1).
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))

@@ -1,7 +1,9 @@
-//! A request's id: in its log line, in a refusal, and in the User-Agent that Google's audit log keeps.
+//! A request's id, which stands in its log line, in a refusal, and in the User-Agent that Google's
+//! audit log keeps.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::keyed_hash::KeyedHash;
 
 /// Before which of its bytes a UUID has a hyphen.
 const HYPHENS: [usize; 4] = [4, 6, 8, 10];
@@ -11,10 +13,10 @@ const fn digit(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
-/// Gives out ids that nobody outside can foresee: a counter under keys of this process alone.
+/// Generates ids that nobody can foresee: a counter, hashed under keys of this process.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct RequestIds {
-    keys: (RandomState, RandomState),
+    hash: KeyedHash,
     latest: AtomicU64,
 }
 
@@ -25,10 +27,8 @@ pub(in crate::gateway) struct RequestId([u8; 36]);
 impl RequestIds {
     pub(in crate::gateway) fn next(&self) -> RequestId {
         let number = self.latest.fetch_add(1, Ordering::Relaxed);
-        let (high, low) = (self.keys.0.hash_one(number), self.keys.1.hash_one(number));
-        let high = high & !0xf000 | 0x4000;
-        let low = low & (u64::MAX >> 2) | (1 << 63);
-        RequestId::new((u128::from(high) << 64) | u128::from(low))
+        let version = self.hash.digest(number) & !(0xf000 << 64) | (0x4000 << 64);
+        RequestId::new(version & !(0b11 << 62) | (0b10 << 62))
     }
 }
 

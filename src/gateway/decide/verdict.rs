@@ -1,11 +1,11 @@
-//! The outcome of a decision.
+//! The verdict on a request.
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::waiting::Patience;
 use crate::google::Slot;
 use crate::limits::Exhausted;
 
-/// The outcome of a decision.
+/// The verdict on a request.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) enum Verdict<'v> {
     /// It goes to Google, with the credential of this slot.
@@ -14,16 +14,16 @@ pub(in crate::gateway) enum Verdict<'v> {
     Deny(Refusal),
     /// Refused for a limit.
     Exhausted(Exhausted),
-    /// Undecided; the reason is what to say if it stays so.
+    /// Not decided yet; the reason is for the refusal if it stays so.
     Wait(Reason),
-    /// Who is at the other end of the connection has to be known.
+    /// The client's end of the connection is needed.
     NeedsClient,
-    /// The body has to be read.
+    /// The body is needed.
     NeedsBody,
 }
 
 impl Verdict<'_> {
-    /// A verdict for a request with this patience.
+    /// The verdict for a request with this patience: a wait becomes a refusal once it is spent.
     pub(in crate::gateway) fn within(self, patience: Patience) -> Self {
         match (self, patience) {
             (Self::Wait(reason), Patience::Spent) => Self::Deny(reason.into()),
@@ -32,7 +32,7 @@ impl Verdict<'_> {
         }
     }
 
-    /// The first word of its text.
+    /// The first word of the verdict's text.
     pub(in crate::gateway) const fn word(&self) -> &'static str {
         match self {
             Self::Allow(_) => "allow",
@@ -43,12 +43,12 @@ impl Verdict<'_> {
         }
     }
 
-    /// Whether it is the last word on the request.
+    /// Whether the verdict is final.
     pub(in crate::gateway) const fn is_final(&self) -> bool {
         matches!(self, Self::Allow(_) | Self::Deny(_) | Self::Exhausted(_))
     }
 
-    /// Why it is no allow.
+    /// The reason of a verdict that is no allow.
     pub(in crate::gateway) const fn reason(&self) -> Option<Reason> {
         match self {
             Self::Allow(_) => None,
@@ -59,7 +59,7 @@ impl Verdict<'_> {
         }
     }
 
-    /// What of the request is refused.
+    /// The part of the request that is refused.
     pub(in crate::gateway) fn detail(&self) -> Option<&str> {
         match self {
             Self::Deny(refusal) => refusal.detail.as_deref(),

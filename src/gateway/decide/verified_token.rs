@@ -1,60 +1,60 @@
-//! Verified tokens, kept by the digest of the whole token, signature included. Each holds
-//! what follows from token, key and configuration alone; refusals are not kept.
+//! The cache of verified tokens, by the SHA-256 of the whole token, signature included. An entry
+//! follows from token, key and configuration alone; refusals are not cached.
 
 use std::collections::HashSet;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::jose::Key;
+use crate::keyed_hash::KeyedHash;
 use crate::log_value;
 use crate::oidc::{Identity, Validity};
 
-/// The most tokens that are kept; the least used make room.
+/// Most tokens; the least used one makes room.
 const MAX_TOKENS: u64 = 1_000_000;
 
-/// The most lists of grants that are shared.
+/// Most lists of grants that are shared.
 const MAX_LISTS: usize = 4096;
 
 /// A caller with a verified token.
 #[derive(Debug)]
 pub(in crate::gateway) struct VerifiedToken {
-    /// What verified the token; nothing where claims were only read, and such a session is never
-    /// one of the cache.
+    /// The key that verified the token; `None` if claims were only read, and such a token is never
+    /// cached.
     key: Option<Arc<Key>>,
     pub(in crate::gateway) validity: Validity,
-    /// What this caller can have of the roles, in order.
+    /// The grants that the token can have, in order.
     pub(in crate::gateway) grants: Arc<[u32]>,
     /// `issuer:subject` as the log writes it.
     pub(in crate::gateway) principal: Box<str>,
-    /// Stands for issuer and subject in tables; only this process can make it.
+    /// The keyed digest of issuer and subject, for tables.
     pub(in crate::gateway) digest: u128,
-    /// The display claim as the log writes it.
+    /// The display claim, as the log writes it.
     pub(in crate::gateway) display: Box<str>,
     /// Whether the issuer left the caller's groups out.
     pub(in crate::gateway) lacks_groups: bool,
 }
 
 impl VerifiedToken {
-    /// What a caller of the issuer with this name, having these grants, is known by.
+    /// A caller of the issuer with this name, having these grants.
     pub(in crate::gateway) fn new(
         identity: &Identity,
         key: Option<Arc<Key>>,
         issuer: &str,
         grants: Arc<[u32]>,
-        names: &Names,
+        hash: &KeyedHash,
     ) -> Self {
         let principal = principal(issuer, &identity.subject).into();
         let display = log_value::encoded(identity.display.as_deref().unwrap_or_default()).into();
-        let digest = names.digest(issuer, &identity.subject);
+        let digest = hash.digest((issuer, &identity.subject));
         let Identity { validity, lacks_groups, .. } = *identity;
         Self { key, validity, grants, principal, digest, display, lacks_groups }
     }
 
-    /// The two parts of the principal.
+    /// The two parts of [`Self::principal`], both encoded.
     pub(in crate::gateway) fn issuer_and_subject(&self) -> (&str, &str) {
         self.principal.split_once(':').unwrap_or_default()
     }
@@ -62,18 +62,6 @@ impl VerifiedToken {
     /// Whether the issuer still publishes the key that verified the token.
     pub(in crate::gateway) fn is_current(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.is_current())
-    }
-}
-
-/// The keys of digests that nobody outside can foresee, so that nobody can bring two callers under
-/// one: SipHash, twice.
-#[derive(Debug, Default)]
-pub(in crate::gateway) struct Names(RandomState, RandomState);
-
-impl Names {
-    fn digest(&self, issuer: &str, subject: &str) -> u128 {
-        let name = (issuer, subject);
-        (u128::from(self.0.hash_one(name)) << 64) | u128::from(self.1.hash_one(name))
     }
 }
 
@@ -87,9 +75,10 @@ fn principal(issuer: &str, subject: &str) -> String {
 
 /// The cache, shared by all threads.
 pub(in crate::gateway) struct VerifiedTokens {
-    pub(in crate::gateway) names: Names,
+    /// Makes the digests of issuer and subject.
+    pub(in crate::gateway) hash: KeyedHash,
     cache: Option<Cache<[u8; 32], Arc<VerifiedToken>>>,
-    /// Lists of grants, each once: callers with the same roles share theirs.
+    /// Each list of grants once: callers with the same roles share it.
     lists: Mutex<HashSet<Arc<[u32]>>>,
 }
 
@@ -107,7 +96,7 @@ impl Default for VerifiedTokens {
                 DefaultLifecycle::default(),
             )
         });
-        Self { names: Names::default(), cache, lists: Mutex::default() }
+        Self { hash: KeyedHash::default(), cache, lists: Mutex::default() }
     }
 }
 
@@ -116,7 +105,7 @@ impl VerifiedTokens {
         self.cache.as_ref()?.get(digest)
     }
 
-    /// The list that is kept for these grants.
+    /// The shared list of these grants.
     pub(in crate::gateway) fn shared(&self, grants: Box<[u32]>) -> Arc<[u32]> {
         let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(list) = lists.get(&*grants) {
@@ -132,13 +121,13 @@ impl VerifiedTokens {
         list
     }
 
-    /// How many verified tokens are kept, and how many can be.
+    /// Number of cached tokens, and the most there can be.
     pub(in crate::gateway) fn tokens(&self) -> (usize, usize) {
         let kept = self.cache.as_ref().map_or(0, Cache::len);
         (kept, usize::try_from(MAX_TOKENS).unwrap_or(usize::MAX))
     }
 
-    /// How many lists of grants are kept, and how many can be.
+    /// Number of shared lists of grants, and the most there can be.
     pub(in crate::gateway) fn lists(&self) -> (usize, usize) {
         let lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
         (lists.len(), MAX_LISTS)

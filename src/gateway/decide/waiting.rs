@@ -1,5 +1,5 @@
-//! Who waits on the slow path, and for how long. A client that hangs up may end its request
-//! without a word to us, so a ticket also ends by itself.
+//! The requests that wait for keys or a credential, and for how long. A client that hangs up may
+//! end its request without notice, so a ticket also expires.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,28 +7,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::oidc::MAX_WAIT_MILLIS;
 use crate::time::Monotonic;
 
-/// How long after that its ticket counts, should nobody give it back.
+/// Milliseconds beyond the longest wait for which a ticket counts if nobody ends it.
 const GRACE_MILLIS: i64 = 1_000;
 
-/// How many requests wait at a time.
+/// Most requests that wait at a time.
 const MAX_WAITING: usize = 1_000;
 
-/// What becomes of a request that would have to wait.
+/// Whether a request may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) enum Patience {
-    /// It waits.
+    /// It may wait.
     Left,
     /// It has waited long enough: refused for what it waited for.
     Spent,
-    /// Too many wait already: refused as `busy`.
+    /// Too many requests wait already: refused as `busy`.
     NoRoom,
 }
 
-/// What is kept of a waiting request.
+/// A waiting request.
 #[derive(Debug)]
 struct Ticket {
     since: Monotonic,
-    /// What had been learnt when the request was decided on last.
+    /// The number of events known when the request was decided on last.
     decided_at: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ impl Room {
     }
 }
 
-/// The waiting room. A ticket is a number; 0 is none.
+/// The waiting requests, by the number of their ticket; 0 is none.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Waiting(Mutex<Room>);
 
@@ -64,13 +64,13 @@ impl Waiting {
         ticket
     }
 
-    /// Takes back the tickets of those who left without a word.
+    /// Drops expired tickets.
     pub(in crate::gateway) fn sweep(&self, now: Monotonic) {
         self.room().sweep(now);
     }
 
-    /// When the request with this ticket came and what patience it has left; nothing while there
-    /// is no news, as `learnt` counts it, since it was decided on last.
+    /// When the request with this ticket came, and whether it may wait on; `None` if no event, as
+    /// `learnt` counts them, happened since it was decided on last.
     pub(in crate::gateway) fn news(
         &self,
         ticket: u64,
@@ -88,19 +88,19 @@ impl Waiting {
         news.then_some((held.since, Patience::Left))
     }
 
-    /// The request is decided on again at once: more of it is known.
+    /// Has the request decided on again at once, as more of it is known.
     pub(in crate::gateway) fn again(&self, ticket: u64) {
         if let Some(held) = self.room().tickets.get_mut(&ticket) {
             held.decided_at = None;
         }
     }
 
-    /// How many requests wait, and how many can.
+    /// Number of waiting requests, and the most there can be.
     pub(in crate::gateway) fn places(&self) -> (usize, usize) {
         (self.room().tickets.len(), MAX_WAITING)
     }
 
-    /// The ticket is given back; since when it was held.
+    /// Ends a ticket. Returns since when it was held.
     pub(in crate::gateway) fn end(&self, ticket: u64) -> Option<Monotonic> {
         self.room().tickets.remove(&ticket).map(|held| held.since)
     }

@@ -1,5 +1,5 @@
-//! Backends of ours: with our rules, with a reader of answers, and with servers that prove who they
-//! are.
+//! Checks the backends that lead to Google or an issuer: they have the packaged rules and a filter
+//! that reads answers, and servers whose identity is verified.
 
 use crate::error::ConfigError;
 use crate::gateway::load::{
@@ -10,8 +10,8 @@ use crate::vertex::host_of;
 
 const FETCH_DEFAULTS: &str = "vertex-fetch";
 
-/// What the packaged rules say of backends. One that is not `from` its defaults has no gate, and
-/// sends the caller's token on.
+/// Faults in the rules of backends. A backend that is not `from` the packaged defaults has no gate,
+/// and sends the caller's token on.
 pub(super) fn faults_of_rules(haproxy: &Haproxy) -> Vec<ConfigError> {
     let mut faults = Vec::new();
     for section in haproxy.sections.iter().filter(|section| section.is_backend()) {
@@ -54,8 +54,8 @@ fn reads_answers(section: &Section) -> bool {
     section.settings("filter").any(|(_, words)| words.first().is_some_and(|name| name == METER))
 }
 
-/// Whether a `retry-on` sends a call again that a model may have begun to answer: all of them but
-/// those for connections that did not come about and for statuses, which cost nothing.
+/// Whether a `retry-on` may send a call again that a model has begun to answer: every event but
+/// failed connections and statuses, which cost nothing.
 fn repeats(events: &[String]) -> bool {
     events.iter().any(|event| {
         !matches!(event.as_str(), "none" | "conn-failure" | "0rtt-rejected")
@@ -63,7 +63,7 @@ fn repeats(events: &[String]) -> bool {
     })
 }
 
-/// A backend that leads nowhere, or to whoever answers.
+/// Faults in the servers of backends: there are none, or anyone could answer in their place.
 pub(super) fn faults_of_servers(haproxy: &Haproxy) -> Vec<ConfigError> {
     let any_by_default =
         haproxy.global("ssl-server-verify").last().is_some_and(|(_, v)| v == "none");
@@ -100,14 +100,14 @@ fn untrusted(section: &Section, line: &Line, why: &str) -> ConfigError {
     fault(line, format!("HAProxy's backend {} has `{}`: {why}", section.name, line.text))
 }
 
-/// What HAProxy does where a server does not say.
+/// How HAProxy verifies servers that do not say it themselves.
 struct Trust {
     any_by_default: bool,
     sets_sni: bool,
 }
 
 impl Trust {
-    /// What a server lacks before its answers can be trusted.
+    /// What a server needs before its answers can be trusted; `None` if nothing.
     fn lacks(&self, server: &Server<'_>) -> Option<&'static str> {
         if server.is_local() {
             return None;

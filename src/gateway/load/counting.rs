@@ -1,5 +1,5 @@
-//! Lines that would leave calls uncounted: each request has its log line once, when its answer has
-//! ended, and the line asks what became of the call.
+//! Checks for lines that would leave calls uncounted: each request must have one log line, written
+//! when its answer has ended, that calls `vertex_account`.
 
 use crate::error::ConfigError;
 use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, METER, fault};
@@ -7,10 +7,10 @@ use crate::haproxy::{
     Haproxy, Line, Section, SectionKind, Version, asks_for_account, waits_for_the_end,
 };
 
-/// Options that set a format of HAProxy's own.
+/// Options that set a log format of HAProxy's own.
 const FORMATS: &[&str] = &["httplog", "httpslog", "tcplog"];
 
-/// Options that leave lines out or write them early.
+/// Options that suppress log lines or write them early.
 const SILENCING: &[&str] = &["dontlog-normal", "logasap"];
 
 pub(super) fn faults(haproxy: &Haproxy) -> Vec<ConfigError> {
@@ -31,7 +31,8 @@ pub(super) fn faults(haproxy: &Haproxy) -> Vec<ConfigError> {
     formats.chain(silent).collect()
 }
 
-/// Lines that HAProxy leaves to us go to the log of `global`, where no other is known.
+/// The doubt that lines which HAProxy does not write go to `global`'s log, if no other log is
+/// known.
 pub(super) fn doubt_of_log(haproxy: &Haproxy) -> Option<String> {
     let tells = haproxy.version.is_some_and(|version| version >= Version::V3_0);
     let is_needed = haproxy.accounts && (haproxy.is_bare || !tells);
@@ -46,7 +47,7 @@ pub(super) fn doubt_of_log(haproxy: &Haproxy) -> Option<String> {
     ))
 }
 
-/// Formats that HAProxy fills in at the head of an answer, before there is anything to count.
+/// Log formats that HAProxy fills in at the head of an answer, before its tokens are known.
 fn early_formats(section: &Section) -> impl Iterator<Item = ConfigError> {
     let asking = section.settings("log-format").filter(|(line, _)| asks_for_account(line));
     let early = asking.filter(|(_, format)| !format.first().is_some_and(|f| waits_for_the_end(f)));
@@ -87,7 +88,7 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
     if haproxy.accounts && section.is_backend() && has_calls(&lines) {
         return lines.into_iter().filter(|line| is_silencing_rule(line)).collect();
     }
-    // Of their frontends, those count whose line asks.
+    // Of the operator's frontends, only those whose log line asks count.
     match format_of(lines.iter().copied()) {
         Some(format) if section.is_frontend() && asks_for_account(format) => {
             silencing(lines.into_iter())
@@ -96,13 +97,13 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
     }
 }
 
-/// Whether a call of ours leaves by these lines.
+/// Whether these lines send a call to Google.
 fn has_calls(lines: &[&Line]) -> bool {
     let is_ours = |word: &String| matches!(word.as_str(), METER | "lua.vertex-sign" | "lua.vertex");
     lines.iter().any(|line| line.words.iter().any(is_ours))
 }
 
-/// The last line that says what log lines look like.
+/// The last line that sets the log format.
 fn format_of<'h>(lines: impl Iterator<Item = &'h Line>) -> Option<&'h Line> {
     let sets = |line: &&Line| match words(line).as_slice() {
         ["log-format", ..] => true,
@@ -121,7 +122,7 @@ fn silencing<'h>(lines: impl Iterator<Item = &'h Line> + Clone) -> Vec<&'h Line>
     let rules = lines.clone().filter(|line| is_silencing_rule(line));
     let logs = lines.clone().filter(|line| match words(line).as_slice() {
         ["no", "log"] => true,
-        // HAProxy's own step, from 3.1 on.
+        // HAProxy logs at steps from 3.1 on.
         ["log-steps", steps, ..] => *steps != "close",
         ["log-steps"] => true,
         _ => false,
@@ -129,7 +130,8 @@ fn silencing<'h>(lines: impl Iterator<Item = &'h Line> + Clone) -> Vec<&'h Line>
     options.chain(rules).chain(logs).collect()
 }
 
-/// In either section: the rules of both see the request. `do-log` writes the line at once.
+/// Whether a rule, in a frontend or a backend, suppresses the request's log line or writes it at
+/// once, as `do-log` does.
 fn is_silencing_rule(line: &Line) -> bool {
     let words = words(line);
     words.windows(2).any(|pair| pair == ["set-log-level", "silent"]) || words.contains(&"do-log")

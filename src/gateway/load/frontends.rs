@@ -1,10 +1,11 @@
-//! Where frontends lead: to `vertex_…` backends only with our rules, and with our rules to one.
+//! Checks where frontends lead: to `vertex_…` backends only with the packaged rules, and with those
+//! to nothing else.
 
 use crate::error::ConfigError;
 use crate::gateway::load::{FRONTEND_DEFAULTS, LOCATION_BACKEND, fault, is_location_backend};
 use crate::haproxy::{Haproxy, Line, Section};
 
-/// What names the location that a verdict allows.
+/// The variable that holds the location of an allowed request.
 const LOCATION: &str = "txn.vertex.location";
 const RIGHT: &str = "use_backend vertex_%[var(txn.vertex.location)]";
 
@@ -42,7 +43,7 @@ fn fault_of(haproxy: &Haproxy, frontend: &Section) -> Option<ConfigError> {
     Some(never.unwrap_or_else(|| ConfigError::in_haproxy(&frontend.place, problem)))
 }
 
-/// Why a name that `use_backend` gives is never one of a location's backend.
+/// Why a name in `use_backend` can never be one of a location's backend.
 fn why_never(haproxy: &Haproxy, name: &str) -> Option<String> {
     let Some((prefix, expression)) = name.split_once("%[") else {
         return (!is_location_backend(name)).then(|| format!("{name} is no backend of a location"));
@@ -68,7 +69,7 @@ fn why_never(haproxy: &Haproxy, name: &str) -> Option<String> {
     }
 }
 
-/// Whether a line sets a variable, or something may that no line tells of.
+/// Whether a line sets a variable, or something may that the files do not show.
 fn may_be_set(haproxy: &Haproxy, variable: &str) -> bool {
     let scripts = ["lua-load", "lua-load-per-thread"];
     if scripts.iter().flat_map(|keyword| haproxy.global(keyword)).nth(1).is_some() {

@@ -1,12 +1,12 @@
-//! What HAProxy's worker must find where it runs: the socket that keys are fetched by, in its chroot
-//! and open to its user, and one kind of Lua for all scripts.
+//! Checks what HAProxy's worker needs at run time: the socket that keys are fetched by, within its
+//! chroot and open to its user, and one kind of Lua for all scripts.
 
 use crate::error::ConfigError;
 use crate::gateway::load::fault;
 use crate::haproxy::{Haproxy, Listener, Version};
 
-/// Scripts that all threads share, beside those of each thread: before HAProxy 3.0 a request that
-/// runs both crashes it, or goes on undecided.
+/// Faults of scripts shared by all threads beside scripts of each thread: before HAProxy 3.0 a
+/// request that runs both crashes HAProxy, or goes on undecided.
 pub(super) fn faults_of_scripts(haproxy: &Haproxy) -> Vec<ConfigError> {
     match haproxy.version {
         Some(version) if version < Version::V3_0 => mixed_scripts(haproxy).into_iter().collect(),
@@ -14,7 +14,7 @@ pub(super) fn faults_of_scripts(haproxy: &Haproxy) -> Vec<ConfigError> {
     }
 }
 
-/// The same where nobody says which version reads the files.
+/// The same as a doubt, if HAProxy's version is unknown.
 pub(super) fn doubts_of_scripts(haproxy: &Haproxy) -> Option<String> {
     let mixed = haproxy.version.is_none().then(|| mixed_scripts(haproxy)).flatten();
     mixed.map(|fault| fault.to_string())
@@ -31,7 +31,7 @@ fn mixed_scripts(haproxy: &Haproxy) -> Option<ConfigError> {
     Some(fault(shared, problem))
 }
 
-/// Whether the worker finds the socket, where keys are fetched at all.
+/// Faults of the socket, if keys are fetched at all.
 pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
     if haproxy.sections.is_empty() {
         return Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
                 true => format!("write `bind unix@{wanted}`"),
                 false => format!("set VERTEX_FETCH_BIND={wanted} in HAProxy's environment"),
             };
-            // What is bound within the chroot, as the worker sees it.
+            // The path of a socket within the chroot, as the worker sees it.
             let seen = |listener: &Listener| {
                 let inside = listener.path.strip_prefix(folder.trim_end_matches('/'))?;
                 inside.starts_with('/').then(|| inside.to_owned())
@@ -85,7 +85,7 @@ pub(super) fn faults_of_socket(haproxy: &Haproxy) -> Vec<ConfigError> {
 
 fn closed_to_worker(haproxy: &Haproxy, listener: &Listener) -> Option<ConfigError> {
     let worker = haproxy.fetch_socket.worker.as_ref()?;
-    // Without a word it belongs to who starts HAProxy, who is root if there are users to change to.
+    // By default the user who starts HAProxy owns it: root, if HAProxy changes its user.
     let is_owner = listener.owner.as_ref() == Some(worker);
     if worker.is_root() || is_owner || !listener.is_private {
         return None;

@@ -1,4 +1,5 @@
-//! Sections that take our defaults: behind vertex.cfg, which is read once, and in HTTP's mode.
+//! Checks the sections that take the packaged defaults: they stand after vertex.cfg, which is read
+//! once, and in `mode http`.
 
 use crate::error::ConfigError;
 use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, fault};
@@ -40,7 +41,7 @@ fn is_ours(name: &str) -> bool {
     OURS.contains(&name)
 }
 
-/// The rule set that is read again.
+/// The fault that the rule set is read twice.
 fn twice(haproxy: &Haproxy) -> Option<ConfigError> {
     let defaults = |section: &&Section| {
         section.kind == SectionKind::Defaults && section.name == FRONTEND_DEFAULTS

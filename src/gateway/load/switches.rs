@@ -1,5 +1,5 @@
-//! The variables of vertex.cfg that choose between two ways: any other word would choose one of them
-//! without a sound.
+//! Checks the variables of vertex.cfg that choose between two ways: any other word would silently
+//! choose one of them.
 
 use crate::error::ConfigError;
 use crate::haproxy::{Haproxy, SWITCHES};

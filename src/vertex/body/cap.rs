@@ -1,7 +1,7 @@
-//! Limits on output tokens. Each API looks for its own in one place, and some ignore what they do
-//! not know: a limit that stands elsewhere limits nothing.
+//! Members that limit output tokens. Each API reads its own at one place, and some ignore unknown
+//! members: a limit at another place limits nothing.
 
-/// Where a limit stands.
+/// The place of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CapMember {
     /// `generationConfig.maxOutputTokens`, in either spelling (ProtoJSON).
@@ -12,12 +12,12 @@ pub enum CapMember {
     MaxCompletionTokens,
     /// `max_output_tokens` at the top.
     MaxOutputTokens,
-    /// Where no API with a route looks, or in a spelling that none takes.
+    /// Where no API with a route reads it, or in a spelling that none takes.
     Elsewhere,
 }
 
 impl CapMember {
-    /// Those that an API looks for.
+    /// The places that an API reads.
     const LOOKED_FOR: [Self; 4] =
         [Self::GenerationConfig, Self::MaxTokens, Self::MaxCompletionTokens, Self::MaxOutputTokens];
 
@@ -33,12 +33,12 @@ impl CapMember {
         }
     }
 
-    /// The member that `routes.txt` writes so.
+    /// The member that `routes.txt` writes like this.
     pub(in crate::vertex) fn of_column(text: &str) -> Option<Self> {
         Self::LOOKED_FOR.into_iter().find(|member| member.name() == text)
     }
 
-    /// The place of a member at the top; `name` is folded.
+    /// The place of a top-level member; `name` is folded.
     pub(super) fn at_top(name: &str) -> Option<Self> {
         match name {
             "maxtokens" => Some(Self::MaxTokens),
@@ -49,7 +49,7 @@ impl CapMember {
         }
     }
 
-    /// The place, if the member is spelled as it must be there.
+    /// The place, or `Elsewhere` if the member is not spelled as it must be there.
     pub(super) fn spelled(self, name: &str) -> Self {
         let fits = match self {
             Self::GenerationConfig => matches!(name, "maxOutputTokens" | "max_output_tokens"),

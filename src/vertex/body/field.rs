@@ -1,29 +1,29 @@
-//! Which member of a body means what, by where it stands. Among `tools` what is not known to be a
-//! function of the caller's own is a tool before anybody has heard of it; elsewhere members are
-//! known by their names, and an address counts wherever it is no prose.
+//! The meaning of each member of a body, by its place. An unknown element of `tools` that is no
+//! function of the caller's own counts as a tool; elsewhere members are known by their names, and
+//! an address counts anywhere but in prose.
 //!
-//! What names a model, limits something or lets data go unseen counts only as APIs spell it; what
-//! forbids counts in any spelling.
+//! A member that names a model, sets a limit or lets data go unseen counts only as APIs spell it;
+//! one that forbids counts in any spelling.
 
 use crate::vertex::body::cap::CapMember;
 use crate::vertex::body::name::Name;
 
-/// Where in a body a value stands.
+/// The place of a value in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Field {
     /// The body itself.
     Root,
-    /// Somewhere without a meaning of its own.
+    /// A place without a meaning of its own.
     Plain,
-    /// What people write and models read; an address in it leads nobody anywhere.
+    /// Text that people write and models read; an address in it has no effect.
     Prose,
-    /// Data in the caller's own shape: arguments, answers and schemas of functions, labels.
+    /// Data of the caller's own shape: arguments, answers and schemas of functions, labels.
     Free,
     /// `model`.
     Model,
     /// `requests`, and each of its elements.
     Requests,
-    /// Another model that may answer, too: of such an element, of `routingConfig`, of a tool.
+    /// Another model that may answer: of an element of `requests`, of `routingConfig`, of a tool.
     OtherModel,
     /// `baseModel`.
     BaseModel,
@@ -33,37 +33,37 @@ pub(super) enum Field {
     GenerationConfig,
     /// `parameters` of a prediction.
     Parameters,
-    /// `routingConfig`, and all below it: another model than the path's may answer.
+    /// `routingConfig` and everything below it: another model than the path's may answer.
     Routing,
     /// `fallbacks`, and each of its elements: models that may answer instead.
     Fallbacks,
-    /// Google chooses the model.
+    /// A member that lets Google choose the model.
     AnyModel,
     /// A limit on output tokens.
     OutputLimit(CapMember),
-    /// How many answers are wanted.
+    /// The number of answers asked for.
     Answers,
     /// `stream`: whether the answer comes in pieces.
     Stream,
-    /// What Google reads.
+    /// An address that Google reads.
     ReadUri,
-    /// Data, or the address of it.
+    /// Data, or its address.
     DataOrUri,
-    /// The type of the data beside it: a media type.
+    /// The media type of the data beside it.
     MediaType,
-    /// `inputAudio`: data of a sound, whose type has a name of its own.
+    /// `inputAudio`: data of a sound, whose type has another name.
     InputAudio,
-    /// Something that is written to, and all below it.
+    /// A place that Google writes to, and everything below it.
     Output,
-    /// What Google writes.
+    /// An address that Google writes to.
     WriteUri,
     /// State that Google keeps.
     StoredState,
-    /// Something that is stored if it has an id: a prompt, an answer's sound.
+    /// An object that is stored if it has an id: a prompt, an answer's sound.
     StoredById,
-    /// `environment`: the id of one that is stored, or what a new one is made of.
+    /// `environment`: the id of a stored one, or the parts of a new one.
     Environment,
-    /// A voice: one of Google's, or one that is stored.
+    /// A voice: one of Google's, or a stored one.
     Voice,
     /// `modelArmorConfig`.
     ModelArmor,
@@ -71,7 +71,7 @@ pub(super) enum Field {
     Tools,
     /// The type of an element of `tools`.
     ToolType,
-    /// A member that asks for a tool by being there.
+    /// A member whose presence asks for a tool.
     Tool,
     /// `messages`, and each of its elements.
     Messages,
@@ -99,7 +99,7 @@ const FUNCTION_MEMBERS: &[&str] = &[
     "strict",
 ];
 
-/// State that bodies name, in any dialect.
+/// Members that name stored state, in any dialect.
 const STORED_STATE: &[&str] = &[
     "apikeysecretversion",
     "autoratermodel",
@@ -139,7 +139,8 @@ const TOOLS_ELSEWHERE: &[&str] = &[
     "websearchoptions",
 ];
 
-/// What former answers said, and the caller's own shapes of data: nothing in them acts again.
+/// Members with former answers and data of the caller's own shape: nothing in them has an effect
+/// again.
 const FREE: &[&str] = &[
     "annotations",
     "citations",
@@ -176,8 +177,8 @@ const PROSE: &[&str] = &[
 ];
 
 impl Field {
-    /// Where the value of a member stands. The second column is what is read in the spellings of
-    /// APIs alone, the third in any.
+    /// The place of a member's value. The second column is compared in the spellings of APIs only,
+    /// the third in any.
     pub(super) fn member(self, name: &Name<'_>) -> Self {
         if let Some(at) = self.limit(name) {
             return Self::OutputLimit(at);
@@ -194,7 +195,7 @@ impl Field {
             (Self::Messages, "content", _) => Self::MessageContent,
             (Self::MessageContent, "input", _) => Self::Free,
             (Self::MessageContent, "content", _) => Self::MessageContent,
-            // Where a search's result was found; what is to be read stands deeper.
+            // The source of a search result; addresses to be read stand deeper.
             (Self::MessageContent, "url" | "source", _) => Self::Prose,
             (Self::Messages, _, "audio") | (Self::Root, _, "prompt") => Self::StoredById,
             (Self::StoredById, _, "id") => Self::StoredState,
@@ -250,7 +251,8 @@ impl Field {
         Some(at.spelled(name.written))
     }
 
-    /// Where the value of a tool stands: as it would anywhere else, for a tool is no way around.
+    /// The place of a tool's value: the same as anywhere else, so that a tool is no way around a
+    /// term.
     pub(super) fn of_tool(name: &Name<'_>) -> Self {
         match Self::Plain.member(name) {
             _ if name.folded == "model" => Self::OtherModel,
@@ -259,12 +261,12 @@ impl Field {
         }
     }
 
-    /// Whether a member must not stand in an object in two spellings: where it means something.
+    /// Whether a member has a meaning, so that it must not stand twice, in whichever spelling.
     pub(super) const fn acts(self) -> bool {
         !matches!(self, Self::Plain | Self::Prose | Self::Free)
     }
 
-    /// Whether only a text (or null, which is nothing) makes sense here.
+    /// Whether only a text (or null) is valid here.
     pub(super) const fn wants_text(self) -> bool {
         matches!(
             self,

@@ -1,51 +1,50 @@
-//! Images, sounds, videos and documents that a body holds in base64. A model does not read them as
-//! text, so their length says little of the tokens that they make; their kind says more. Nothing is
-//! decoded: what is told here is an estimate that is rather too high than too low, and never more
-//! than the same bytes would make as text.
+//! Estimates the tokens of images, sounds, videos and documents in base64. A model does not read
+//! them as text, so their type says more than their length. Nothing is decoded; the estimate tends
+//! to be too high, and is never more than the same bytes would take as text.
 
-/// What a body holds that is no text.
+/// Media in a body, in base64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Media {
-    /// Its length, in base64.
+    /// Their length in base64, in bytes.
     pub bytes: u64,
-    /// The tokens that it makes.
+    /// Their estimated tokens.
     pub tokens: u64,
 }
 
-/// The kind of what stands in base64.
+/// A kind of media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaKind {
     Image,
     Audio,
     Video,
     Document,
-    /// Read as text, or of no kind that is known.
+    /// Read as text, or of an unknown kind.
     Other,
 }
 
-/// Bytes of base64 that are a token of text.
+/// Bytes of base64 that count as a token of text.
 const BYTES_A_TOKEN: u64 = 4;
 
-/// The most tokens that a documented model makes of one image: Claude with high resolution, 4,784
-/// (Claude API, "Vision"). Gemini 2 takes 258 for each tile of 768 pixels, 16 of them at most, Gemini 3
-/// 1,120 by default ("Image understanding", "Media resolution").
+/// Most tokens of an image by any documented model: Claude with high resolution, 4,784 (Claude API,
+/// "Vision"). Gemini 2 takes 258 for each tile of 768 pixels, 16 of them at most, Gemini 3 1,120 by
+/// default ("Image understanding", "Media resolution").
 const MOST_OF_AN_IMAGE: u64 = 4_784;
 
-/// Gemini takes 32 tokens a second ("Audio understanding"). At 16 kbit/s, which is low for speech, a
-/// second is 2,667 bytes of base64.
+/// Bytes of base64 a token of sound. Gemini takes 32 tokens a second ("Audio understanding"). At 16
+/// kbit/s, which is low for speech, a second is 2,667 bytes of base64.
 const BYTES_A_TOKEN_OF_AUDIO: u64 = 80;
 
-/// Gemini takes some 300 tokens a second ("Video understanding"). At 100 kbit/s, which is low, a
-/// second is 16,667 bytes of base64.
+/// Bytes of base64 a token of video. Gemini takes some 300 tokens a second ("Video understanding").
+/// At 100 kbit/s, which is low, a second is 16,667 bytes of base64.
 const BYTES_A_TOKEN_OF_VIDEO: u64 = 50;
 
-/// Claude takes up to 3,000 tokens of text and an image a page ("PDF support"), Gemini 258 to 560
-/// ("Document understanding"). A page of a text without pictures has 48 KB of base64 or less, one
-/// of a scan has more.
+/// Bytes of base64 a token of a document. Claude takes up to 3,000 tokens of text and an image a
+/// page ("PDF support"), Gemini 258 to 560 ("Document understanding"). A page of text without
+/// pictures has 48 KB of base64 or less, a scanned one has more.
 const BYTES_A_TOKEN_OF_A_DOCUMENT: u64 = 16;
 
 impl MediaKind {
-    /// The kind that a media type (RFC 6838) names; parameters do not matter.
+    /// The kind of a media type (RFC 6838), whatever its parameters.
     pub(super) fn of_type(media_type: &str) -> Self {
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         let (kind, _) = media_type.split_once('/').unwrap_or_default();
@@ -72,13 +71,13 @@ impl MediaKind {
 }
 
 impl Media {
-    /// Adds so many bytes of base64.
+    /// Adds media of this many bytes of base64.
     pub(super) const fn add(&mut self, kind: MediaKind, bytes: u64) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.tokens = self.tokens.saturating_add(kind.tokens(bytes));
     }
 
-    /// Adds what a data URL holds (RFC 2397).
+    /// Adds the media in a data URL (RFC 2397).
     pub(super) fn add_url(&mut self, url: &str) {
         let (head, data) = url.split_once(',').unwrap_or_default();
         let (_, media_type) = head.split_once(':').unwrap_or_default();
@@ -86,7 +85,7 @@ impl Media {
     }
 }
 
-/// The length of a text.
+/// The length of a text, in bytes.
 pub(super) fn length(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)
 }

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use crate::json::fold_name;
 use crate::test_switches::{Check, on};
 
-/// A member's name.
+/// A member's name in its spellings.
 pub(super) struct Name<'n> {
     pub(super) written: &'n str,
-    /// With `_` between its words, if it is written as APIs spell names: so or in lowerCamelCase.
+    /// In snake case, if it is written as APIs spell names: in snake case or lowerCamelCase.
     pub(super) snake: Cow<'n, str>,
-    /// Without the difference between spellings.
+    /// In the form that all spellings share.
     pub(super) folded: Cow<'n, str>,
 }
 
@@ -23,7 +23,7 @@ impl<'n> Name<'n> {
         Self { written, snake: snake_case(written), folded }
     }
 
-    /// The name in a spelling that all its spellings share, if it is another one.
+    /// The form that all spellings share, if it differs from the name.
     pub(super) fn other_spelling(&self) -> Option<&str> {
         Some(self.folded.as_ref()).filter(|folded| *folded != self.written)
     }

@@ -1,5 +1,5 @@
-//! The walk through a body. serde_json unescapes names, checks UTF-8, bounds the depth (128) and
-//! refuses what follows the value; names that stand twice are refused here.
+//! Walks through a body. serde_json unescapes names, checks UTF-8, bounds the depth (128) and
+//! refuses text after the value; repeated names are refused here.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::vertex::body::media::MediaKind;
 use crate::vertex::body::name::Name;
 use crate::vertex::body::{Body, is_address, is_data_url, media};
 
-/// The objects among a tool's settings that act on nothing.
+/// Objects among a tool's settings that have no effect.
 const TOOL_SETTINGS: &[&str] = &["filters", "ranking_options", "user_location"];
 
 /// Reads `bytes` into `body`.
@@ -27,14 +27,14 @@ struct Walk<'b> {
     place: Field,
 }
 
-/// What kind of value was walked through.
+/// The kind of a value that was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ValueKind {
     /// An object, or an array that holds one.
     Object,
     /// `null`, which says nothing.
     Null,
-    /// So many bytes of data, whose type stands beside them.
+    /// Data of this many bytes of base64; its type stands beside it.
     Data(u64),
     MediaType(MediaKind),
     Other,
@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueKind, A::Error> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
-        // A model in whole, as it is uploaded, is none that is asked.
+        // A whole model, as in an upload, is not a model that is asked.
         let place = if place == Field::Model { Field::Plain } else { place };
         match place {
             Field::AnyModel => body.text(place, ""),
@@ -153,7 +153,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
             }
             names.add(written).map_err(A::Error::custom)?;
         }
-        // Beside a type, what holds no object is one of its settings, and some objects are.
+        // Beside a type, members that hold no object are its settings, and so are some objects.
         let asked = tools.into_iter().filter(|(_, is_setting)| !typed || !is_setting);
         body.tools.extend(asked.map(|(name, _)| name));
         if let Some(kind) = media {
@@ -191,8 +191,8 @@ fn is_data(text: &str) -> bool {
     !is_address(text) && !is_data_url(text)
 }
 
-/// The names in one object. Folded and plain spellings share it, so that `fileUri` beside
-/// `file_uri` counts as the same name twice.
+/// The member names in one object, in both spellings, so that `fileUri` beside `file_uri` counts as
+/// the same name twice.
 #[derive(Default)]
 struct MemberNames {
     few: Vec<String>,
@@ -200,7 +200,7 @@ struct MemberNames {
 }
 
 impl MemberNames {
-    /// Up to here a look at each former name is cheaper than a set of them.
+    /// Number of names up to which comparing each is cheaper than a set.
     const FEW: usize = 16;
 
     fn add(&mut self, name: String) -> Result<(), &'static str> {
