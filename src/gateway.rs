@@ -158,7 +158,7 @@ impl Gateway {
     /// the bearer's handle, and there is no number.
     #[must_use]
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
-        let (call, id) = str::from_utf8(text).ok()?.split_once('|')?;
+        let (call, id) = str::from_utf8(text).ok()?.rsplit_once('|')?;
         let Some(CallMark { number, .. }) = CallMark::parse(call) else {
             return Some((self.decide.bearers.header(call, now)?, None));
         };

@@ -28,15 +28,15 @@ fn streaming(key: &SigningKey) -> (Gateway, String, u64) {
     let verdict = gateway.decide(&Ask::with(&key.token("k1", &member())).url(&url).bytes(), at(1));
     let said = Said::new(&verdict);
     assert_eq!((said.decision(), said.field(4).starts_with('s')), ("allow", true), "{verdict}");
-    let handle = format!("{}|{}", said.field(3), said.field(4));
-    assert!(gateway.bearer(handle.as_bytes(), at(1)).is_some());
+    let call = said.call_and_id();
+    assert!(gateway.bearer(call.as_bytes(), at(1)).is_some());
     let call = gateway.meter(&verdict, "text/event-stream").unwrap();
     gateway.feed(call, EVENT, at(1));
     (gateway, verdict, call)
 }
 
 fn line(gateway: &Gateway, verdict: &str, secs: i64) -> String {
-    gateway.account(&format!("-{verdict}^^200^200^^"), Style::Text, at(secs)).unwrap()
+    gateway.account(&format!("-{verdict}^^200^200^"), Style::Text, at(secs)).unwrap()
 }
 
 fn in_flight(gateway: &Gateway, secs: i64) -> bool {
@@ -67,8 +67,12 @@ fn a_call_of_which_nothing_is_heard_for_an_hour_ends_by_itself() {
     assert!(!in_flight(&gateway, HOUR_SECS + 60));
     let page = gateway.metrics_page(&[], at(HOUR_SECS + 60));
     assert!(page.contains("haproxy_vertex_calls_lapsed_total 1\n"));
-    // A line that comes all the same costs nothing twice.
-    assert!(line(&gateway, &verdict, 2 * HOUR_SECS).contains(" charged=- "));
+    // A line that comes all the same costs nothing twice, and says whose call it was.
+    let late = line(&gateway, &verdict, 2 * HOUR_SECS);
+    assert!(late.contains(" charged=- ") && late.contains(" principal=corp:"), "{late}");
+    // It is kept for a day after that.
+    let _ = gateway.step(at(26 * HOUR_SECS));
+    assert!(line(&gateway, &verdict, 26 * HOUR_SECS).contains(" principal=- "));
 }
 
 fn connection() -> Connection {
@@ -130,10 +134,11 @@ fn page_after(method: &str, usage: &str) -> String {
     let ask = Ask::with(&key.token("k1", &member())).url(&url);
     let verdict = gateway.decide(&ask.bytes(), at(1));
     let said = Said::new(&verdict);
-    let handle = format!("{}|{}", said.field(3), said.field(4));
-    assert!(gateway.bearer(handle.as_bytes(), at(1)).is_some(), "{verdict}");
-    let usage = gateway.usage(usage.as_bytes(), at(1)).unwrap();
-    let line = gateway.account(&format!("-{verdict}^^200^200^{usage}^"), Style::Text, at(1));
+    let call = said.call_and_id();
+    assert!(gateway.bearer(call.as_bytes(), at(1)).is_some(), "{verdict}");
+    let number = said.field(4)[1..].parse().unwrap();
+    assert!(gateway.usage(number, usage.as_bytes(), at(1)));
+    let line = gateway.account(&format!("-{verdict}^^200^200^"), Style::Text, at(1));
     assert!(line.unwrap().contains(" tokens=exact tokens_in=12 "));
     gateway.metrics_page(&[], at(1))
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::gateway::{Ask, BACKENDS, Said, URL, member, open, open_minimal};
+use common::gateway::{Ask, BACKENDS, Said, URL, bearer, member, open, open_minimal};
 use common::journal::{keep_lines, take_lines};
 use common::keys::{KEY_FILE, SigningKey, from_base64url, rsa_pem};
 use common::settings::{Files, haproxy, minimal};
@@ -43,7 +43,7 @@ fn a_verdicts_handle_leads_to_the_bearer_of_its_credential_and_location() {
     ] {
         let said = allowed(&gateway, &key, &URL.replace("us-central1", location), at(1));
         assert_eq!(said.field(7), host);
-        let bearer = gateway.bearer(said.handle().as_bytes(), at(1)).unwrap();
+        let bearer = bearer(&gateway, said.handle(), at(1)).unwrap();
         let (header, claims, verified) = opened(&bearer);
         assert_eq!(header, json!({ "alg": "RS256", "typ": "JWT", "kid": "throwaway-2048" }));
         let account = "gateway@acme-ml.iam.gserviceaccount.com";
@@ -63,7 +63,7 @@ fn with_the_scope_form_a_bearer_has_a_scope_and_no_audience() {
     settings["credentials"][0]["form"] = json!("scope");
     let gateway = open(&key, &settings, BACKENDS);
     let said = allowed(&gateway, &key, URL, at(1));
-    let (_, claims, verified) = opened(&gateway.bearer(said.handle().as_bytes(), at(1)).unwrap());
+    let (_, claims, verified) = opened(&bearer(&gateway, said.handle(), at(1)).unwrap());
     assert!(verified && claims.get("aud").is_none());
     assert_eq!(claims["scope"], "https://www.googleapis.com/auth/cloud-platform");
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3600);
@@ -75,7 +75,7 @@ fn a_made_up_handle_leads_to_nothing() {
     let (gateway, other) = (open_minimal(&key), open_minimal(&key));
     let handle = allowed(&gateway, &key, URL, at(1)).handle().to_owned();
     let foreign = allowed(&other, &key, URL, at(1)).handle().to_owned();
-    assert!(gateway.bearer(handle.as_bytes(), at(1)).is_some());
+    assert!(bearer(&gateway, &handle, at(1)).is_some());
     let seal = handle.split_once('.').unwrap().1;
     assert!(seal.len() == 32 && seal.bytes().all(|b| b.is_ascii_hexdigit()), "128 bits");
     for made_up in [
@@ -95,7 +95,7 @@ fn a_made_up_handle_leads_to_nothing() {
         &format!("-1.{seal}"),
         &format!("00.{seal}"),
     ] {
-        let found = gateway.bearer(made_up.as_bytes(), at(1)).is_some();
+        let found = bearer(&gateway, made_up, at(1)).is_some();
         assert!(!found || made_up == handle, "{made_up}");
     }
     assert!(gateway.bearer(b"\xff\xfe", at(1)).is_none());
@@ -106,7 +106,7 @@ fn a_bearer_is_signed_ahead_of_its_end_and_never_sent_when_it_is_spent() {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);
     let handle = allowed(&gateway, &key, URL, at(1)).handle().to_owned();
-    let bearer = |secs: i64| gateway.bearer(handle.as_bytes(), at(secs));
+    let bearer = |secs: i64| bearer(&gateway, &handle, at(secs));
     let first = bearer(1).unwrap();
     // It is valid until 3590 s; a quarter of an hour before that it is due.
     let _ = gateway.step(at(2689));
@@ -140,7 +140,7 @@ fn a_clock_step_of_ten_minutes_is_made_good_by_one_step() {
         });
         let stepped = now(wall, 1000);
         let good = |handle: &str, now: Now| {
-            gateway.bearer(handle.as_bytes(), now).is_some_and(|bearer| {
+            bearer(&gateway, &handle, now).is_some_and(|bearer| {
                 let (_, claims, verified) = opened(&bearer);
                 let date = |name: &str| claims[name].as_i64().unwrap();
                 verified && date("iat") <= now.wall.0 + 30 && date("exp") > now.wall.0 + 30
@@ -174,7 +174,7 @@ fn an_access_token_is_sent_as_it_was_read_and_its_identity_is_not_known() {
     let said = allowed(&gateway, &key, URL, at(1));
     assert_eq!((said.logged("credential"), said.logged("google_identity")), ("wif", "-"));
     for secs in [1, 3600, -600, 3600 * 24 * 365] {
-        let bearer = gateway.bearer(said.handle().as_bytes(), at(secs)).unwrap();
+        let bearer = bearer(&gateway, said.handle(), at(secs)).unwrap();
         assert_eq!(bearer.as_ref(), "Bearer a-google-access-token");
     }
 }
@@ -201,7 +201,7 @@ fn roles_with_different_credentials_get_different_handles() {
     let ((ml, ml_role), (ops, ops_role)) = (handle("ml"), handle("ops"));
     assert_eq!((ml_role.as_str(), ops_role.as_str()), ("ml-team", "ops"));
     assert_ne!(ml, ops);
-    let bearer = |handle: &str| gateway.bearer(handle.as_bytes(), at(1)).unwrap();
+    let bearer = |handle: &str| bearer(&gateway, &handle, at(1)).unwrap();
     assert!(bearer(&ml).starts_with("Bearer eyJ") && !bearer(&ops).starts_with("Bearer eyJ"));
 }
 
@@ -210,7 +210,7 @@ proptest! {
     fn no_text_but_a_handle_leads_to_a_bearer(text in prop_oneof!["\\PC*", "[0-9]\\.[0-9a-f]{32}"]) {
         static PLACE: std::sync::LazyLock<Gateway> =
             std::sync::LazyLock::new(|| open_minimal(&SigningKey::ed()));
-        prop_assert!(PLACE.bearer(text.as_bytes(), at(1)).is_none());
+        prop_assert!(bearer(&PLACE, &text, at(1)).is_none());
     }
 }
 
@@ -258,7 +258,7 @@ fn no_secret_is_in_a_verdict_in_debug_output_or_in_a_journal_line() {
         written.extend(asks.iter().map(|ask| gateway.decide(&ask.bytes(), now)));
     }
     let said = allowed(&gateway, &key, URL, at(6));
-    let bearer = gateway.bearer(said.handle().as_bytes(), at(6)).unwrap();
+    let bearer = bearer(&gateway, said.handle(), at(6)).unwrap();
     secrets.extend(bearer.trim_start_matches("Bearer ").split('.').map(str::to_owned));
     secrets.push("a-google-access-token".to_owned());
     secrets.extend(rsa_pem().lines().filter(|line| line.len() > 20).map(str::to_owned));

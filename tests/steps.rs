@@ -5,7 +5,7 @@
 mod common;
 
 use common::at;
-use common::gateway::{Ask, BACKENDS, Said, URL, fetching, member, open, open_minimal};
+use common::gateway::{Ask, BACKENDS, Said, URL, bearer, fetching, member, open, open_minimal};
 use common::keys::SigningKey;
 use common::script::{JWKS, ok};
 use common::settings::minimal;
@@ -85,7 +85,7 @@ fn the_steps_say_what_the_one_call_says() {
                     (said.field(7), said.field(8))
                 );
                 assert_eq!(target.method, "POST");
-                let bearer = gateway.bearer(said.handle().as_bytes(), at(1));
+                let bearer = bearer(&gateway, said.handle(), at(1));
                 assert_eq!(Some(signed.authorization), bearer);
                 assert_eq!(value(&told, "audit"), said.tail());
                 allowed += 1;

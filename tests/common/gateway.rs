@@ -1,6 +1,9 @@
 //! A gateway in process, requests as HAProxy hands them over, verdicts taken apart.
 
+use std::sync::Arc;
+
 use haproxy_vertex::gateway::Gateway;
+use haproxy_vertex::time::Now;
 use serde_json::{Value, json};
 
 use super::keys::SigningKey;
@@ -140,6 +143,11 @@ impl Ask {
     }
 }
 
+/// The `Authorization` header behind a handle, whatever the request's id.
+pub fn bearer(gateway: &Gateway, handle: &str, now: Now) -> Option<Arc<str>> {
+    gateway.bearer(format!("{handle}|any-id").as_bytes(), now).map(|(header, _)| header)
+}
+
 /// A verdict, taken apart as HAProxy's `field(n,|)` does.
 #[derive(Debug)]
 pub struct Said(Vec<String>);
@@ -167,10 +175,16 @@ impl Said {
         if self.decision() == "allow" { "ok" } else { self.field(3) }
     }
 
-    /// The handle of an allow.
+    /// The handle of an allow whose call is not followed.
     pub fn handle(&self) -> &str {
         assert_eq!(self.decision(), "allow", "{self:?}");
-        self.field(3)
+        self.field(4)
+    }
+
+    /// What rules take an allow's bearer by.
+    pub fn call_and_id(&self) -> String {
+        assert_eq!(self.decision(), "allow", "{self:?}");
+        format!("{}|{}", self.field(4), self.field(5))
     }
 
     pub fn tail(&self) -> &str {

@@ -134,7 +134,9 @@ proptest! {
         prop_assert_eq!(in_pieces(framing, &body, &cuts), all);
         let mut fields = String::new();
         all.write_fields(&mut fields);
-        prop_assert!(Usage::parse_fields(&fields).is_some(), "{}", fields);
+        // No answer can forge a field of the log line.
+        let names: Vec<_> = fields.split(' ').map(|field| field.split('=').collect::<Vec<_>>()).collect();
+        prop_assert!(names.len() == 15 && names.iter().all(|parts| parts.len() == 2), "{}", fields);
     }
 
     #[test]
@@ -148,18 +150,5 @@ proptest! {
         if body.framing == Framing::Json && is_json {
             prop_assert_eq!(whole(&bytes), Some(all));
         }
-    }
-
-    #[test]
-    fn fields_are_read_as_they_were_written(body in body(), cut: Index) {
-        let usage = read(body.framing, &body.bytes[..cut.index(body.bytes.len() + 1)]);
-        let mut fields = String::new();
-        usage.write_fields(&mut fields);
-        let back = Usage::parse_fields(&fields).unwrap();
-        let complete = matches!(usage.counted, Counted::Exact | Counted::Nothing);
-        prop_assert_eq!(back, Usage { is_complete: complete, ..usage });
-        prop_assert_eq!(back.counted, usage.counted);
-        let is_crooked = fields.contains(['"', '{', '}', '|']);
-        prop_assert!(fields.len() <= 700 && !is_crooked);
     }
 }
