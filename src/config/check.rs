@@ -207,8 +207,10 @@ pub(super) fn credentials(
 }
 
 fn credential(raw: raw::Credential, at: &str, files: &Files<'_>) -> Checked<Credential> {
-    let is_token = raw.r#type == raw::CredentialType::AccessToken;
-    let for_any_host = is_token || raw.form == Some(JwtForm::Scope);
+    let (has_form, for_any_host) = match raw.r#type {
+        raw::CredentialType::ServiceAccount => (true, raw.form == Some(JwtForm::Scope)),
+        raw::CredentialType::AccessToken => (false, true),
+    };
     let host = match raw.without_role && !for_any_host {
         false => Ok(()),
         true => {
@@ -216,7 +218,7 @@ fn credential(raw: raw::Credential, at: &str, files: &Files<'_>) -> Checked<Cred
             Err(ConfigError::at(format!("{at}/without_role"), problem))
         }
     };
-    let form = match raw.form.filter(|_| is_token) {
+    let form = match raw.form.filter(|_| !has_form) {
         None => Ok(raw.form.unwrap_or_default()),
         Some(_) => {
             let problem = "only a service_account has a form: leave it out";
