@@ -7,10 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use crate::config::Config;
+use crate::fetch::{Answer, Headers, Id, Reply};
 use crate::gateway::Gateway;
 use crate::haproxy::Haproxy;
 use crate::host;
-use crate::oidc::{Answer, Reply};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// How a call ended.
@@ -196,10 +196,10 @@ pub unsafe extern "C" fn hv_step(
         // SAFETY: the caller promises a gateway of `hv_open`.
         let gateway = unsafe { opened(gateway) }?;
         let fetch = gateway.step(now.into()).ok_or(HvStatus::Nothing)?;
-        let text = format!("https://{}{}", fetch.authority, fetch.path);
+        let text = fetch.request.endpoint.to_string();
         // SAFETY: both were written to before.
         unsafe {
-            id.write(fetch.id);
+            id.write(fetch.id.into());
             write_cut(&text, url, url_size);
         }
         Ok(())
@@ -236,9 +236,12 @@ pub unsafe extern "C" fn hv_answer(
         let body = unsafe { elements(body, body_length) }?;
         let reply = match status {
             0 => Reply::Failure("no answer".to_owned()),
-            _ => Reply::Answer(Answer { status, cache_control, age, body: body.to_vec() }),
+            _ => {
+                let headers = Headers::new([("cache-control", cache_control), ("age", age)]);
+                Reply::Answer(Answer::new(status, headers, body.to_vec()))
+            }
         };
-        gateway.answer(id, &reply, now.into());
+        gateway.answer(Id::from(id), &reply, now.into());
         Ok(())
     })
 }

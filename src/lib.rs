@@ -4,7 +4,7 @@
 //! answers and the time, and carries out what it is told. The layers, each using only those
 //! to its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `test_switches`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose`, `fetch` → `json`, `error`, `time`, `metrics`, `test_switches`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
 //! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod fetch;
 #[allow(unsafe_code)]
 pub mod ffi;
 pub mod gateway;

@@ -10,11 +10,11 @@ use once_cell::sync::OnceCell;
 
 use crate::config::Config;
 use crate::error::{ConfigErrors, Reason};
-use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
+use crate::fetch::{Answer, Headers, Id, Reply, Unanswered};
+use crate::gateway::{self, Connection, Fetch, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::log_queue;
-use crate::oidc::{Answer, Reply, Unanswered};
 use crate::time::UnixTime;
 
 /// HAProxy's `%tr`; what lies behind the second is not known.
@@ -328,23 +328,27 @@ fn fetchers(_: &Lua, (): ()) -> Result<usize> {
 /// The number, authority and path of the fetch that is due now.
 fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
     let fetch = GATEWAY.get().and_then(|gateway| gateway.step(host::now()));
-    Ok(fetch.map_or((None, None, None), |f| (Some(f.id), Some(f.authority), Some(f.path))))
+    let Some(Fetch { id, request }) = fetch else {
+        return Ok((None, None, None));
+    };
+    Ok((Some(id.into()), Some(request.endpoint.authority), Some(request.endpoint.path)))
 }
 
 fn answer(
     _: &Lua,
     (id, status, cache_control, age, body): (u64, u16, String, String, LuaString),
 ) -> Result<()> {
-    let answer = Answer { status, cache_control, age, body: body.as_bytes().to_vec() };
+    let headers = Headers::new([("cache-control", cache_control), ("age", age)]);
+    let answer = Answer::new(status, headers, body.as_bytes().to_vec());
     if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(id, &Reply::Answer(answer), host::now());
+        gateway.answer(Id::from(id), &Reply::Answer(answer), host::now());
     }
     Ok(())
 }
 
 fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
     if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(id, &Reply::Failure(why), host::now());
+        gateway.answer(Id::from(id), &Reply::Failure(why), host::now());
     }
     Ok(())
 }

@@ -16,9 +16,10 @@ use zeroize::Zeroizing;
 
 use crate::config::{Files, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
+use crate::fetch::Endpoint;
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
-use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
+use crate::oidc::{ClaimNames, IssuerConfig, KeySource, discovery};
 use crate::policy::ClaimPath;
 
 /// What a check of one place comes to, and what one of many does.
@@ -75,7 +76,7 @@ pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<I
 }
 
 fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig> {
-    let discovery = Endpoint::discovery(&raw.issuer)
+    let discovery = discovery(&raw.issuer)
         .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)));
     let at_audiences = format!("{at}/audiences");
     let wanted = "the audience that tokens for this gateway name (without one, a token for any \

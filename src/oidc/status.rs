@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use crate::oidc::Record;
+use crate::fetch::Record;
 use crate::oidc::issuer::{Issuer, KEYS_SERVE_SECS, KeySource, lock};
 use crate::time::{Now, UnixTime};
 
