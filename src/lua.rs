@@ -1,5 +1,6 @@
 //! What Lua sees: arguments in, one string out, no decision of its own.
 
+mod fetch;
 mod observe;
 
 use mlua::{
@@ -10,8 +11,7 @@ use once_cell::sync::OnceCell;
 
 use crate::config::Config;
 use crate::error::{ConfigErrors, Reason};
-use crate::fetch::{Answer, Headers, Id, Reply, Unanswered};
-use crate::gateway::{self, Connection, Fetch, Gateway, Passage, Signed, Step, Style};
+use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::log_queue;
@@ -49,11 +49,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("verify", lua.create_function(verify)?)?;
     exports.set("permit", lua.create_function(permit)?)?;
     exports.set("sign", lua.create_function(sign)?)?;
-    exports.set("fetchers", lua.create_function(fetchers)?)?;
-    exports.set("step", lua.create_function(step)?)?;
-    exports.set("answer", lua.create_function(answer)?)?;
-    exports.set("fail", lua.create_function(fail)?)?;
-    exports.set("unanswered", lua.create_function(unanswered)?)?;
+    fetch::export(lua, &exports)?;
     observe::export(lua, &exports)?;
     exports.set("next_log", lua.create_function(|_, ()| Ok(log_queue::next().unzip()))?)?;
     #[cfg(feature = "faults")]
@@ -319,49 +315,4 @@ fn says(
 ) -> Result<Option<String>> {
     let status = status.and_then(|status| status.parse().ok());
     Ok(named(&reason).map(|reason| gateway::says(&verdict, reason, status)))
-}
-
-fn fetchers(_: &Lua, (): ()) -> Result<usize> {
-    Ok(GATEWAY.get().map_or(0, Gateway::fetchers))
-}
-
-/// The number, authority and path of the fetch that is due now.
-fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
-    let fetch = GATEWAY.get().and_then(|gateway| gateway.step(host::now()));
-    let Some(Fetch { id, request }) = fetch else {
-        return Ok((None, None, None));
-    };
-    Ok((Some(id.into()), Some(request.endpoint.authority), Some(request.endpoint.path)))
-}
-
-fn answer(
-    _: &Lua,
-    (id, status, cache_control, age, body): (u64, u16, String, String, LuaString),
-) -> Result<()> {
-    let headers = Headers::new([("cache-control", cache_control), ("age", age)]);
-    let answer = Answer::new(status, headers, body.as_bytes().to_vec());
-    if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(Id::from(id), &Reply::Answer(answer), host::now());
-    }
-    Ok(())
-}
-
-fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
-    if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(Id::from(id), &Reply::Failure(why), host::now());
-    }
-    Ok(())
-}
-
-/// Fetch `id` brought no answer of the server that was asked; `report` is what HAProxy says of it.
-fn unanswered(lua: &Lua, (id, report): (u64, Table)) -> Result<()> {
-    let servers = report.get::<Table>("servers")?;
-    let why = Unanswered {
-        authority: report.get("authority")?,
-        words: report.get("words")?,
-        status: report.get("status")?,
-        destination: report.get("destination")?,
-        servers: servers.pairs().collect::<Result<_>>()?,
-    };
-    fail(lua, (id, why.to_string()))
 }
