@@ -14,7 +14,7 @@ mod load;
 use std::sync::Arc;
 
 use crate::error::{Reason, Refusal, Status};
-use crate::fetch::{Id, MAX_UNANSWERED, Reply, Request as FetchRequest};
+use crate::fetch::{self, Id, MAX_UNANSWERED, Reply};
 use crate::json::Json;
 use crate::oidc::{Issuer, STORED_FORMAT, StoredKeys};
 use crate::time::{Monotonic, Now};
@@ -45,7 +45,7 @@ pub struct Fetch {
     /// To be given back with the answer.
     pub id: Id,
     /// What to send.
-    pub request: FetchRequest,
+    pub request: fetch::Request,
 }
 
 /// A configuration at work, shared by all threads.
