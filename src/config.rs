@@ -103,7 +103,7 @@ impl Config {
         mended: &Mended,
     ) -> Result<Self, ConfigErrors> {
         let state = raw.state_file.as_deref().map(|name| StateFile::read(name, files));
-        let names = check::Names {
+        let names = check::KnownNames {
             issuers: mended.leaves_names("/issuers").then(|| check::names_of(&raw.issuers)),
             credentials: mended
                 .leaves_names("/credentials")

@@ -246,7 +246,7 @@ impl Next {
     const fn of(verdict: &Verdict<'_>) -> Self {
         match verdict {
             Verdict::Wait(_) => Self::Waits,
-            Verdict::NeedsPeer | Verdict::NeedsBody => Self::BringsMore,
+            Verdict::NeedsClient | Verdict::NeedsBody => Self::BringsMore,
             Verdict::Allow { .. } | Verdict::Deny(_) | Verdict::Exhausted(_) => Self::Ends,
         }
     }

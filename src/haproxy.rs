@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 pub use environment::Lookup;
 pub use log_format::waits_for_the_end;
-pub use section::{File, Kind, Line, Section};
+pub use section::{File, Line, Section, SectionKind};
 pub use server::Server;
 pub use socket::{FetchSocket, Listener, User};
 pub use version::Version;

@@ -44,7 +44,7 @@ use counters::Counters;
 use reservation::{Hold, Want};
 use rule::Rule;
 use shares::Shares;
-use table::Table;
+use table::CounterTable;
 use window::Current;
 
 pub use budget_key::BudgetKey;
@@ -55,13 +55,13 @@ pub use limit::{
 };
 pub use reservation::Reservation;
 pub use shares::MAX_CALLER_KEYS;
-pub use status::{LimitStatus, Usage};
+pub use status::{LimitStatus, LimitUsage};
 pub use table::MAX_KEYS;
 pub use window::Window;
 
 /// A role's part of the rules.
 #[derive(Debug)]
-struct Role {
+struct RoleRules {
     digest: u128,
     /// Its own limits: from this number up to that one.
     first: u32,
@@ -76,9 +76,9 @@ pub struct Limits {
     rules: Box<[Rule]>,
     /// How many are the gateway's.
     gateway: u32,
-    roles: Box<[Role]>,
+    roles: Box<[RoleRules]>,
     digests: Digests,
-    table: Table,
+    table: CounterTable,
 }
 
 impl Limits {
@@ -96,7 +96,7 @@ impl Limits {
         };
         let gateway = add(&mut all, &rules.gateway);
         let mut first = gateway;
-        let roles: Box<[Role]> = rules
+        let roles: Box<[RoleRules]> = rules
             .roles
             .iter()
             .enumerate()
@@ -104,12 +104,12 @@ impl Limits {
                 let end = add(&mut all, &role.limits);
                 let digest = digests.of(("role", index));
                 let reserve_tokens = role.reserve_tokens.unwrap_or(DEFAULT_RESERVE_TOKENS);
-                Role { digest, first: std::mem::replace(&mut first, end), end, reserve_tokens }
+                RoleRules { digest, first: std::mem::replace(&mut first, end), end, reserve_tokens }
             })
             .collect();
         let open = all.iter().filter(|rule| rule.limit.per.is_open()).count();
         let shares = Shares::new(MAX_KEYS, all.len(), open > 1);
-        let table = Table::new(fixed(&all, &roles).into_iter(), shares);
+        let table = CounterTable::new(fixed(&all, &roles).into_iter(), shares);
         Self { rules: all.into(), gateway, roles, digests, table }
     }
 
@@ -261,12 +261,12 @@ impl Limits {
 
 /// The entries that are always there: a limit's one budget, or one for each role where that is
 /// all it tells apart, or the one that newcomers share.
-fn fixed(rules: &[Rule], roles: &[Role]) -> Vec<(u128, u32)> {
+fn fixed(rules: &[Rule], roles: &[RoleRules]) -> Vec<(u128, u32)> {
     let mut entries = Vec::new();
     for (rule, number) in rules.iter().zip(0..) {
         let per = rule.limit.per;
         if per.role && !per.is_open() {
-            let key = |role: &Role| Parts { role: role.digest, principal: 0, model: 0 };
+            let key = |role: &RoleRules| Parts { role: role.digest, principal: 0, model: 0 };
             entries.extend(roles.iter().map(|role| (key(role).key(rule.digest, per), number)));
         } else {
             entries.push((rule.digest, number));

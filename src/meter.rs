@@ -6,7 +6,6 @@
 //! alone (`place`), nothing is buffered but short texts, and what cannot be read lowers the
 //! [quality](Usage::counted) of the counts and nothing else.
 
-mod answer;
 mod counts;
 mod event;
 mod json;
@@ -18,6 +17,7 @@ mod sse;
 mod string;
 mod text;
 mod usage;
+mod usage_builder;
 
 pub use log_text::LogText;
 pub use reader::{Framing, Reader, whole};

@@ -3,7 +3,7 @@
 
 mod page;
 
-pub use page::{Family, Kind, Page};
+pub use page::{Family, MetricType, Page};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

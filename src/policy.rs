@@ -3,11 +3,11 @@
 //! what depends on the request or the clock is looked at each time.
 
 mod claim;
+mod client;
 mod index;
 mod may;
 mod near_miss;
 mod pattern;
-mod peer;
 mod schedule;
 mod shadow;
 mod terms;
@@ -15,10 +15,10 @@ mod uri;
 mod who;
 
 pub use claim::{Claim, ClaimPath, ClaimTest, Scalar};
+pub use client::{Certificate, CertificateTest, Client, Network};
 pub use may::{Ask, May};
 pub use near_miss::NearMiss;
 pub use pattern::Pattern;
-pub use peer::{Certificate, CertificateTest, Network, Peer};
 pub use schedule::{Day, Schedule};
 pub use terms::{BodyTerms, Contents, Missed, Reading, Term};
 pub use uri::UriPrefix;
@@ -53,7 +53,7 @@ pub enum Decision<'p, 'b> {
     /// A role would have to read the body, which cannot be read.
     Unreadable,
     /// Who is at the other end of the connection has to be known.
-    NeedPeer,
+    NeedClient,
     /// The body has to be read.
     NeedContents,
 }
@@ -112,10 +112,10 @@ impl Policy {
             if !role.may.is_for(ask) || !who.holds_at(ask.wall) {
                 continue;
             }
-            if who.asks_for_peer() {
-                match ask.peer {
-                    None => return Decision::NeedPeer,
-                    Some(peer) if !who.fits_peer(peer) => continue,
+            if who.asks_for_client() {
+                match ask.client {
+                    None => return Decision::NeedClient,
+                    Some(client) if !who.fits_client(client) => continue,
                     Some(_) => {}
                 }
             }

@@ -23,7 +23,7 @@ pub use route::{Class, ModelPlace, Route, Segment, Tokens, Variable, operation_o
 
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
-use route::Names;
+use route::PathNames;
 
 /// No name in a URL of Google's is longer.
 const MAX_NAME_BYTES: usize = 128;
@@ -46,7 +46,7 @@ pub struct Target<'u> {
     pub model: Option<Model<'u>>,
     /// The query.
     pub query: Query<'u>,
-    names: Names<'u>,
+    names: PathNames<'u>,
 }
 
 impl<'u> Target<'u> {

@@ -22,7 +22,7 @@ use crate::time::Now;
 use decay::Second;
 use history::{History, Use};
 use seen::Tag;
-use table::Table;
+use table::LruTable;
 
 pub use signal::{Signal, Signals};
 
@@ -57,7 +57,7 @@ pub struct Seen<'s> {
 pub struct Watch {
     /// The key of the tags.
     key: RandomState,
-    shards: Box<[Mutex<Table<History>>]>,
+    shards: Box<[Mutex<LruTable<History>>]>,
 }
 
 impl Default for Watch {
@@ -70,7 +70,7 @@ impl Watch {
     /// One without a history.
     #[must_use]
     pub fn new() -> Self {
-        let shard = || Mutex::new(Table::new(MAX_PRINCIPALS / SHARDS));
+        let shard = || Mutex::new(LruTable::new(MAX_PRINCIPALS / SHARDS));
         let shards = (0..SHARDS).map(|_| shard()).collect();
         Self { key: RandomState::new(), shards }
     }
@@ -122,13 +122,13 @@ impl Watch {
         self.each().map(|shard| shard.evicted()).sum()
     }
 
-    fn shard(&self, principal: u128) -> Option<MutexGuard<'_, Table<History>>> {
+    fn shard(&self, principal: u128) -> Option<MutexGuard<'_, LruTable<History>>> {
         let [high, ..] = principal.to_be_bytes();
         let shard = self.shards.get(usize::from(high) % SHARDS)?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn each(&self) -> impl Iterator<Item = MutexGuard<'_, Table<History>>> {
+    fn each(&self) -> impl Iterator<Item = MutexGuard<'_, LruTable<History>>> {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

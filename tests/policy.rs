@@ -5,8 +5,8 @@ mod common;
 
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
-    Ask, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest, Contents,
-    Day, Decision, May, Network, Pattern, Peer, Policy, Reading, Role, Scalar, Schedule, Term,
+    Ask, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest, Client,
+    Contents, Day, Decision, May, Network, Pattern, Policy, Reading, Role, Scalar, Schedule, Term,
     UriPrefix, Who,
 };
 use haproxy_vertex::time::UnixTime;
@@ -63,7 +63,7 @@ const ASK: Ask<'_> = Ask {
     takes_cap: true,
     size: Some(100),
     contents: Reading::Done(&NOTHING),
-    peer: None,
+    client: None,
     wall: WEDNESDAY,
 };
 
@@ -89,7 +89,7 @@ impl Someone<'_> {
             Decision::RoleNone => "-".to_owned(),
             Decision::Missed(missed) => format!("- {}", missed.term().name()),
             Decision::Unreadable => "unreadable".to_owned(),
-            Decision::NeedPeer => "peer".to_owned(),
+            Decision::NeedClient => "peer".to_owned(),
             Decision::NeedContents => "body".to_owned(),
         }
     }
@@ -203,8 +203,8 @@ fn networks_and_certificates_are_asked_for_only_where_a_role_depends_on_them() {
         (Some("2001:db9::7"), "-"),
         (None, "-"),
     ] {
-        let peer = Peer { address: address.map(|a| a.parse().unwrap()), certificate: None };
-        let ask = Ask { peer: Some(&peer), ..ASK };
+        let client = Client { address: address.map(|a| a.parse().unwrap()), certificate: None };
+        let ask = Ask { client: Some(&client), ..ASK };
         assert_eq!(ALICE.gets(&policy, ask), expected, "{address:?}");
     }
     let shown = Certificate { subject: "CN=app,O=Acme", sha256: "ab" };
@@ -216,10 +216,10 @@ fn networks_and_certificates_are_asked_for_only_where_a_role_depends_on_them() {
         (CertificateTest::Sha256(owned(&["cd"])), "-"),
     ] {
         let policy = one(Who { certificate: Some(test.clone()), ..anyone() });
-        let with = Peer { address: None, certificate: Some(shown) };
-        assert_eq!(ALICE.gets(&policy, Ask { peer: Some(&with), ..ASK }), expected, "{test:?}");
-        let without = Peer { address: None, certificate: None };
-        assert_eq!(ALICE.gets(&policy, Ask { peer: Some(&without), ..ASK }), "-", "{test:?}");
+        let with = Client { address: None, certificate: Some(shown) };
+        assert_eq!(ALICE.gets(&policy, Ask { client: Some(&with), ..ASK }), expected, "{test:?}");
+        let without = Client { address: None, certificate: None };
+        assert_eq!(ALICE.gets(&policy, Ask { client: Some(&without), ..ASK }), "-", "{test:?}");
     }
 }
 

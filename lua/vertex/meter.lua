@@ -4,18 +4,22 @@ local closed = require("vertex.closed")
 local native = require("haproxy_vertex")
 local stream = require("vertex.stream")
 
+-- HAProxy looks for a callback in the filter's object before it builds what the callback is given, which
+-- is dearer than all that is done here. What it finds for `http_payload` that is no function is how many
+-- bytes to forward: `hlua_filter_callback` and its callers, read in 2.6 to 3.2. Others get a callback.
+local EVERYTHING = 0x7fffffff
+local FIRST_READ, LAST_READ = 206, 302
+
+---@return boolean
+local function looks_first()
+  local major, minor = core.get_info().Version:match("^(%d+)%.(%d+)")
+  local version = major and major * 100 + minor
+  return version ~= nil and version >= FIRST_READ and version <= LAST_READ
+end
+
 -- HAProxy asks a filter for what its class has: `end_analyze` is an object's own, where it has one.
 local Meter = { id = "vertex-meter", flags = filter.FLT_CFG_FL_HTX }
 local Reader = { on_end = closed.on_end }
-Reader.__index = Reader
-
-function Meter.new()
-  local self = setmetatable({}, Reader)
-  stream.keep(self)
-  return self
-end
-
-function Meter.end_analyze() end
 
 local function read(call, message)
   local piece = message:body()
@@ -29,6 +33,35 @@ end
 function Reader:http_payload(_, message)
   pcall(read, self.call, message)
 end
+
+-- The same, with the message that the first callback got: a stream's answer has one.
+---@param message HTTPMessage
+local function read_and_keep(reader, _, message)
+  reader.message = message
+  pcall(read, reader.call, message)
+end
+
+local function looked_up(reader, name)
+  if name ~= "http_payload" then
+    return Reader[name]
+  end
+  local message = rawget(reader, "message")
+  if not message then
+    return read_and_keep
+  end
+  pcall(read, reader.call, message)
+  return EVERYTHING
+end
+
+Reader.__index = looks_first() and looked_up or Reader
+
+function Meter.new()
+  local self = setmetatable({}, Reader)
+  stream.keep(self)
+  return self
+end
+
+function Meter.end_analyze() end
 
 Meter.http_payload = Reader.http_payload
 

@@ -29,7 +29,7 @@ type Checked<T> = Result<T, ConfigErrors>;
 const NAME_LIMIT: usize = 64;
 
 /// What other places may name; nothing where not all names are known.
-pub(super) struct Names {
+pub(super) struct KnownNames {
     pub(super) issuers: Option<Vec<String>>,
     pub(super) credentials: Option<Vec<String>>,
     pub(super) roles: Option<Vec<String>>,
@@ -40,19 +40,19 @@ pub(super) trait Named {
     fn name(&self) -> &str;
 }
 
-impl Named for raw::Issuer {
+impl Named for raw::IssuerEntry {
     fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl Named for raw::Credential {
+impl Named for raw::CredentialEntry {
     fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl Named for raw::Role {
+impl Named for raw::RoleEntry {
     fn name(&self) -> &str {
         &self.name
     }
@@ -62,7 +62,7 @@ pub(super) fn names_of(list: &[impl Named]) -> Vec<String> {
     list.iter().map(|named| named.name().to_owned()).collect()
 }
 
-pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<IssuerConfig>> {
+pub(super) fn issuers(raw: Vec<raw::IssuerEntry>, files: &Files<'_>) -> Checked<Vec<IssuerConfig>> {
     non_empty("/issuers", &raw, "an issuer whose tokens are taken")?;
     let names = unique("/issuers", &raw);
     let urls = once(raw.iter().map(|issuer| issuer.issuer.as_str()), |index, url| {
@@ -75,7 +75,7 @@ pub(super) fn issuers(raw: Vec<raw::Issuer>, files: &Files<'_>) -> Checked<Vec<I
     Ok(issuers)
 }
 
-fn issuer(raw: raw::Issuer, at: &str, files: &Files<'_>) -> Checked<IssuerConfig> {
+fn issuer(raw: raw::IssuerEntry, at: &str, files: &Files<'_>) -> Checked<IssuerConfig> {
     let discovery = discovery(&raw.issuer)
         .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)));
     let at_audiences = format!("{at}/audiences");
@@ -134,7 +134,7 @@ enum PlaceOfKeys {
 }
 
 fn place_of_keys(
-    raw: &raw::Issuer,
+    raw: &raw::IssuerEntry,
     at: &str,
     files: &Files<'_>,
     algorithms: Option<&Algorithms>,
@@ -196,7 +196,7 @@ fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
 }
 
 pub(super) fn credentials(
-    raw: Vec<raw::Credential>,
+    raw: Vec<raw::CredentialEntry>,
     files: &Files<'_>,
 ) -> Checked<Vec<Credential>> {
     non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
@@ -207,7 +207,7 @@ pub(super) fn credentials(
     Ok(credentials)
 }
 
-fn credential(raw: raw::Credential, at: &str, files: &Files<'_>) -> Checked<Credential> {
+fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
     let (has_form, for_any_host) = match raw.r#type {
         raw::CredentialType::ServiceAccount => (true, raw.form == Some(JwtForm::Scope)),
         raw::CredentialType::AccessToken => (false, true),

@@ -10,8 +10,8 @@ use crate::google::JwtForm;
 pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
-pub(super) use role::{Body, Certificate, ClaimTest, May, Role, Schedule, Who};
-pub(super) use shape::{Members, Names, OneOrMore};
+pub(super) use role::{Body, Certificate, ClaimTest, May, RoleEntry, Schedule, Who};
+pub(super) use shape::{Members, OneOrMore, OneOrMoreNames};
 
 /// The configuration of haproxy-vertex.
 #[derive(Debug, serde::Deserialize)]
@@ -22,11 +22,11 @@ pub(super) struct Config {
     #[serde(rename = "$schema")]
     pub(super) _schema: Option<String>,
     /// Whose tokens are taken.
-    pub(super) issuers: Vec<Issuer>,
+    pub(super) issuers: Vec<IssuerEntry>,
     /// Google identities for roles to act as.
-    pub(super) credentials: Vec<Credential>,
+    pub(super) credentials: Vec<CredentialEntry>,
     /// Who may do what; the first that matches decides, no match is a refusal.
-    pub(super) roles: Vec<Role>,
+    pub(super) roles: Vec<RoleEntry>,
     /// Budgets over the requests of all roles.
     pub(super) limits: Option<OneOrMore<Limit<Key>>>,
     /// Public keys that the former process kept.
@@ -35,8 +35,9 @@ pub(super) struct Config {
 
 #[derive(Debug, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "cli", schemars(rename = "Issuer"))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Issuer {
+pub(super) struct IssuerEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
     /// `iss`, compared exactly.
@@ -90,8 +91,9 @@ pub(super) enum CredentialType {
 
 #[derive(Debug, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "cli", schemars(rename = "Credential"))]
 #[serde(deny_unknown_fields)]
-pub(super) struct Credential {
+pub(super) struct CredentialEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
     /// What `file` holds.

@@ -136,7 +136,7 @@ impl Gateway {
     ) -> Step<T> {
         match &judgement.verdict {
             Verdict::Wait(_) => Step::Wait,
-            Verdict::NeedsPeer => Step::Needs("peer"),
+            Verdict::NeedsClient => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
             verdict @ (Verdict::Deny(_) | Verdict::Exhausted(_) | Verdict::Allow { .. }) => {
                 self.count_decision(verdict);

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use crate::error::Reason;
 use crate::gateway::Gateway;
-use crate::gateway::calls::table::{Answer, Begun, CallMark};
+use crate::gateway::calls::table::{AnswerShape, Begun, CallMark};
 use crate::gateway::decide::judge::Judgement;
 use crate::gateway::decide::reply::Attached;
 use crate::gateway::decide::request::Request;
@@ -77,9 +77,9 @@ impl Gateway {
         };
         let asked = judgement.answer;
         let answer = match (target.route.is_metered(), asked.is_streamed) {
-            (false, _) => Answer::Unmetered,
-            (true, true) => Answer::Streamed,
-            (true, false) => Answer::Whole,
+            (false, _) => AnswerShape::Unmetered,
+            (true, true) => AnswerShape::Streamed,
+            (true, false) => AnswerShape::Whole,
         };
         // The body's cap is one for all answers; the role's number is of one answer.
         let reserve_tokens = self.calls.limits.reserve_tokens(role.place);

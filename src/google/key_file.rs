@@ -17,9 +17,9 @@ pub(super) struct KeyFile {
     pub(super) private_key: Zeroizing<String>,
 }
 
-/// What tells Google's files apart.
+/// The members by which Google's files are told apart.
 #[derive(Deserialize)]
-struct Kind {
+struct FileMarkers {
     r#type: Option<String>,
     installed: Option<IgnoredAny>,
     web: Option<IgnoredAny>,
@@ -31,8 +31,8 @@ impl KeyFile {
     /// # Errors
     /// Says what it is instead, or what is missing, never what it holds.
     pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
-        let kind: Kind = serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
-        match (kind.r#type.as_deref(), kind.installed.or(kind.web)) {
+        let markers: FileMarkers = serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
+        match (markers.r#type.as_deref(), markers.installed.or(markers.web)) {
             (Some("service_account"), _) => {
                 serde_json::from_slice(file).map_err(|why| fault(&why, file))
             }

@@ -16,7 +16,7 @@ pub struct File {
 
 /// What a section is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SectionKind {
     /// `global`
     Global,
     /// `defaults`
@@ -37,7 +37,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
     /// What it is.
-    pub kind: Kind,
+    pub kind: SectionKind,
     /// Its name, if it has one.
     pub name: String,
     /// The name of the `defaults` that it takes what it does not say from; the last without `from`.
@@ -65,13 +65,13 @@ impl Section {
     /// Whether requests come in by it.
     #[must_use]
     pub const fn is_frontend(&self) -> bool {
-        matches!(self.kind, Kind::Frontend | Kind::Listen)
+        matches!(self.kind, SectionKind::Frontend | SectionKind::Listen)
     }
 
     /// Whether requests leave by it.
     #[must_use]
     pub const fn is_backend(&self) -> bool {
-        matches!(self.kind, Kind::Backend | Kind::Listen)
+        matches!(self.kind, SectionKind::Backend | SectionKind::Listen)
     }
 
     /// The lines that begin with this word, and what follows it.
@@ -89,19 +89,19 @@ impl Section {
     #[must_use]
     pub fn title(&self) -> String {
         let kind = match self.kind {
-            Kind::Global => return "global".to_owned(),
-            Kind::Defaults => "defaults",
-            Kind::Frontend => "frontend",
-            Kind::Backend => "backend",
-            Kind::Listen => "listen",
-            Kind::LogProfile => "log-profile",
-            Kind::Other => "section",
+            SectionKind::Global => return "global".to_owned(),
+            SectionKind::Defaults => "defaults",
+            SectionKind::Frontend => "frontend",
+            SectionKind::Backend => "backend",
+            SectionKind::Listen => "listen",
+            SectionKind::LogProfile => "log-profile",
+            SectionKind::Other => "section",
         };
         format!("{kind} {}", self.name)
     }
 }
 
-impl Kind {
+impl SectionKind {
     /// The section that a line of this keyword begins.
     fn of(keyword: &str) -> Option<Self> {
         Some(match keyword {
@@ -151,7 +151,7 @@ pub(super) fn global<'s>(
     sections: &'s [Section],
     keyword: &'s str,
 ) -> impl Iterator<Item = (&'s Line, &'s str)> {
-    let sections = sections.iter().filter(|section| section.kind == Kind::Global);
+    let sections = sections.iter().filter(|section| section.kind == SectionKind::Global);
     let lines = sections.flat_map(move |section| section.settings(keyword));
     lines.filter_map(|(line, words)| words.first().map(|value| (line, value.as_str())))
 }
@@ -181,13 +181,13 @@ pub(super) fn sections(files: &[File], environment: &mut Environment<'_>) -> Vec
                 continue;
             }
             let place = format!("{}:{number}", file.name);
-            match Kind::of(keyword) {
+            match SectionKind::of(keyword) {
                 Some(kind) => sections.push(begun(kind, &words, place, &sections)),
                 None => {
                     let Some(section) = sections.last_mut() else {
                         continue;
                     };
-                    if section.kind == Kind::Global {
+                    if section.kind == SectionKind::Global {
                         environment.obey(&words);
                     }
                     section.lines.push(Line { place, text: text.trim().to_owned(), words });
@@ -215,16 +215,16 @@ fn turn(
 }
 
 /// The section that a head begins.
-fn begun(kind: Kind, words: &[String], place: String, before: &[Section]) -> Section {
+fn begun(kind: SectionKind, words: &[String], place: String, before: &[Section]) -> Section {
     let word = |index: usize| words.get(index).map(String::as_str);
     let (name, from) = match (word(1), word(2), word(3)) {
-        (Some("from"), from, _) if kind == Kind::Defaults => ("", from),
+        (Some("from"), from, _) if kind == SectionKind::Defaults => ("", from),
         (name, Some("from"), from) => (name.unwrap_or_default(), from),
         (name, ..) => (name.unwrap_or_default(), None),
     };
     let base = before.iter().rposition(|section| match from {
-        Some(from) => section.kind == Kind::Defaults && section.name == from,
-        None => section.kind == Kind::Defaults && kind.is_proxy(),
+        Some(from) => section.kind == SectionKind::Defaults && section.name == from,
+        None => section.kind == SectionKind::Defaults && kind.is_proxy(),
     });
     let last = base.and_then(|base| before.get(base)).map_or("", |section| section.name.as_str());
     let from = from.unwrap_or(last).to_owned();
@@ -255,14 +255,14 @@ mod tests {
         assert_eq!(
             heads,
             [
-                (Kind::Global, "", "", "a.cfg:1"),
-                (Kind::Defaults, "a", "", "a.cfg:3"),
-                (Kind::Frontend, "f", "a", "a.cfg:4"),
-                (Kind::Backend, "b", "c", "a.cfg:6"),
-                (Kind::Defaults, "", "a", "a.cfg:7"),
-                (Kind::Listen, "l", "", "a.cfg:8"),
-                (Kind::Other, "r", "", "a.cfg:9"),
-                (Kind::Frontend, "", "", "a.cfg:10"),
+                (SectionKind::Global, "", "", "a.cfg:1"),
+                (SectionKind::Defaults, "a", "", "a.cfg:3"),
+                (SectionKind::Frontend, "f", "a", "a.cfg:4"),
+                (SectionKind::Backend, "b", "c", "a.cfg:6"),
+                (SectionKind::Defaults, "", "a", "a.cfg:7"),
+                (SectionKind::Listen, "l", "", "a.cfg:8"),
+                (SectionKind::Other, "r", "", "a.cfg:9"),
+                (SectionKind::Frontend, "", "", "a.cfg:10"),
             ]
         );
     }

@@ -111,7 +111,7 @@ impl Section {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::haproxy::section::Kind;
+    use crate::haproxy::section::SectionKind;
 
     fn section(lines: &[&str]) -> Section {
         let line = |text: &&str| Line {
@@ -121,7 +121,7 @@ mod tests {
         };
         let lines = lines.iter().map(line).collect();
         let (name, from, place) = (String::new(), String::new(), String::new());
-        Section { kind: Kind::Backend, name, from, base: None, place, lines }
+        Section { kind: SectionKind::Backend, name, from, base: None, place, lines }
     }
 
     #[test]

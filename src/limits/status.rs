@@ -11,7 +11,7 @@ use crate::time::{Now, UnixTime};
 
 /// One amount of one limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct LimitUsage {
     /// What is counted.
     pub what: What,
     /// The window; nothing for requests in flight.
@@ -33,7 +33,7 @@ pub struct LimitStatus<'l> {
     /// The keys that have used some of it, or have requests in flight.
     pub keys: usize,
     /// The amount that is used up furthest, by whichever key.
-    pub fullest: Option<Usage>,
+    pub fullest: Option<LimitUsage>,
     /// Reservations that were counted in the entry for those who found no room.
     pub overflowed: u64,
 }
@@ -74,7 +74,7 @@ impl Limits {
 
     /// What one subject has used of each limit that applies to it, by the limit's pointer.
     #[must_use]
-    pub fn lookup(&self, who: BudgetKey<'_>, now: Now) -> Vec<(&str, Vec<Usage>)> {
+    pub fn lookup(&self, who: BudgetKey<'_>, now: Now) -> Vec<(&str, Vec<LimitUsage>)> {
         let current = Current::at(now.wall);
         let want = Want { tokens: 0, is_free: false };
         let reservation = self.holds_of(who, want);
@@ -111,19 +111,19 @@ impl Rule {
         &self,
         counters: &Counters,
         current: &Current,
-        mut show: impl FnMut(Usage),
+        mut show: impl FnMut(LimitUsage),
     ) {
         let amounts = &self.limit.amounts;
         if let Some(limit) = amounts.parallel_requests {
             let used = counters.in_flight().into();
-            show(Usage { what: What::Parallel, window: None, used, limit, reset: None });
+            show(LimitUsage { what: What::Parallel, window: None, used, limit, reset: None });
         }
         for window in Window::ALL.into_iter().filter(|window| amounts.counts(*window)) {
             let counted = counters.counted(window, current);
             let reset = Some(window.end(counted.index));
             let window = Some(window);
             if let Some(limit) = window.and_then(|window| amounts.requests(window)) {
-                show(Usage {
+                show(LimitUsage {
                     what: What::Requests,
                     window,
                     used: counted.requests.into(),
@@ -132,13 +132,13 @@ impl Rule {
                 });
             }
             if let Some(limit) = window.and_then(|window| amounts.tokens(window)) {
-                show(Usage { what: What::Tokens, window, used: counted.tokens, limit, reset });
+                show(LimitUsage { what: What::Tokens, window, used: counted.tokens, limit, reset });
             }
         }
     }
 }
 
-impl Usage {
+impl LimitUsage {
     /// Compares shares, without a division.
     fn is_fuller(&self, other: &Self) -> bool {
         u128::from(self.used) * u128::from(other.limit)

@@ -99,13 +99,14 @@ pub(super) fn shard_of(key: u128) -> u8 {
     u8::try_from(key >> 122).unwrap_or(0)
 }
 
+/// The counters of all keys.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct CounterTable {
     shards: Box<[Mutex<Shard>]>,
     shares: Shares,
 }
 
-impl Table {
+impl CounterTable {
     /// A table whose last shard has these entries: key and number of the limit.
     pub(super) fn new(fixed: impl Iterator<Item = (u128, u32)>, shares: Shares) -> Self {
         let entries = fixed.map(|(key, rule)| (key, Counters::new(rule, 0, true))).collect();
@@ -134,7 +135,7 @@ impl Table {
 
 /// Some shards, locked.
 pub(super) struct Locked<'t> {
-    table: &'t Table,
+    table: &'t CounterTable,
     /// A bit for each shard that is locked.
     set: u128,
     /// In ascending order.

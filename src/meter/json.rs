@@ -2,9 +2,9 @@
 //! down to a depth of 128; below, brackets are counted. What is skipped is not looked into: control
 //! characters in strings, the digits of numbers and UTF-8 are nobody's concern here.
 
-use crate::meter::answer::{Answer, Kind};
 use crate::meter::member::{MAX_DEPTH, Member};
 use crate::meter::string::{Purpose, Text};
+use crate::meter::usage_builder::{JsonType, UsageBuilder};
 
 /// The most nested values whose kind is remembered.
 const MAX_KINDS: usize = 128;
@@ -84,7 +84,7 @@ impl Json {
     }
 
     /// A line ends here, which no string goes across: a line break in one is `\n`.
-    pub(super) fn line_break(&mut self, answer: &mut Answer) {
+    pub(super) fn line_break(&mut self, answer: &mut UsageBuilder) {
         match self.state {
             State::String => self.state = State::Broken,
             _ => self.feed(b"\n", answer),
@@ -92,7 +92,7 @@ impl Json {
     }
 
     /// Reads on.
-    pub(super) fn feed(&mut self, bytes: &[u8], answer: &mut Answer) {
+    pub(super) fn feed(&mut self, bytes: &[u8], answer: &mut UsageBuilder) {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
             rest = match self.state {
@@ -117,7 +117,7 @@ impl Json {
     }
 
     /// A byte between values, or the first of one; whether it is done with.
-    fn token(&mut self, byte: u8, answer: &mut Answer) -> bool {
+    fn token(&mut self, byte: u8, answer: &mut UsageBuilder) -> bool {
         match (self.state, byte) {
             (State::NameOrEnd | State::Name, b'"') => self.open_string(Purpose::Name),
             (State::Colon, b':') => self.state = State::Value,
@@ -136,19 +136,19 @@ impl Json {
     }
 
     /// The first byte of a value; whether it is done with.
-    fn value(&mut self, byte: u8, answer: &mut Answer) -> bool {
+    fn value(&mut self, byte: u8, answer: &mut UsageBuilder) -> bool {
         let (kind, state) = match byte {
-            b'{' => (Kind::Object, State::NameOrEnd),
-            b'[' => (Kind::Array, State::ElementOrEnd),
-            b'"' => (Kind::String, State::String),
-            b'-' | b'0'..=b'9' => (Kind::Other, State::Number),
-            b't' => (Kind::Other, State::Literal(b"rue")),
-            b'f' => (Kind::Other, State::Literal(b"alse")),
-            b'n' => (Kind::Other, State::Literal(b"ull")),
-            _ => (Kind::Other, State::Broken),
+            b'{' => (JsonType::Object, State::NameOrEnd),
+            b'[' => (JsonType::Array, State::ElementOrEnd),
+            b'"' => (JsonType::String, State::String),
+            b'-' | b'0'..=b'9' => (JsonType::Other, State::Number),
+            b't' => (JsonType::Other, State::Literal(b"rue")),
+            b'f' => (JsonType::Other, State::Literal(b"alse")),
+            b'n' => (JsonType::Other, State::Literal(b"ull")),
+            _ => (JsonType::Other, State::Broken),
         };
         // An answer is an object, or an array of them.
-        if self.depth == 0 && !matches!(kind, Kind::Object | Kind::Array) {
+        if self.depth == 0 && !matches!(kind, JsonType::Object | JsonType::Array) {
             self.state = State::Broken;
             return true;
         }
@@ -156,11 +156,11 @@ impl Json {
             answer.begin(self.next, kind);
         }
         match kind {
-            Kind::Object => self.open(self.next.as_object(), true, state),
-            Kind::Array => self.open(self.next.as_array(), false, state),
-            Kind::String if self.next.is_read() => self.open_string(Purpose::Value),
-            Kind::String => self.open_string(Purpose::Skipped),
-            Kind::Other => {
+            JsonType::Object => self.open(self.next.as_object(), true, state),
+            JsonType::Array => self.open(self.next.as_array(), false, state),
+            JsonType::String if self.next.is_read() => self.open_string(Purpose::Value),
+            JsonType::String => self.open_string(Purpose::Skipped),
+            JsonType::Other => {
                 self.state = state;
                 self.text.open(Purpose::Value);
                 return state != State::Number;
@@ -184,7 +184,7 @@ impl Json {
         self.next = place.element();
     }
 
-    fn close(&mut self, answer: &mut Answer) {
+    fn close(&mut self, answer: &mut UsageBuilder) {
         if self.here != Member::Skipped {
             answer.end(self.here);
         }
@@ -205,7 +205,7 @@ impl Json {
         self.state = State::String;
     }
 
-    fn string<'b>(&mut self, bytes: &'b [u8], answer: &mut Answer) -> &'b [u8] {
+    fn string<'b>(&mut self, bytes: &'b [u8], answer: &mut UsageBuilder) -> &'b [u8] {
         let (here, next) = (self.here, &mut self.next);
         let (mut is_name, mut skipped_at) = (false, None);
         let rest = self.text.feed(bytes, |purpose, text, is_cut| match purpose {
@@ -234,7 +234,7 @@ impl Json {
         rest
     }
 
-    fn number<'b>(&mut self, bytes: &'b [u8], answer: &mut Answer) -> &'b [u8] {
+    fn number<'b>(&mut self, bytes: &'b [u8], answer: &mut UsageBuilder) -> &'b [u8] {
         let is_end = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let end = bytes.iter().position(is_end);
         let (digits, rest) = bytes.split_at(end.unwrap_or(bytes.len()));

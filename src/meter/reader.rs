@@ -1,9 +1,9 @@
 //! An answer that is read while it passes.
 
-use crate::meter::answer::Answer;
 use crate::meter::json::Json;
 use crate::meter::sse::Lines;
 use crate::meter::usage::Usage;
+use crate::meter::usage_builder::UsageBuilder;
 
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -38,7 +38,7 @@ pub struct Reader {
     /// Of an event stream.
     lines: Option<Lines>,
     json: Json,
-    answer: Answer,
+    answer: UsageBuilder,
     /// How much of a byte order mark came, before anything else.
     mark: usize,
 }
@@ -55,7 +55,7 @@ impl Reader {
     #[must_use]
     pub fn of(framing: Framing, candidates: u64) -> Self {
         let lines = (framing == Framing::EventStream).then(Lines::new);
-        let answer = Answer::of(candidates, lines.is_some());
+        let answer = UsageBuilder::of(candidates, lines.is_some());
         Self { lines, json: Json::new(), answer, mark: 0 }
     }
 

@@ -4,8 +4,8 @@
 
 use memchr::memchr2;
 
-use crate::meter::answer::Answer;
 use crate::meter::json::Json;
+use crate::meter::usage_builder::UsageBuilder;
 
 /// OpenAI's last event, which is no JSON.
 const DONE: &[u8] = b"[DONE]";
@@ -64,7 +64,7 @@ impl Lines {
     }
 
     /// Reads on.
-    pub(super) fn feed(&mut self, bytes: &[u8], json: &mut Json, answer: &mut Answer) {
+    pub(super) fn feed(&mut self, bytes: &[u8], json: &mut Json, answer: &mut UsageBuilder) {
         let mut rest = bytes;
         if let (true, [first, after @ ..]) = (self.is_after_return, rest) {
             self.is_after_return = false;
@@ -91,7 +91,7 @@ impl Lines {
     }
 
     /// A part of a line.
-    fn piece(&mut self, bytes: &[u8], json: &mut Json, answer: &mut Answer) {
+    fn piece(&mut self, bytes: &[u8], json: &mut Json, answer: &mut UsageBuilder) {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
             match self.line {
@@ -149,7 +149,7 @@ impl Lines {
     }
 
     /// A byte of a field's name.
-    fn name(&mut self, byte: u8, json: &mut Json, answer: &mut Answer) {
+    fn name(&mut self, byte: u8, json: &mut Json, answer: &mut UsageBuilder) {
         if byte != b':' {
             self.keep(byte);
             return;
@@ -181,7 +181,7 @@ impl Lines {
     }
 
     /// No more of a value comes.
-    fn end_value(&mut self, json: &mut Json, answer: &mut Answer) {
+    fn end_value(&mut self, json: &mut Json, answer: &mut UsageBuilder) {
         if !json.is_new() && !json.is_closed() {
             self.is_damaged = true;
             answer.drop_event();
@@ -191,7 +191,7 @@ impl Lines {
         self.is_bare = false;
     }
 
-    fn end_line(&mut self, json: &mut Json, answer: &mut Answer) {
+    fn end_line(&mut self, json: &mut Json, answer: &mut UsageBuilder) {
         let kept = self.kept.get(..self.len).unwrap_or_default();
         match self.line {
             // An empty line ends an event, though not bare JSON; that ends where a line is neither

@@ -9,7 +9,7 @@ const PREFIX: &str = "haproxy_vertex_";
 
 /// What a family's values do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricType {
     /// Go up, until a restart.
     Counter,
     /// Go up and down.
@@ -31,11 +31,11 @@ pub struct Family<'p> {
 
 impl Page {
     /// Begins a family; `name` goes without the prefix.
-    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
+    pub fn family(&mut self, name: &'static str, kind: MetricType, help: &str) -> Family<'_> {
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricType::Counter => "counter",
+            MetricType::Gauge => "gauge",
+            MetricType::Histogram => "histogram",
         };
         let _ = writeln!(self.0, "# HELP {PREFIX}{name} {help}\n# TYPE {PREFIX}{name} {kind}");
         Family { out: &mut self.0, name }
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn a_family_is_its_help_its_type_and_its_samples() {
         let mut page = Page::default();
-        let mut family = page.family("calls_total", Kind::Counter, "Calls.");
+        let mut family = page.family("calls_total", MetricType::Counter, "Calls.");
         family.sample(&[("role", "ml"), ("model", "a\\b\"c\nd")], 7);
         family.sample(&[], 0);
-        page.family("age_seconds", Kind::Gauge, "Age.").millis(&[], -1_050);
+        page.family("age_seconds", MetricType::Gauge, "Age.").millis(&[], -1_050);
         let text = page.into_text();
         let expected = [
             "# HELP haproxy_vertex_calls_total Calls.",
@@ -163,7 +163,8 @@ mod tests {
             histogram.observe(millis);
         }
         let mut page = Page::default();
-        page.family("wait_seconds", Kind::Histogram, "Wait.").histogram(&[("l", "x")], &histogram);
+        page.family("wait_seconds", MetricType::Histogram, "Wait.")
+            .histogram(&[("l", "x")], &histogram);
         let text = page.into_text();
         let samples: Vec<_> = text.lines().skip(2).collect();
         let expected = [

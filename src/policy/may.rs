@@ -1,6 +1,6 @@
 //! What a role allows: a target, and, unless its bodies go unread, what a body asks for.
 
-use crate::policy::{BodyTerms, Missed, Pattern, Peer, Reading, Term};
+use crate::policy::{BodyTerms, Client, Missed, Pattern, Reading, Term};
 use crate::test_switches::{Check, on};
 use crate::time::UnixTime;
 
@@ -22,7 +22,7 @@ pub struct Ask<'a> {
     /// What is known of the body.
     pub contents: Reading<'a>,
     /// The other end of the connection, where it is known.
-    pub peer: Option<&'a Peer<'a>>,
+    pub client: Option<&'a Client<'a>>,
     /// When.
     pub wall: UnixTime,
 }

@@ -1,6 +1,6 @@
 //! Why a role is not for a request: for people who look for the role that should have been.
 
-use crate::policy::{Ask, Caller, Peer, Policy, Reading, Role, Term, Who};
+use crate::policy::{Ask, Caller, Client, Policy, Reading, Role, Term, Who};
 
 /// Something that a role asks for and a request lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,14 +71,14 @@ impl Policy {
 }
 
 fn who_misses(who: &Who, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<NearMiss> {
-    let peer = ask.peer.copied().unwrap_or(Peer { address: None, certificate: None });
+    let client = ask.client.copied().unwrap_or(Client { address: None, certificate: None });
     let claims = who.claims.iter().filter(|claim| !claim.holds(caller.claims));
     [
         (who.issuer == caller.issuer, NearMiss::Issuer),
         (who.fits_groups(caller), NearMiss::Groups),
         (who.fits_subject(caller), NearMiss::Subjects),
-        (who.fits_network(&peer), NearMiss::Networks),
-        (who.fits_certificate(&peer), NearMiss::Certificate),
+        (who.fits_network(&client), NearMiss::Networks),
+        (who.fits_certificate(&client), NearMiss::Certificate),
         (who.holds_at(ask.wall), NearMiss::Times),
     ]
     .into_iter()

@@ -7,10 +7,10 @@ use crate::json::fold_name;
 
 /// A checked pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(Kind);
+pub struct Pattern(PatternKind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum PatternKind {
     Everything,
     /// Without a star: most patterns, compared at once.
     Exactly(Box<str>),
@@ -22,9 +22,9 @@ impl Pattern {
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(match text {
-            "*" => Kind::Everything,
-            _ if text.contains('*') => Kind::Starred(text.into()),
-            _ => Kind::Exactly(text.into()),
+            "*" => PatternKind::Everything,
+            _ if text.contains('*') => PatternKind::Starred(text.into()),
+            _ => PatternKind::Exactly(text.into()),
         })
     }
 
@@ -32,8 +32,8 @@ impl Pattern {
     #[must_use]
     pub fn of_segments(text: &str) -> Self {
         match text.contains('*') {
-            true => Self(Kind::Starred(text.into())),
-            false => Self(Kind::Exactly(text.into())),
+            true => Self(PatternKind::Starred(text.into())),
+            false => Self(PatternKind::Exactly(text.into())),
         }
     }
 
@@ -47,7 +47,7 @@ impl Pattern {
     #[must_use]
     pub fn exact(&self) -> Option<&str> {
         match &self.0 {
-            Kind::Exactly(text) => Some(text),
+            PatternKind::Exactly(text) => Some(text),
             _ => None,
         }
     }
@@ -56,9 +56,9 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         match &self.0 {
-            Kind::Everything => true,
-            Kind::Exactly(own) => own.as_ref() == text,
-            Kind::Starred(own) => starred(own.as_bytes(), text.as_bytes()),
+            PatternKind::Everything => true,
+            PatternKind::Exactly(own) => own.as_ref() == text,
+            PatternKind::Starred(own) => starred(own.as_bytes(), text.as_bytes()),
         }
     }
 
@@ -66,10 +66,12 @@ impl Pattern {
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Kind::Everything, _) | (_, Kind::Everything) => true,
-            (_, Kind::Exactly(text)) => self.matches(text),
-            (Kind::Exactly(text), _) => other.matches(text),
-            (Kind::Starred(one), Kind::Starred(two)) => meet(one.as_bytes(), two.as_bytes()),
+            (PatternKind::Everything, _) | (_, PatternKind::Everything) => true,
+            (_, PatternKind::Exactly(text)) => self.matches(text),
+            (PatternKind::Exactly(text), _) => other.matches(text),
+            (PatternKind::Starred(one), PatternKind::Starred(two)) => {
+                meet(one.as_bytes(), two.as_bytes())
+            }
         }
     }
 
@@ -78,10 +80,10 @@ impl Pattern {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Kind::Everything, _) => true,
-            (_, Kind::Everything) => false,
+            (PatternKind::Everything, _) => true,
+            (_, PatternKind::Everything) => false,
             // A star of the other is covered where a star of this one takes it.
-            (_, Kind::Exactly(text) | Kind::Starred(text)) => self.matches(text),
+            (_, PatternKind::Exactly(text) | PatternKind::Starred(text)) => self.matches(text),
         }
     }
 
@@ -95,9 +97,9 @@ impl Pattern {
             })
         };
         match &self.0 {
-            Kind::Everything => true,
-            Kind::Exactly(own) => halves(own, |a, b| a == b),
-            Kind::Starred(own) => halves(own, starred),
+            PatternKind::Everything => true,
+            PatternKind::Exactly(own) => halves(own, |a, b| a == b),
+            PatternKind::Starred(own) => halves(own, starred),
         }
     }
 }
@@ -105,8 +107,8 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Everything => f.write_str("*"),
-            Kind::Exactly(text) | Kind::Starred(text) => f.write_str(text),
+            PatternKind::Everything => f.write_str("*"),
+            PatternKind::Exactly(text) | PatternKind::Starred(text) => f.write_str(text),
         }
     }
 }

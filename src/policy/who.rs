@@ -2,7 +2,7 @@
 //! each request.
 
 use crate::json::Json;
-use crate::policy::{CertificateTest, Claim, Network, Peer, Schedule};
+use crate::policy::{CertificateTest, Claim, Client, Network, Schedule};
 use crate::time::UnixTime;
 
 /// A caller, as roles see one.
@@ -71,21 +71,21 @@ impl Who {
     }
 
     /// Whether it depends on the other end of the connection.
-    pub(super) const fn asks_for_peer(&self) -> bool {
+    pub(super) const fn asks_for_client(&self) -> bool {
         self.networks.is_some() || self.certificate.is_some()
     }
 
-    pub(super) fn fits_peer(&self, peer: &Peer<'_>) -> bool {
-        self.fits_network(peer) && self.fits_certificate(peer)
+    pub(super) fn fits_client(&self, client: &Client<'_>) -> bool {
+        self.fits_network(client) && self.fits_certificate(client)
     }
 
-    pub(super) fn fits_network(&self, peer: &Peer<'_>) -> bool {
+    pub(super) fn fits_network(&self, client: &Client<'_>) -> bool {
         self.networks.as_ref().is_none_or(|networks| {
-            peer.address.is_some_and(|address| networks.iter().any(|net| net.contains(address)))
+            client.address.is_some_and(|address| networks.iter().any(|net| net.contains(address)))
         })
     }
 
-    pub(super) fn fits_certificate(&self, peer: &Peer<'_>) -> bool {
-        self.certificate.as_ref().is_none_or(|test| test.holds(peer.certificate.as_ref()))
+    pub(super) fn fits_certificate(&self, client: &Client<'_>) -> bool {
+        self.certificate.as_ref().is_none_or(|test| test.holds(client.certificate.as_ref()))
     }
 }

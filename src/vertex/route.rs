@@ -116,7 +116,7 @@ pub struct Route {
 }
 
 /// The names in a path, in their order; those that are not there are empty.
-pub(super) type Names<'u> = [&'u str; MAX_NAMES];
+pub(super) type PathNames<'u> = [&'u str; MAX_NAMES];
 
 /// The table, as a tree: a literal segment comes before a variable one, and nothing goes back.
 #[derive(Debug, Default)]
@@ -127,13 +127,13 @@ struct Node {
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct RouteTable {
     routes: Vec<Route>,
     root: Node,
 }
 
 /// A table with a fault routes nothing; a test sees to it that there is none.
-static TABLE: Lazy<Table> = Lazy::new(|| Table::parse(ROWS).unwrap_or_default());
+static TABLE: Lazy<RouteTable> = Lazy::new(|| RouteTable::parse(ROWS).unwrap_or_default());
 
 #[cfg(not(feature = "faults"))]
 const ROWS: &str = include_str!("routes.txt");
@@ -184,14 +184,14 @@ impl Route {
         http_method: &str,
         version: &str,
         path: &'u str,
-    ) -> Option<(&'static Self, Names<'u>)> {
+    ) -> Option<(&'static Self, PathNames<'u>)> {
         let (resource, verb) = match path.rsplit_once(':') {
             Some((_, "")) => return None,
             Some((resource, verb)) if !verb.contains('/') => (resource, verb),
             _ => (path, ""),
         };
         let mut node = &TABLE.root;
-        let mut names: Names<'u> = [""; MAX_NAMES];
+        let mut names: PathNames<'u> = [""; MAX_NAMES];
         let mut places = names.iter_mut();
         for segment in resource.split('/') {
             node = match node.literals.iter().find(|(literal, _)| *literal == segment) {
@@ -308,7 +308,7 @@ impl Variable {
     }
 }
 
-impl Table {
+impl RouteTable {
     fn parse(text: &'static str) -> Option<Self> {
         let rows = text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
         let routes: Vec<Route> = rows.map(Route::parse).collect::<Option<_>>()?;
@@ -350,7 +350,7 @@ mod tests {
 
     #[test]
     fn the_table_has_no_fault() {
-        let table = Table::parse(ROWS).expect("a table");
+        let table = RouteTable::parse(ROWS).expect("a table");
         assert!(table.routes.len() > 20);
         for route in &table.routes {
             let names = |s: &&Segment| matches!(s, Segment::Variable(_));
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn a_row_that_is_not_one_is_a_fault() {
         let row = "inference predict ? v1 POST path whole used - - /projects/{project}/x:predict";
-        assert!(Table::parse(row).is_some());
+        assert!(RouteTable::parse(row).is_some());
         for broken in [
             "inference predict ? v1 POST path whole used - -",
             "inference predict ? v1 POST path /x",
@@ -376,7 +376,7 @@ mod tests {
             "inference a ? v1 POST path whole used - - /{model}\n\
              inference b ? v1 POST path whole used - - /{endpoint}",
         ] {
-            assert!(Table::parse(broken).is_none(), "{broken}");
+            assert!(RouteTable::parse(broken).is_none(), "{broken}");
         }
     }
 }

@@ -35,8 +35,9 @@ struct Link {
 
 const LOOSE: Link = Link { newer: NONE, older: NONE };
 
+/// Values by digest, at most `most` of them.
 #[derive(Debug)]
-pub(super) struct Table<V> {
+pub(super) struct LruTable<V> {
     places: HashMap<u128, usize, BuildHasherDefault<Digested>>,
     entries: Vec<(u128, V)>,
     /// One for each entry, apart: they are small, and stay in the processor's cache.
@@ -47,7 +48,7 @@ pub(super) struct Table<V> {
     evicted: u64,
 }
 
-impl<V> Table<V> {
+impl<V> LruTable<V> {
     /// An empty one that takes no memory yet.
     pub(super) fn new(most: usize) -> Self {
         Self {
@@ -149,7 +150,7 @@ mod tests {
         /// Against a list that is searched from end to end.
         #[test]
         fn who_was_seen_longest_ago_makes_room(keys in prop::collection::vec(0_u128..12, 0..200)) {
-            let (mut table, mut list, mut evicted) = (Table::new(5), Vec::new(), 0);
+            let (mut table, mut list, mut evicted) = (LruTable::new(5), Vec::new(), 0);
             for (number, key) in keys.into_iter().enumerate() {
                 let place = list.iter().position(|(known, _)| *known == key);
                 let (_, value) = place.map_or((key, number), |place| list.remove(place));

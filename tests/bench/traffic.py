@@ -31,7 +31,15 @@ def body() -> bytes:
 
 
 def headers(token: str) -> dict[str, str]:
-    return {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    """As Google's SDK for Python sends them, and as `load.lua` does."""
+    return {
+        "Content-Type": "application/json",
+        "Accept": "*/*",
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": "google-genai-sdk/1.52.0 gl-python/3.11.7",
+        "X-Goog-Api-Client": "google-genai-sdk/1.52.0 gl-python/3.11.7",
+        "Authorization": f"Bearer {token}",
+    }
 
 
 def google_token() -> str:

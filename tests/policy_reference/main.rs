@@ -12,7 +12,9 @@ use arbitrary::{Request, request, roles};
 use common::keys::SigningKey;
 use common::settings::{Files, minimal};
 use haproxy_vertex::json::Json;
-use haproxy_vertex::policy::{Ask, Caller, Certificate, Contents, Decision, Peer, Policy, Reading};
+use haproxy_vertex::policy::{
+    Ask, Caller, Certificate, Client, Contents, Decision, Policy, Reading,
+};
 use haproxy_vertex::time::UnixTime;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -57,7 +59,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
         max_output_tokens: body["max_output_tokens"].as_u64(),
     };
     let certificate = request.certificate.map(|subject| Certificate { subject, sha256: "00" });
-    let peer = Peer { address: request.address.map(|a| a.parse().unwrap()), certificate };
+    let client = Client { address: request.address.map(|a| a.parse().unwrap()), certificate };
     // Monday, 23 November 2026, 00:00 UTC, and then minutes of the week.
     let wall = UnixTime(1_795_392_000 + request.minute * 60);
     let mut ask = Ask {
@@ -68,7 +70,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
         takes_cap: request.takes_cap,
         size: request.size,
         contents: Reading::Later,
-        peer: None,
+        client: None,
         wall,
     };
     for _ in 0..3 {
@@ -77,7 +79,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
             Decision::RoleNone => return "-".to_owned(),
             Decision::Missed(missed) => return format!("- {}", missed.term().name()),
             Decision::Unreadable => return "unreadable".to_owned(),
-            Decision::NeedPeer => ask.peer = Some(&peer),
+            Decision::NeedClient => ask.client = Some(&client),
             Decision::NeedContents if request.body.is_some() => {
                 ask.contents = Reading::Done(&contents);
             }

@@ -5,7 +5,7 @@ use crate::config::raw;
 use crate::error::{All as _, ConfigError, each};
 use crate::vertex::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 
-pub(in crate::config) fn labels(role: &raw::Role, at: &str) -> Checked<Labels> {
+pub(in crate::config) fn labels(role: &raw::RoleEntry, at: &str) -> Checked<Labels> {
     let empty = raw::Members(Vec::new());
     let raw::Members(texts) = role.labels.as_ref().unwrap_or(&empty);
     let text = |(name, value): &(String, String)| {

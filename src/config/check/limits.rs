@@ -15,7 +15,7 @@ pub(in crate::config) struct OfRole {
 }
 
 impl OfRole {
-    pub(in crate::config) fn take(role: &mut raw::Role) -> Self {
+    pub(in crate::config) fn take(role: &mut raw::RoleEntry) -> Self {
         Self { limits: role.limits.take(), reserve_tokens: role.reserve_tokens }
     }
 }
@@ -95,12 +95,12 @@ fn add<K: Copy + Into<raw::Key>>(
     })
 }
 
-fn per<K: Copy + Into<raw::Key>>(raw: Option<&raw::Names<K>>, at: &str) -> One<Per> {
+fn per<K: Copy + Into<raw::Key>>(raw: Option<&raw::OneOrMoreNames<K>>, at: &str) -> One<Per> {
     let mut per = Per::default();
     let keys: &[K] = match raw {
         None => return Ok(per),
-        Some(raw::Names::One(key)) => std::slice::from_ref(key),
-        Some(raw::Names::More(keys)) => keys,
+        Some(raw::OneOrMoreNames::One(key)) => std::slice::from_ref(key),
+        Some(raw::OneOrMoreNames::More(keys)) => keys,
     };
     non_empty(at, keys, "a name, or no `per` at all where everybody shares the budget,")?;
     for (index, key) in keys.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! Roles: what they may, and as whom.
 
 use crate::config::check::{
-    Checked, Names, name, named, non_empty, state, texts, unique, who::who,
+    Checked, KnownNames, name, named, non_empty, state, texts, unique, who::who,
 };
 use crate::config::raw;
 use crate::config::reading::Mended;
@@ -10,8 +10,8 @@ use crate::policy::{BodyTerms, May, Pattern, Role, UriPrefix};
 use crate::vertex::method_names;
 
 pub(in crate::config) fn roles(
-    raw: Vec<raw::Role>,
-    names: &Names,
+    raw: Vec<raw::RoleEntry>,
+    names: &KnownNames,
     mended: &Mended,
 ) -> Checked<Vec<Role>> {
     non_empty("/roles", &raw, "a role (without one, every request is refused)")?;
@@ -28,7 +28,7 @@ pub(in crate::config) fn roles(
     Ok(roles)
 }
 
-fn role(raw: raw::Role, index: usize, names: &Names) -> Checked<Role> {
+fn role(raw: raw::RoleEntry, index: usize, names: &KnownNames) -> Checked<Role> {
     let at = format!("/roles/{index}");
     let at_who = format!("{at}/who");
     let issuers = names.issuers.as_deref();

@@ -11,7 +11,7 @@ use crate::policy::{Pattern, Role};
 use crate::vertex::{Class, routes};
 
 /// Whether the roles that `shares_state_with` names are others of the file.
-pub(super) fn named(roles: &[raw::Role], known: Option<&[String]>) -> Checked<()> {
+pub(super) fn named(roles: &[raw::RoleEntry], known: Option<&[String]>) -> Checked<()> {
     let shares = roles.iter().enumerate().flat_map(|(index, role)| {
         let others = role.shares_state_with.iter().enumerate();
         others.map(move |(place, other)| {

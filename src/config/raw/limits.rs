@@ -1,6 +1,6 @@
 //! The shape of limits.
 
-use crate::config::raw::shape::Names;
+use crate::config::raw::shape::OneOrMoreNames;
 #[cfg(feature = "cli")]
 use crate::limits::MAX_AMOUNT;
 
@@ -11,7 +11,7 @@ use crate::limits::MAX_AMOUNT;
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Limit<K> {
     /// What has a budget of its own: one of these or two; all share one without.
-    pub(in crate::config) per: Option<Names<K>>,
+    pub(in crate::config) per: Option<OneOrMoreNames<K>>,
     /// Requests in a minute.
     #[cfg_attr(feature = "cli", schemars(range(min = 1, max = MAX_AMOUNT)))]
     pub(in crate::config) requests_per_minute: Option<u64>,

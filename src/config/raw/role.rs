@@ -10,8 +10,9 @@ use crate::policy::{Day, Scalar};
 
 #[derive(Debug, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "cli", schemars(rename = "Role"))]
 #[serde(deny_unknown_fields)]
-pub(in crate::config) struct Role {
+pub(in crate::config) struct RoleEntry {
     /// Stands in log lines.
     pub(in crate::config) name: String,
     /// Whom it is for: all that an object says must hold, and of several objects one.

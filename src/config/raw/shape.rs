@@ -49,33 +49,33 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreVisitor<T> {
 /// One name, or an array of them.
 #[derive(Debug)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "cli", schemars(untagged))]
-pub(in crate::config) enum Names<T> {
+#[cfg_attr(feature = "cli", schemars(rename = "Names", untagged))]
+pub(in crate::config) enum OneOrMoreNames<T> {
     One(T),
     More(Vec<T>),
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Names<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMoreNames<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NamesVisitor(PhantomData))
+        deserializer.deserialize_any(OneOrMoreNamesVisitor(PhantomData))
     }
 }
 
-struct NamesVisitor<T>(PhantomData<T>);
+struct OneOrMoreNamesVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for NamesVisitor<T> {
-    type Value = Names<T>;
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMoreNamesVisitor<T> {
+    type Value = OneOrMoreNames<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name \"...\", or a list [...] of names,")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Names<T>, E> {
-        T::deserialize(StrDeserializer::new(name)).map(Names::One)
+    fn visit_str<E: Error>(self, name: &str) -> Result<OneOrMoreNames<T>, E> {
+        T::deserialize(StrDeserializer::new(name)).map(OneOrMoreNames::One)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Names<T>, A::Error> {
-        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Names::More)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OneOrMoreNames<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(OneOrMoreNames::More)
     }
 }
 

@@ -4,10 +4,10 @@ use crate::error::Reason;
 use crate::gateway::admin::View;
 use crate::gateway::admin::counters::{Listed, Metrics, TokenKind};
 use crate::gateway::admin::show_tables::{CredentialRow, IssuerRow};
-use crate::metrics::{Kind, Page};
+use crate::metrics::{MetricType, Page};
 use crate::time::Now;
 
-use Kind::{Counter as C, Gauge as G, Histogram as H};
+use MetricType::{Counter as C, Gauge as G, Histogram as H};
 
 /// What HAProxy measured at the servers of a location: means over its latest 1,024 requests.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 //! shows, and shows no secret: HAProxy asks Lua's commands for no level.
 
 use crate::gateway::admin::View;
-use crate::gateway::admin::show_tables::{CacheRow, Row};
-use crate::gateway::admin::table::{json, table};
+use crate::gateway::admin::show_tables::{CacheRow, Row, json, table};
 use crate::time::Now;
 
 /// What can be shown, in the order in which it is told of.

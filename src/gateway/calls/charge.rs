@@ -1,7 +1,7 @@
 //! What a call that has ended costs its limits: what its answer says or, where it does not, no less
 //! than it may have taken.
 
-use crate::gateway::calls::table::{Answer, Call};
+use crate::gateway::calls::table::{AnswerShape, Call};
 use crate::limits;
 use crate::meter::{Counted, Usage};
 
@@ -31,8 +31,9 @@ impl Outcome {
 /// What is known of the answer: `whole`, if it was read in one piece, else what was read as it
 /// passed.
 pub(in crate::gateway) fn usage_of(call: &Call, outcome: Outcome, whole: Option<Usage>) -> Usage {
-    let has_tokens =
-        call.begun.answer != Answer::Unmetered && outcome.may_have_arrived && !outcome.is_refused();
+    let has_tokens = call.begun.answer != AnswerShape::Unmetered
+        && outcome.may_have_arrived
+        && !outcome.is_refused();
     let whole = whole.map(|usage| Usage { is_complete: true, ..usage });
     let read = || call.reader.as_ref().map(|reader| reader.usage());
     let mut usage = whole.or_else(read).unwrap_or_else(|| match has_tokens {
@@ -62,7 +63,7 @@ fn at_least(usage: &mut Usage) {
 
 /// The tokens that a call costs its limits.
 pub(in crate::gateway) fn charge(call: &Call, outcome: Outcome, usage: &Usage) -> u64 {
-    let is_unmetered = call.begun.answer == Answer::Unmetered;
+    let is_unmetered = call.begun.answer == AnswerShape::Unmetered;
     if call.begun.is_free || is_unmetered || outcome.is_refused() || !outcome.may_have_arrived {
         return 0;
     }

@@ -4,7 +4,7 @@ use crate::gateway::calls::Calls;
 use crate::gateway::calls::charge::{Outcome, at_the_least, charge, usage_of};
 use crate::gateway::calls::log_fields::Record;
 use crate::gateway::calls::read::WholeUsage;
-use crate::gateway::calls::table::{Answer, Begun, Call, CallMark};
+use crate::gateway::calls::table::{AnswerShape, Begun, Call, CallMark};
 use crate::gateway::calls::upstream::Upstream;
 use crate::meter::{Counted, Usage};
 use crate::time::Now;
@@ -115,7 +115,7 @@ impl Calls {
             role,
             pattern,
             record: Record {
-                is_streamed: Some(answer == Answer::Streamed),
+                is_streamed: Some(answer == AnswerShape::Streamed),
                 upstream,
                 is_aborted,
                 first_byte_millis,
@@ -143,5 +143,5 @@ fn uncounted(
         (Some(_), false) => Uncounted::Unread,
         (Some(_), true) => Uncounted::BrokenOff,
     };
-    (!is_counted && begun.answer != Answer::Unmetered).then_some(why)
+    (!is_counted && begun.answer != AnswerShape::Unmetered).then_some(why)
 }

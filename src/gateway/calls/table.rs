@@ -35,7 +35,7 @@ pub(in crate::gateway) struct Begun {
     pub(in crate::gateway) prompt: Prompt,
     /// The most tokens that its answers may take together, as far as anything says.
     pub(in crate::gateway) output: u64,
-    pub(in crate::gateway) answer: Answer,
+    pub(in crate::gateway) answer: AnswerShape,
     /// How many answers are asked for at once.
     pub(in crate::gateway) answers: u64,
     /// Whether they cost nothing.
@@ -50,7 +50,7 @@ pub(in crate::gateway) struct Begun {
 impl Begun {
     /// The tokens that it was expected to take: nothing where none are counted.
     pub(in crate::gateway) fn estimate(&self) -> u64 {
-        match self.is_free || self.answer == Answer::Unmetered {
+        match self.is_free || self.answer == AnswerShape::Unmetered {
             true => 0,
             false => self.prompt.tokens(None).saturating_add(self.output),
         }
@@ -197,9 +197,9 @@ impl Hasher for Number {
     }
 }
 
-/// How the answer to a call comes, as far as the request says.
+/// How the answer to a call will come, by its route and request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::gateway) enum Answer {
+pub(in crate::gateway) enum AnswerShape {
     /// In pieces, so that nobody shall wait for its end.
     Streamed,
     /// As a whole.
@@ -212,16 +212,16 @@ pub(in crate::gateway) enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::gateway) struct CallMark {
     pub(in crate::gateway) number: u64,
-    pub(in crate::gateway) answer: Answer,
+    pub(in crate::gateway) answer: AnswerShape,
 }
 
 /// `s17` for a streamed answer, `w17` for a whole one, `n17` for one that is not metered.
 impl fmt::Display for CallMark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.answer {
-            Answer::Streamed => 's',
-            Answer::Whole => 'w',
-            Answer::Unmetered => 'n',
+            AnswerShape::Streamed => 's',
+            AnswerShape::Whole => 'w',
+            AnswerShape::Unmetered => 'n',
         };
         write!(f, "{kind}{}", self.number)
     }
@@ -232,9 +232,9 @@ impl CallMark {
     pub(in crate::gateway) fn parse(text: &str) -> Option<Self> {
         let (kind, number) = text.split_at_checked(1)?;
         let answer = match kind {
-            "s" => Answer::Streamed,
-            "w" => Answer::Whole,
-            "n" => Answer::Unmetered,
+            "s" => AnswerShape::Streamed,
+            "w" => AnswerShape::Whole,
+            "n" => AnswerShape::Unmetered,
             _ => return None,
         };
         Some(Self { number: number.parse().ok()?, answer })

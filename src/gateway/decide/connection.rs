@@ -1,24 +1,24 @@
-//! Who is at the other end of the connection, as HAProxy tells it: `src`, `ssl_c_used/ssl_c_verify`,
-//! the subject of the client's certificate (RFC 2253) and its SHA-256, both in hexadecimal,
-//! separated by blanks. What HAProxy does not know is empty; the address alone, or `-`, is no peer:
-//! the others were not asked for.
+//! The client's end of the connection, as HAProxy tells it in one line: `src`,
+//! `ssl_c_used/ssl_c_verify`, the subject of the client's certificate (RFC 2253) and its SHA-256,
+//! both in hexadecimal, separated by blanks. What HAProxy does not know is empty. The address
+//! alone, or `-`, means that the other fields were not asked for.
 
 use std::net::IpAddr;
 
-use crate::policy::{Certificate, Peer};
+use crate::policy::{Certificate, Client};
 
-/// A certificate was shown, and HAProxy verified it without a complaint.
+/// `ssl_c_used/ssl_c_verify` of a certificate that was shown and verified.
 const VERIFIED: &str = "1/0";
 
-/// The other end of a connection.
+/// The client's end of a connection: its address and its verified certificate, if any.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::gateway) struct PeerLine {
+pub(in crate::gateway) struct ClientEnd {
     address: Option<IpAddr>,
     certificate: Option<(String, String)>,
 }
 
-impl PeerLine {
-    /// Reads the line; nothing where HAProxy was not asked for it, or it is none.
+impl ClientEnd {
+    /// Reads the line; `None` if it lacks fields or has another shape.
     pub(in crate::gateway) fn parse(line: &str) -> Option<Self> {
         let mut fields = line.split(' ');
         let mut field = || fields.next();
@@ -34,10 +34,10 @@ impl PeerLine {
         Some(Self { address: address.parse().ok(), certificate })
     }
 
-    /// As roles see it.
-    pub(in crate::gateway) fn as_peer(&self) -> Peer<'_> {
+    /// The same as policy takes it.
+    pub(in crate::gateway) fn as_client(&self) -> Client<'_> {
         let certificate = self.certificate.as_ref();
-        Peer {
+        Client {
             address: self.address,
             certificate: certificate.map(|(subject, sha256)| Certificate { subject, sha256 }),
         }
@@ -60,24 +60,24 @@ mod tests {
     #[test]
     fn only_a_certificate_that_was_verified_counts() {
         let line = |state: &str| format!("192.0.2.7 {state} 434E3D61 AB12");
-        let seen = PeerLine::parse(&line("1/0")).expect("a peer");
-        let peer = seen.as_peer();
-        assert_eq!(peer.address, "192.0.2.7".parse().ok());
-        let certificate = peer.certificate.expect("a certificate");
+        let seen = ClientEnd::parse(&line("1/0")).expect("a client");
+        let client = seen.as_client();
+        assert_eq!(client.address, "192.0.2.7".parse().ok());
+        let certificate = client.certificate.expect("a certificate");
         assert_eq!((certificate.subject, certificate.sha256), ("CN=a", "ab12"));
         for state in ["", "/", "0/0", "1/", "1/10", "1/20", "10"] {
-            let seen = PeerLine::parse(&line(state)).expect("a peer");
-            assert!(seen.as_peer().certificate.is_none(), "{state}");
+            let seen = ClientEnd::parse(&line(state)).expect("a client");
+            assert!(seen.as_client().certificate.is_none(), "{state}");
         }
     }
 
     #[test]
     fn a_line_of_another_shape_is_none() {
         for line in ["-", "", "192.0.2.7", "192.0.2.7 / ", "192.0.2.7 1/0 4 AB", "a / b c d"] {
-            assert!(PeerLine::parse(line).is_none(), "{line}");
+            assert!(ClientEnd::parse(line).is_none(), "{line}");
         }
-        let no_tls = PeerLine::parse("2001:db8::1 /  ").expect("a peer");
-        assert_eq!(no_tls.as_peer().address, "2001:db8::1".parse().ok());
-        assert!(PeerLine::parse(" /  ").expect("a peer").as_peer().address.is_none());
+        let no_tls = ClientEnd::parse("2001:db8::1 /  ").expect("a client");
+        assert_eq!(no_tls.as_client().address, "2001:db8::1".parse().ok());
+        assert!(ClientEnd::parse(" /  ").expect("a client").as_client().address.is_none());
     }
 }

@@ -4,7 +4,7 @@
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::Decide;
 use crate::gateway::decide::actions::Variables;
-use crate::gateway::decide::connection::PeerLine;
+use crate::gateway::decide::connection::ClientEnd;
 use crate::gateway::decide::judge::{self, Judgement, Known};
 use crate::gateway::decide::reply;
 use crate::gateway::decide::request::{Received, Request};
@@ -92,9 +92,9 @@ impl Decide {
         let target = Target::parse(request.method, request.origin_url().ok()?).ok()?;
         let body = Known::of(request, &target).ok()?;
         let target = body.complete(&target).ok()?;
-        let peer = request.peer.as_ref().map(PeerLine::as_peer);
+        let client = request.client.as_ref().map(ClientEnd::as_client);
         let contents = body.contents(target.route);
-        let ask = judge::ask(request, &target, body.reading(&contents), peer.as_ref(), now);
+        let ask = judge::ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let misses = self.policy.misses(&caller, &ask);
         Some(misses.into_iter().map(|(role, misses)| (role.name.clone(), misses)).collect())
     }

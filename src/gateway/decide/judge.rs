@@ -7,7 +7,7 @@ use once_cell::sync::Lazy;
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::Decide;
-use crate::gateway::decide::connection::PeerLine;
+use crate::gateway::decide::connection::ClientEnd;
 use crate::gateway::decide::request::{Payload, Request};
 use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::decide::verified_token::VerifiedToken;
@@ -15,7 +15,7 @@ use crate::gateway::decide::waiting::Patience;
 use crate::google::Credential;
 use crate::jose::{self, Key};
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{Ask, Caller, Contents, Decision, Peer, Reading, Role};
+use crate::policy::{Ask, Caller, Client, Contents, Decision, Reading, Role};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Media, Route, Target};
@@ -162,9 +162,9 @@ impl Decide {
         body: &Known<'_>,
         now: Now,
     ) -> Judgement<'j> {
-        let peer = request.peer.as_ref().map(PeerLine::as_peer);
+        let client = request.client.as_ref().map(ClientEnd::as_client);
         let contents = body.contents(target.route);
-        let ask = ask(request, &target, body.reading(&contents), peer.as_ref(), now);
+        let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let verdict = match (self.policy.decide(&token.grants, &ask), body) {
             (Decision::Allow(role), _) => {
                 let answer = AnswerAsked {
@@ -184,7 +184,7 @@ impl Decide {
                 Verdict::Deny(self.unread(*reason, request, &target))
             }
             (Decision::Unreadable, _) => Verdict::from(Reason::Internal),
-            (Decision::NeedPeer, _) => Verdict::NeedsPeer,
+            (Decision::NeedClient, _) => Verdict::NeedsClient,
             (Decision::NeedContents, _) => Verdict::NeedsBody,
         };
         Judgement { target: Some(target), ..Judgement::of(verdict) }
@@ -298,7 +298,7 @@ pub(in crate::gateway) fn ask<'a>(
     request: &Request<'_>,
     target: &'a Target<'a>,
     contents: Reading<'a>,
-    peer: Option<&'a Peer<'a>>,
+    client: Option<&'a Client<'a>>,
     now: Now,
 ) -> Ask<'a> {
     Ask {
@@ -309,7 +309,7 @@ pub(in crate::gateway) fn ask<'a>(
         takes_cap: target.route.takes_cap(),
         size: request.body_bytes(),
         contents,
-        peer,
+        client,
         wall: now.wall,
     }
 }

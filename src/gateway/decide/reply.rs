@@ -119,7 +119,7 @@ impl ToldRefusal {
     ) -> Self {
         match verdict {
             // Often not the last word, so it must be cheap.
-            Verdict::NeedsPeer | Verdict::NeedsBody => Self {
+            Verdict::NeedsClient | Verdict::NeedsBody => Self {
                 status: Reason::Internal.status(),
                 reason: Reason::Internal,
                 header: "-".into(),
@@ -202,7 +202,7 @@ pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> Stri
         Verdict::Wait(reason) => reason.text().to_owned(),
         Verdict::Exhausted(exhausted) => exhausted.message(),
         Verdict::Allow { .. } => String::new(),
-        Verdict::NeedsPeer | Verdict::NeedsBody => Reason::Internal.text().to_owned(),
+        Verdict::NeedsClient | Verdict::NeedsBody => Reason::Internal.text().to_owned(),
     }
 }
 

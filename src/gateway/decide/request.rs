@@ -1,4 +1,4 @@
-//! What HAProxy hands over of a request: HTTP version, method, URL, peer and stage, each on a line
+//! What HAProxy hands over of a request: HTTP version, method, URL, client and stage, each on a line
 //! of its own, then the headers as they came, up to and with the empty line, then the body where it
 //! was asked for. No field can hold a line feed: HAProxy refuses such a header or URL.
 
@@ -8,13 +8,13 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::error::Reason;
-use crate::gateway::decide::connection::PeerLine;
+use crate::gateway::decide::connection::ClientEnd;
 use crate::gateway::decide::dialect::Dialect;
 use crate::test_switches::{Check, on};
 use crate::vertex::{Body, respell};
 
 /// The headers that can carry the caller's token.
-const CREDENTIAL_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
+const TOKEN_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
 
 /// Headers that change what a request or its answer means, behind the back of whoever decides.
 const FORBIDDEN_HEADERS: [&str; 7] = [
@@ -66,10 +66,10 @@ pub(in crate::gateway) struct Request<'r> {
     pub(in crate::gateway) method: &'r str,
     /// `url`: in origin form, over HTTP/2 with scheme and authority before it.
     pub(in crate::gateway) url: &'r str,
-    /// The address at the other end of the connection.
+    /// The client's address; none on a Unix socket.
     pub(in crate::gateway) address: Option<IpAddr>,
-    /// Who is at the other end of the connection, where HAProxy was asked for it.
-    pub(in crate::gateway) peer: Option<PeerLine>,
+    /// The client's end of the connection, where HAProxy was asked for it.
+    pub(in crate::gateway) client: Option<ClientEnd>,
     head_bytes: usize,
     body_stage: BodyStage,
     body: &'r [u8],
@@ -78,7 +78,7 @@ pub(in crate::gateway) struct Request<'r> {
     /// The URL in origin form, in the spelling that targets are read from; nothing for the absolute
     /// form over HTTP/1.
     origin: Option<Cow<'r, str>>,
-    credential: Credential<'r>,
+    token_header: TokenHeader<'r>,
     has_forbidden_header: bool,
     content_type: Option<&'r str>,
     content_length: Option<u64>,
@@ -87,8 +87,9 @@ pub(in crate::gateway) struct Request<'r> {
     pub(in crate::gateway) user_agent: &'r str,
 }
 
+/// The headers of [`TOKEN_HEADERS`] that came.
 #[derive(Clone, Copy)]
-enum Credential<'r> {
+enum TokenHeader<'r> {
     None,
     One { header: &'r str, value: &'r str },
     Several,
@@ -134,19 +135,19 @@ impl<'r> Request<'r> {
             rest = behind;
             Some(line)
         };
-        let (version, method, url, peer) = (line()?, line()?, line()?, line()?);
+        let (version, method, url, client) = (line()?, line()?, line()?, line()?);
         let mut request = Self {
             version,
             method,
             url,
-            address: peer.split(' ').next().and_then(|address| address.parse().ok()),
-            peer: PeerLine::parse(peer),
+            address: client.split(' ').next().and_then(|address| address.parse().ok()),
+            client: ClientEnd::parse(client),
             head_bytes: head.len(),
             body_stage: BodyStage::parse(line()?),
             body,
             scanned: OnceCell::new(),
             origin: None,
-            credential: Credential::None,
+            token_header: TokenHeader::None,
             has_forbidden_header: false,
             content_type: None,
             content_length: None,
@@ -174,12 +175,12 @@ impl<'r> Request<'r> {
 
     fn read_header(&mut self, name: &'r str, value: &'r str) {
         match name {
-            _ if CREDENTIAL_HEADERS.contains(&name) => {
-                self.credential = match self.credential {
-                    Credential::One { .. } | Credential::Several if on(Check::OneCredential) => {
-                        Credential::Several
+            _ if TOKEN_HEADERS.contains(&name) => {
+                self.token_header = match self.token_header {
+                    TokenHeader::One { .. } | TokenHeader::Several if on(Check::OneCredential) => {
+                        TokenHeader::Several
                     }
-                    _ => Credential::One { header: name, value },
+                    _ => TokenHeader::One { header: name, value },
                 };
             }
             "content-type" => {
@@ -206,13 +207,13 @@ impl<'r> Request<'r> {
     /// # Errors
     /// `token_missing`, `token_duplicate`, `token_malformed`, `google_token_not_accepted`.
     pub(in crate::gateway) fn token(&self) -> Result<&'r str, Reason> {
-        let token = match self.credential {
-            Credential::None => return Err(Reason::TokenMissing),
-            Credential::Several => return Err(Reason::TokenDuplicate),
-            Credential::One { header: "authorization", value } => {
+        let token = match self.token_header {
+            TokenHeader::None => return Err(Reason::TokenMissing),
+            TokenHeader::Several => return Err(Reason::TokenDuplicate),
+            TokenHeader::One { header: "authorization", value } => {
                 bearer(value).ok_or(Reason::TokenMalformed)?
             }
-            Credential::One { value, .. } => value,
+            TokenHeader::One { value, .. } => value,
         };
         if GOOGLE_TOKENS.iter().any(|prefix| token.starts_with(prefix)) {
             return Err(Reason::GoogleTokenNotAccepted);

@@ -21,7 +21,7 @@ pub(in crate::gateway) enum Verdict<'v> {
     /// Undecided; the reason is what to say if it stays so.
     Wait(Reason),
     /// Who is at the other end of the connection has to be known.
-    NeedsPeer,
+    NeedsClient,
     /// The body has to be read.
     NeedsBody,
 }
@@ -42,7 +42,7 @@ impl Verdict<'_> {
             Self::Allow { .. } => "allow",
             Self::Deny(_) | Self::Exhausted(_) => "deny",
             Self::Wait(_) => "wait",
-            Self::NeedsPeer => "peer",
+            Self::NeedsClient => "peer",
             Self::NeedsBody => "body",
         }
     }
@@ -59,7 +59,7 @@ impl Verdict<'_> {
             Self::Deny(refusal) => Some(refusal.reason),
             Self::Wait(reason) => Some(*reason),
             Self::Exhausted(exhausted) => Some(exhausted.reason()),
-            Self::NeedsPeer | Self::NeedsBody => Some(Reason::Internal),
+            Self::NeedsClient | Self::NeedsBody => Some(Reason::Internal),
         }
     }
 

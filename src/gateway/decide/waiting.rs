@@ -24,8 +24,9 @@ pub(in crate::gateway) enum Patience {
     NoRoom,
 }
 
+/// What is kept of a waiting request.
 #[derive(Debug)]
-struct Place {
+struct Ticket {
     since: Monotonic,
     /// What had been learnt when the request was decided on last.
     decided_at: Option<u64>,
@@ -34,13 +35,13 @@ struct Place {
 #[derive(Debug, Default)]
 struct Room {
     latest: u64,
-    tickets: HashMap<u64, Place>,
+    tickets: HashMap<u64, Ticket>,
 }
 
 impl Room {
     fn sweep(&mut self, now: Monotonic) {
-        let counts = |place: &Place| now.millis_since(place.since) < MAX_WAIT_MILLIS + GRACE_MILLIS;
-        self.tickets.retain(|_, place| counts(place));
+        let counts = |held: &Ticket| now.millis_since(held.since) < MAX_WAIT_MILLIS + GRACE_MILLIS;
+        self.tickets.retain(|_, held| counts(held));
     }
 }
 
@@ -59,7 +60,7 @@ impl Waiting {
         }
         room.latest = room.latest.wrapping_add(1).max(1);
         let ticket = room.latest;
-        room.tickets.insert(ticket, Place { since: now, decided_at: None });
+        room.tickets.insert(ticket, Ticket { since: now, decided_at: None });
         ticket
     }
 
@@ -77,20 +78,20 @@ impl Waiting {
         now: Monotonic,
     ) -> Option<(Monotonic, Patience)> {
         let mut room = self.room();
-        let Some(place) = room.tickets.get_mut(&ticket) else {
+        let Some(held) = room.tickets.get_mut(&ticket) else {
             return Some((now, Patience::NoRoom));
         };
-        if now.millis_since(place.since) >= MAX_WAIT_MILLIS {
-            return Some((place.since, Patience::Spent));
+        if now.millis_since(held.since) >= MAX_WAIT_MILLIS {
+            return Some((held.since, Patience::Spent));
         }
-        let news = place.decided_at.replace(learnt) != Some(learnt);
-        news.then_some((place.since, Patience::Left))
+        let news = held.decided_at.replace(learnt) != Some(learnt);
+        news.then_some((held.since, Patience::Left))
     }
 
     /// The request is decided on again at once: more of it is known.
     pub(in crate::gateway) fn again(&self, ticket: u64) {
-        if let Some(place) = self.room().tickets.get_mut(&ticket) {
-            place.decided_at = None;
+        if let Some(held) = self.room().tickets.get_mut(&ticket) {
+            held.decided_at = None;
         }
     }
 
@@ -101,7 +102,7 @@ impl Waiting {
 
     /// The ticket is given back; since when it was held.
     pub(in crate::gateway) fn end(&self, ticket: u64) -> Option<Monotonic> {
-        self.room().tickets.remove(&ticket).map(|place| place.since)
+        self.room().tickets.remove(&ticket).map(|held| held.since)
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {

@@ -3,7 +3,9 @@
 
 use crate::error::ConfigError;
 use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, METER, fault};
-use crate::haproxy::{Haproxy, Kind, Line, Section, Version, asks_for_account, waits_for_the_end};
+use crate::haproxy::{
+    Haproxy, Line, Section, SectionKind, Version, asks_for_account, waits_for_the_end,
+};
 
 /// Options that set a format of HAProxy's own.
 const FORMATS: &[&str] = &["httplog", "httpslog", "tcplog"];
@@ -58,7 +60,7 @@ fn early_formats(section: &Section) -> impl Iterator<Item = ConfigError> {
         fault(line, problem)
     });
     // HAProxy does not wait for what a profile's format holds.
-    let profiles = (section.kind == Kind::LogProfile).then_some(&section.lines);
+    let profiles = (section.kind == SectionKind::LogProfile).then_some(&section.lines);
     let twice = profiles.into_iter().flatten().filter(|line| asks_for_account(line)).map(|line| {
         let problem = format!(
             "HAProxy's {} calls lua.vertex_account: a call ends once, with the line of the \

@@ -2,14 +2,15 @@
 
 use crate::error::ConfigError;
 use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, fault};
-use crate::haproxy::{Haproxy, Kind, Section};
+use crate::haproxy::{Haproxy, Section, SectionKind};
 
 const OURS: [&str; 3] = [FRONTEND_DEFAULTS, BACKEND_DEFAULTS, "vertex-fetch"];
 
 pub(super) fn faults(haproxy: &Haproxy) -> Vec<ConfigError> {
     let ours: Vec<&Section> = haproxy.sections.iter().filter(|s| is_ours(&s.from)).collect();
     let is_read_later = |section: &&&Section| {
-        let is_base = |other: &Section| other.kind == Kind::Defaults && other.name == section.from;
+        let is_base =
+            |other: &Section| other.kind == SectionKind::Defaults && other.name == section.from;
         section.base.is_none() && haproxy.sections.iter().any(is_base)
     };
     let early = ours.iter().filter(is_read_later).map(|section| {
@@ -41,8 +42,9 @@ fn is_ours(name: &str) -> bool {
 
 /// The rule set that is read again.
 fn twice(haproxy: &Haproxy) -> Option<ConfigError> {
-    let defaults =
-        |section: &&Section| section.kind == Kind::Defaults && section.name == FRONTEND_DEFAULTS;
+    let defaults = |section: &&Section| {
+        section.kind == SectionKind::Defaults && section.name == FRONTEND_DEFAULTS
+    };
     let mut found = haproxy.sections.iter().filter(defaults);
     let (first, again) = (found.next()?, found.next()?);
     let problem = format!(

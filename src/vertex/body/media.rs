@@ -14,7 +14,7 @@ pub struct Media {
 
 /// The kind of what stands in base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum MediaKind {
     Image,
     Audio,
     Video,
@@ -44,7 +44,7 @@ const BYTES_A_TOKEN_OF_VIDEO: u64 = 50;
 /// of a scan has more.
 const BYTES_A_TOKEN_OF_A_DOCUMENT: u64 = 16;
 
-impl Kind {
+impl MediaKind {
     /// The kind that a media type (RFC 6838) names; parameters do not matter.
     pub(super) fn of_type(media_type: &str) -> Self {
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
@@ -73,7 +73,7 @@ impl Kind {
 
 impl Media {
     /// Adds so many bytes of base64.
-    pub(super) const fn add(&mut self, kind: Kind, bytes: u64) {
+    pub(super) const fn add(&mut self, kind: MediaKind, bytes: u64) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.tokens = self.tokens.saturating_add(kind.tokens(bytes));
     }
@@ -82,7 +82,7 @@ impl Media {
     pub(super) fn add_url(&mut self, url: &str) {
         let (head, data) = url.split_once(',').unwrap_or_default();
         let (_, media_type) = head.split_once(':').unwrap_or_default();
-        self.add(Kind::of_type(media_type), length(data));
+        self.add(MediaKind::of_type(media_type), length(data));
     }
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn each_kind_has_its_measure_and_none_is_dearer_than_text() {
-        let tokens = |media_type: &str, bytes| Kind::of_type(media_type).tokens(bytes);
+        let tokens = |media_type: &str, bytes| MediaKind::of_type(media_type).tokens(bytes);
         assert_eq!(tokens("image/png", 1_000), 250);
         assert_eq!(tokens("image/png", 2_000_000), 4_784);
         assert_eq!(tokens("audio/wav", 8_000_000), 100_000);
@@ -112,9 +112,15 @@ mod tests {
         for text in ["text/plain", "application/json", "imagine", "", "image", "x/image"] {
             assert_eq!(tokens(text, 1_000), 250, "{text}");
         }
-        for kind in [Kind::Image, Kind::Audio, Kind::Video, Kind::Document, Kind::Other] {
+        for kind in [
+            MediaKind::Image,
+            MediaKind::Audio,
+            MediaKind::Video,
+            MediaKind::Document,
+            MediaKind::Other,
+        ] {
             for bytes in [0, 1, 3, 17, 1_000_000, u64::MAX] {
-                assert!(kind.tokens(bytes) <= Kind::Other.tokens(bytes), "{kind:?} {bytes}");
+                assert!(kind.tokens(bytes) <= MediaKind::Other.tokens(bytes), "{kind:?} {bytes}");
             }
         }
     }

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::test_switches::{Check, on};
 use crate::vertex::body::field::Field;
+use crate::vertex::body::media::MediaKind;
 use crate::vertex::body::name::Name;
 use crate::vertex::body::{Body, is_address, is_data_url, media};
 
@@ -28,61 +29,61 @@ struct Walk<'b> {
 
 /// What kind of value was walked through.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ValueKind {
     /// An object, or an array that holds one.
     Object,
     /// `null`, which says nothing.
     Null,
     /// So many bytes of data, whose type stands beside them.
     Data(u64),
-    MediaType(media::Kind),
+    MediaType(MediaKind),
     Other,
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = Kind;
+    type Value = ValueKind;
 
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<Kind, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<ValueKind, D::Error> {
         json.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = Kind;
+    type Value = ValueKind;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value that fits its place")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Kind, E> {
+    fn visit_unit<E: Error>(self) -> Result<ValueKind, E> {
         match self.place {
             Field::Root => Err(E::custom("an object is wanted")),
-            _ => Ok(Kind::Null),
+            _ => Ok(ValueKind::Null),
         }
     }
 
-    fn visit_bool<E: Error>(self, truth: bool) -> Result<Kind, E> {
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<ValueKind, E> {
         if self.place == Field::Stream {
             self.body.is_streamed = truth;
-            return Ok(Kind::Other);
+            return Ok(ValueKind::Other);
         }
         self.number(None)
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Kind, E> {
+    fn visit_i64<E: Error>(self, _: i64) -> Result<ValueKind, E> {
         self.number(None)
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Kind, E> {
+    fn visit_u64<E: Error>(self, number: u64) -> Result<ValueKind, E> {
         self.number(Some(number))
     }
 
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Kind, E> {
+    fn visit_f64<E: Error>(self, number: f64) -> Result<ValueKind, E> {
         let whole = number >= 0.0 && number.fract() == 0.0;
         self.number(whole.then(|| format!("{number:.0}").parse().ok()).flatten())
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Kind, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<ValueKind, E> {
         match self.place {
             Field::Root => return Err(E::custom("an object is wanted")),
             // A tool that the caller's own code carries out.
@@ -90,27 +91,27 @@ impl<'de> Visitor<'de> for Walk<'_> {
             Field::ToolType => self.body.text(Field::Tool, text),
             Field::MediaType => {
                 self.body.text(Field::Plain, text);
-                return Ok(Kind::MediaType(media::Kind::of_type(text)));
+                return Ok(ValueKind::MediaType(MediaKind::of_type(text)));
             }
-            Field::DataOrUri if is_data(text) => return Ok(Kind::Data(media::length(text))),
+            Field::DataOrUri if is_data(text) => return Ok(ValueKind::Data(media::length(text))),
             place => self.body.text(place, text),
         }
-        Ok(Kind::Other)
+        Ok(ValueKind::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Kind, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<ValueKind, A::Error> {
         self.check_nested(true)?;
         let Walk { body, place } = self;
-        let mut kind = Kind::Other;
+        let mut kind = ValueKind::Other;
         while let Some(element) = seq.next_element_seed(Walk { body: &mut *body, place })? {
-            if element == Kind::Object {
+            if element == ValueKind::Object {
                 kind = element;
             }
         }
         Ok(kind)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kind, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ValueKind, A::Error> {
         self.check_nested(false)?;
         let Walk { body, place } = self;
         // A model in whole, as it is uploaded, is none that is asked.
@@ -120,9 +121,9 @@ impl<'de> Visitor<'de> for Walk<'_> {
             Field::Environment => body.text(Field::Tool, "environment"),
             _ => {}
         }
-        let mut names = Names::default();
+        let mut names = MemberNames::default();
         let (mut typed, mut tools) = (false, Vec::new());
-        let (mut data, mut media) = (0, (place == Field::InputAudio).then_some(media::Kind::Audio));
+        let (mut data, mut media) = (0, (place == Field::InputAudio).then_some(MediaKind::Audio));
         while let Some(written) = map.next_key::<String>()? {
             if place == Field::Free {
                 map.next_value_seed(Walk { body: &mut *body, place })?;
@@ -139,15 +140,15 @@ impl<'de> Visitor<'de> for Walk<'_> {
                 member => member,
             };
             let kind = map.next_value_seed(Walk { body: &mut *body, place: inside })?;
-            typed |= member == Field::ToolType && kind != Kind::Null;
+            typed |= member == Field::ToolType && kind != ValueKind::Null;
             match kind {
-                Kind::Data(bytes) => data = bytes,
-                Kind::MediaType(kind) => media = Some(kind),
-                Kind::Object | Kind::Null | Kind::Other => {}
+                ValueKind::Data(bytes) => data = bytes,
+                ValueKind::MediaType(kind) => media = Some(kind),
+                ValueKind::Object | ValueKind::Null | ValueKind::Other => {}
             }
             if member == Field::Tool {
                 let is_setting =
-                    kind != Kind::Object || TOOL_SETTINGS.contains(&name.snake.as_ref());
+                    kind != ValueKind::Object || TOOL_SETTINGS.contains(&name.snake.as_ref());
                 tools.push((written.clone(), is_setting));
             }
             names.add(written).map_err(A::Error::custom)?;
@@ -158,12 +159,12 @@ impl<'de> Visitor<'de> for Walk<'_> {
         if let Some(kind) = media {
             body.media.add(kind, data);
         }
-        Ok(Kind::Object)
+        Ok(ValueKind::Object)
     }
 }
 
 impl Walk<'_> {
-    fn number<E: Error>(self, number: Option<u64>) -> Result<Kind, E> {
+    fn number<E: Error>(self, number: Option<u64>) -> Result<ValueKind, E> {
         match self.place {
             Field::OutputLimit(at) => self.body.limit(at, number),
             Field::Answers => self.body.answer_count(number),
@@ -171,7 +172,7 @@ impl Walk<'_> {
             Field::Root => return Err(E::custom("an object is wanted")),
             _ => {}
         }
-        Ok(Kind::Other)
+        Ok(ValueKind::Other)
     }
 
     fn check_nested<E: Error>(&self, is_array: bool) -> Result<(), E> {
@@ -193,12 +194,12 @@ fn is_data(text: &str) -> bool {
 /// The names in one object. Folded and plain spellings share it, so that `fileUri` beside
 /// `file_uri` counts as the same name twice.
 #[derive(Default)]
-struct Names {
+struct MemberNames {
     few: Vec<String>,
     many: HashSet<String>,
 }
 
-impl Names {
+impl MemberNames {
     /// Up to here a look at each former name is cheaper than a set of them.
     const FEW: usize = 16;
 

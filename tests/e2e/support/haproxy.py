@@ -73,14 +73,14 @@ class Haproxy:
         if vertex is not None:
             (self.folder / "vertex.json").write_text(vertex)
 
-    def _command(self, *flags: str) -> list[str]:
+    def command(self, *flags: str) -> list[str]:
         files = self.configuration.file_arguments(self.folder / "test.cfg")
         return [self.binary, *flags, *files]
 
     def check(self, timeout: float = 30.0) -> Check:
         self.write()
         done = subprocess.run(
-            self._command("-c"),
+            self.command("-c"),
             env=self.configuration.environ(self.folder, self.binary),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,7 +93,7 @@ class Haproxy:
         self.write()
         with open(self.folder / "stderr", "ab") as output:
             self._process = subprocess.Popen(
-                self._command("-W", "-db", "-S", f"{self.folder}/master,mode,600"),
+                self.command("-W", "-db", "-S", f"{self.folder}/master,mode,600"),
                 env=self.configuration.environ(self.folder, self.binary),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -101,13 +101,13 @@ class Haproxy:
                 start_new_session=True,
             )
         try:
-            eventually(self._serving, "HAProxy serves", within)
+            eventually(self.serving, "HAProxy serves", within)
         except BaseException:
             self.stop()
             raise
         return self
 
-    def _serving(self) -> bool:
+    def serving(self) -> bool:
         if self._process is None or self._process.poll() is not None:
             raise NotStarted(f"HAProxy ended:\n{self.stderr}")
         return self.worker in self.processes().workers

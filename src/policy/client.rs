@@ -1,27 +1,27 @@
-//! The other end of a connection, and what roles ask of it. The address is that of the
-//! connection; nothing that a header says counts.
+//! The client's end of a connection, and what roles ask of it. The address is that of the
+//! connection; headers such as `X-Forwarded-For` do not count.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The other end of a connection.
+/// The client's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer<'p> {
+pub struct Client<'c> {
     /// Its address; none on a Unix socket.
     pub address: Option<IpAddr>,
     /// The client certificate that HAProxy has verified.
-    pub certificate: Option<Certificate<'p>>,
+    pub certificate: Option<Certificate<'c>>,
 }
 
 /// A client's certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Certificate<'p> {
+pub struct Certificate<'c> {
     /// The subject's distinguished name (RFC 2253).
-    pub subject: &'p str,
+    pub subject: &'c str,
     /// SHA-256 of the certificate in DER, in lower-case hexadecimal.
-    pub sha256: &'p str,
+    pub sha256: &'c str,
 }
 
 /// What a role asks of the client certificate.

@@ -1,4 +1,4 @@
-//! What is known of an answer: what its events said, one after the other.
+//! The usage of an answer while it is read: what its events have said so far.
 
 use crate::meter::counts::{self, Counts};
 use crate::meter::event::{ErrorName, Event, EventType};
@@ -7,19 +7,19 @@ use crate::meter::member::Member;
 use crate::meter::names;
 use crate::meter::usage::{Counted, Usage};
 
-/// The kind of a JSON value, as far as it matters.
+/// The type of a JSON value, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum JsonType {
     Object,
     Array,
     String,
     Other,
 }
 
-/// An answer while it is read. Texts of `usage` are written as they come, the counts when it is
-/// asked for.
+/// Builds a [`Usage`] from an answer while it is read. Its texts are written as they come, its
+/// counts when it is asked for.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct UsageBuilder {
     usage: Usage,
     counts: Counts,
     counted: Option<u64>,
@@ -44,7 +44,7 @@ pub(super) struct Answer {
     event: Event,
 }
 
-impl Answer {
+impl UsageBuilder {
     /// What is known by now, the open event's share included where it cannot change any more.
     pub(super) fn usage(&self, is_complete: bool) -> Usage {
         let known = self.with_open_event();
@@ -132,18 +132,19 @@ impl Answer {
     }
 
     /// A value begins at a place that is read.
-    pub(super) fn begin(&mut self, place: Member, kind: Kind) {
+    pub(super) fn begin(&mut self, place: Member, kind: JsonType) {
         self.event.begin(place);
         match (place, kind) {
-            (Member::Top, Kind::Array) => self.is_stream = true,
-            (Member::Generated, Kind::Object) | (Member::GeneratedItem | Member::InlineData, _) => {
+            (Member::Top, JsonType::Array) => self.is_stream = true,
+            (Member::Generated, JsonType::Object)
+            | (Member::GeneratedItem | Member::InlineData, _) => {
                 self.event.has_generated = true;
             }
-            (Member::Error, Kind::Object | Kind::String) => {
+            (Member::Error, JsonType::Object | JsonType::String) => {
                 self.event.error = None;
                 self.name_error(ErrorName::Unnamed, b"UNKNOWN", false);
             }
-            (Member::Media, Kind::String) => self.event.media(),
+            (Member::Media, JsonType::String) => self.event.media(),
             _ => {}
         }
     }
