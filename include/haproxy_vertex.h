@@ -11,9 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-// The least size of the buffer that `hv_step` writes a URL to, in bytes.
-#define HV_URL_SIZE 2048
-
 // How a call ended.
 typedef enum hv_status {
     // It did what it is for.
@@ -24,8 +21,7 @@ typedef enum hv_status {
     HV_STATUS_NOT_UTF8 = 2,
     // The configuration cannot be used; the error text says why.
     HV_STATUS_CONFIG = 3,
-    // The buffer is too small; the length that is needed was written, or stands in the manual of
-    // the function.
+    // The buffer is too small; the length that is needed was written.
     HV_STATUS_TOO_SMALL = 4,
     // There is nothing to do now.
     HV_STATUS_NOTHING = 5,
@@ -46,6 +42,34 @@ typedef struct hv_clock {
     // Milliseconds since whatever moment.
     int64_t monotonic_millis;
 } hv_clock;
+
+// A header field (RFC 9110 section 5) of a request or an answer.
+typedef struct hv_header {
+    // The field name, closed by NUL.
+    const char *name;
+    // The field value, closed by NUL: any bytes, as HTTP leaves their meaning open.
+    const char *value;
+} hv_header;
+
+// A request that the host is to send. All of it belongs to the library, until `hv_request_free`.
+// Later versions may add members at the end. Header fields and body may be secrets.
+typedef struct hv_request {
+    // What the answer is given back with; not 0.
+    uint64_t id;
+    // The method, closed by NUL: `GET` or `POST`.
+    const char *method;
+    // The URL, closed by NUL. It begins with `https://`, whose server must be verified, or with
+    // `http://`, and names the host of a backend `vertex_fetch_<host>`.
+    const char *url;
+    // The header fields beside `Host` and `Content-Length`, `header_count` of them; NULL for none.
+    const struct hv_header *headers;
+    // How many there are.
+    size_t header_count;
+    // The body, `body_length` bytes; NULL for none.
+    const uint8_t *body;
+    // How long it is, in bytes.
+    size_t body_length;
+} hv_request;
 
 
 
@@ -109,30 +133,38 @@ enum hv_status hv_decide(const struct hv_gateway *gateway,
                          size_t verdict_size,
                          size_t *length);
 
-// Does what is due: signs tokens, and names a document that is to be fetched now, by GET. Its
-// number is written to `*id`, its https URL, closed by NUL, to `url`, which has room for at least
-// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second. Where there is nothing to
-// fetch, `*id` is 0 and `url` is empty.
+// Does what is due: signs tokens, and names a request that the host is to send now, once and without
+// following redirects. A pointer to it is written to `*request`: give it back with `hv_request_free`,
+// before `hv_answer` or after it, whichever thread that is. `HV_STATUS_NOTHING`: call again within a
+// second. Where it does not end with `HV_STATUS_OK`, `*request` is NULL and no request is due.
 //
 // # Safety
-// `gateway` is of `hv_open`; `url` has room for `url_size` bytes.
+// `gateway` is of `hv_open`; `request` has room for a pointer.
 enum hv_status hv_step(const struct hv_gateway *gateway,
                        struct hv_clock now,
-                       uint64_t *id,
-                       char *url,
-                       size_t url_size);
+                       const struct hv_request **request);
 
-// Takes what fetch `id` brought. `status` 0 says that there was no answer; the headers may be
-// NULL where the answer has none, and `body` where `body_length` is 0. Where it does not end with
-// `HV_STATUS_OK`, nothing was taken, and the fetch still waits for its answer.
+// Ends a request, and overwrites what it holds, which may be a secret. NULL is let be, and so is a
+// pointer that cannot be of `hv_step`.
 //
 // # Safety
-// `gateway` is of `hv_open`; the headers end in NUL; `body` holds `body_length` bytes.
+// `request` is of `hv_step`, unchanged, and nobody reads it any more.
+void hv_request_free(const struct hv_request *request);
+
+// Takes what request `id` brought: the status of the answer, its `header_count` header fields, its
+// body. `status` 0 says that there was no answer, or none that is whole. `headers` may be NULL where
+// `header_count` is 0, and `body` where `body_length` is 0. All header fields are wanted, a line of
+// its own each, names in any case; what is in them decides how long a document is used. Where it
+// does not end with `HV_STATUS_OK`, nothing was taken, and the request still waits for its answer.
+//
+// # Safety
+// `gateway` is of `hv_open`; `headers` holds `header_count` fields, whose texts end in NUL; `body`
+// holds `body_length` bytes.
 enum hv_status hv_answer(const struct hv_gateway *gateway,
                          uint64_t id,
                          uint16_t status,
-                         const char *cache_control,
-                         const char *age,
+                         const struct hv_header *headers,
+                         size_t header_count,
                          const uint8_t *body,
                          size_t body_length,
                          struct hv_clock now);

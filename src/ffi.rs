@@ -6,11 +6,13 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
+use zeroize::Zeroizing;
+
 use crate::config::Config;
-use crate::gateway::Gateway;
+use crate::fetch::{Answer, Header, Headers, Id, Reply};
+use crate::gateway::{Fetch, Gateway};
 use crate::haproxy::Haproxy;
 use crate::host;
-use crate::oidc::{Answer, Reply};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// How a call ended.
@@ -25,8 +27,7 @@ pub enum HvStatus {
     NotUtf8 = 2,
     /// The configuration cannot be used; the error text says why.
     Config = 3,
-    /// The buffer is too small; the length that is needed was written, or stands in the manual of
-    /// the function.
+    /// The buffer is too small; the length that is needed was written.
     TooSmall = 4,
     /// There is nothing to do now.
     Nothing = 5,
@@ -47,12 +48,92 @@ pub struct HvClock {
     pub monotonic_millis: i64,
 }
 
-/// The least size of the buffer that `hv_step` writes a URL to, in bytes.
-pub const HV_URL_SIZE: usize = 2048;
+/// A header field (RFC 9110 section 5) of a request or an answer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct HvHeader {
+    /// The field name, closed by NUL.
+    pub name: *const c_char,
+    /// The field value, closed by NUL: any bytes, as HTTP leaves their meaning open.
+    pub value: *const c_char,
+}
+
+/// A request that the host is to send. All of it belongs to the library, until `hv_request_free`.
+/// Later versions may add members at the end. Header fields and body may be secrets.
+#[repr(C)]
+#[derive(Debug)]
+pub struct HvRequest {
+    /// What the answer is given back with; not 0.
+    pub id: u64,
+    /// The method, closed by NUL: `GET` or `POST`.
+    pub method: *const c_char,
+    /// The URL, closed by NUL. It begins with `https://`, whose server must be verified, or with
+    /// `http://`, and names the host of a backend `vertex_fetch_<host>`.
+    pub url: *const c_char,
+    /// The header fields beside `Host` and `Content-Length`, `header_count` of them; NULL for none.
+    pub headers: *const HvHeader,
+    /// How many there are.
+    pub header_count: usize,
+    /// The body, `body_length` bytes; NULL for none.
+    pub body: *const u8,
+    /// How long it is, in bytes.
+    pub body_length: usize,
+}
 
 /// A configuration at work. Any number of threads may use one at a time.
 #[derive(Debug)]
 pub struct HvGateway(Gateway);
+
+/// What a host reads, and what that points at. The view stands first: a pointer to it is one to all.
+#[repr(C)]
+struct OwnedRequest {
+    view: HvRequest,
+    headers: Vec<HvHeader>,
+    /// Each closed by NUL.
+    texts: Vec<Zeroizing<Vec<u8>>>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl OwnedRequest {
+    fn new(Fetch { id, request }: &Fetch) -> Self {
+        let mut texts = Vec::new();
+        let mut text = |text: &str| {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(0);
+            let start: *const c_char = bytes.as_ptr().cast();
+            texts.push(bytes);
+            start
+        };
+        let (method, url) = (text(request.method.name()), text(&request.endpoint.to_string()));
+        let header = |header: &Header| {
+            let name = text(header.name);
+            HvHeader { name, value: text(header.value.as_str()) }
+        };
+        let headers: Vec<HvHeader> = request.headers.iter().map(header).collect();
+        let body = request.body.clone();
+        let view = HvRequest {
+            id: (*id).into(),
+            method,
+            url,
+            headers: start_of(&headers),
+            header_count: headers.len(),
+            body: start_of(&body),
+            body_length: body.len(),
+        };
+        Self { view, headers, texts, body }
+    }
+
+    /// Hands it out; `hv_request_free` takes it back.
+    fn into_raw(self) -> *const HvRequest {
+        Box::into_raw(Box::new(self)).cast::<HvRequest>().cast_const()
+    }
+}
+
+/// Where the elements are; NULL where there are none.
+const fn start_of<T>(elements: &[T]) -> *const T {
+    if elements.is_empty() { ptr::null() } else { elements.as_ptr() }
+}
 
 const VERSION: &CStr =
     match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -168,57 +249,65 @@ pub unsafe extern "C" fn hv_decide(
     })
 }
 
-/// Does what is due: signs tokens, and names a document that is to be fetched now, by GET. Its
-/// number is written to `*id`, its https URL, closed by NUL, to `url`, which has room for at least
-/// `HV_URL_SIZE` bytes. `HV_STATUS_NOTHING`: call again within a second. Where there is nothing to
-/// fetch, `*id` is 0 and `url` is empty.
+/// Does what is due: signs tokens, and names a request that the host is to send now, once and without
+/// following redirects. A pointer to it is written to `*request`: give it back with `hv_request_free`,
+/// before `hv_answer` or after it, whichever thread that is. `HV_STATUS_NOTHING`: call again within a
+/// second. Where it does not end with `HV_STATUS_OK`, `*request` is NULL and no request is due.
 ///
 /// # Safety
-/// `gateway` is of `hv_open`; `url` has room for `url_size` bytes.
+/// `gateway` is of `hv_open`; `request` has room for a pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hv_step(
     gateway: *const HvGateway,
     now: HvClock,
-    id: *mut u64,
-    url: *mut c_char,
-    url_size: usize,
+    request: *mut *const HvRequest,
 ) -> HvStatus {
     guarded(|| {
-        // SAFETY: the caller promises room for a number, and for `url_size` bytes.
-        let (out, size) = unsafe { (output(id, 0), empty(url, url_size)) };
-        out.and(size)?;
-        if url.is_null() {
-            return Err(HvStatus::Null);
-        }
-        if url_size < HV_URL_SIZE {
-            return Err(HvStatus::TooSmall);
-        }
+        // SAFETY: the caller promises room for one pointer.
+        unsafe { output(request, ptr::null()) }?;
         // SAFETY: the caller promises a gateway of `hv_open`.
         let gateway = unsafe { opened(gateway) }?;
         let fetch = gateway.step(now.into()).ok_or(HvStatus::Nothing)?;
-        let text = format!("https://{}{}", fetch.authority, fetch.path);
-        // SAFETY: both were written to before.
-        unsafe {
-            id.write(fetch.id);
-            write_cut(&text, url, url_size);
-        }
+        // SAFETY: it was written to before.
+        unsafe { request.write(OwnedRequest::new(&fetch).into_raw()) };
         Ok(())
     })
 }
 
-/// Takes what fetch `id` brought. `status` 0 says that there was no answer; the headers may be
-/// NULL where the answer has none, and `body` where `body_length` is 0. Where it does not end with
-/// `HV_STATUS_OK`, nothing was taken, and the fetch still waits for its answer.
+/// Ends a request, and overwrites what it holds, which may be a secret. NULL is let be, and so is a
+/// pointer that cannot be of `hv_step`.
 ///
 /// # Safety
-/// `gateway` is of `hv_open`; the headers end in NUL; `body` holds `body_length` bytes.
+/// `request` is of `hv_step`, unchanged, and nobody reads it any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hv_request_free(request: *const HvRequest) {
+    guarded(|| {
+        let request = request.cast_mut().cast::<OwnedRequest>();
+        if request.is_null() || !request.is_aligned() {
+            return Err(HvStatus::Null);
+        }
+        // SAFETY: `into_raw` made it from a box, and the caller gives it up.
+        drop(unsafe { Box::from_raw(request) });
+        Ok(())
+    });
+}
+
+/// Takes what request `id` brought: the status of the answer, its `header_count` header fields, its
+/// body. `status` 0 says that there was no answer, or none that is whole. `headers` may be NULL where
+/// `header_count` is 0, and `body` where `body_length` is 0. All header fields are wanted, a line of
+/// its own each, names in any case; what is in them decides how long a document is used. Where it
+/// does not end with `HV_STATUS_OK`, nothing was taken, and the request still waits for its answer.
+///
+/// # Safety
+/// `gateway` is of `hv_open`; `headers` holds `header_count` fields, whose texts end in NUL; `body`
+/// holds `body_length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hv_answer(
     gateway: *const HvGateway,
     id: u64,
     status: u16,
-    cache_control: *const c_char,
-    age: *const c_char,
+    headers: *const HvHeader,
+    header_count: usize,
     body: *const u8,
     body_length: usize,
     now: HvClock,
@@ -226,19 +315,19 @@ pub unsafe extern "C" fn hv_answer(
     guarded(|| {
         // SAFETY: the caller promises a gateway of `hv_open`.
         let gateway = unsafe { opened(gateway) }?;
-        let header = |value: *const c_char| match value.is_null() {
-            true => Ok(String::new()),
-            // SAFETY: not NULL, and the caller promises a text that ends in NUL.
-            false => unsafe { text(value) }.map(str::to_owned),
-        };
-        let (cache_control, age) = (header(cache_control)?, header(age)?);
+        // SAFETY: the caller promises that many fields.
+        let lines = unsafe { elements(headers, header_count) }?.iter().map(|header| {
+            // SAFETY: the caller promises texts that end in NUL.
+            unsafe { Ok((text(header.name)?, octets(header.value)?)) }
+        });
+        let headers = Headers::new(lines.collect::<Result<Vec<_>, HvStatus>>()?);
         // SAFETY: the caller promises that many bytes.
         let body = unsafe { elements(body, body_length) }?;
         let reply = match status {
             0 => Reply::Failure("no answer".to_owned()),
-            _ => Reply::Answer(Answer { status, cache_control, age, body: body.to_vec() }),
+            _ => Reply::Answer(Answer::new(status, headers, body.to_vec())),
         };
-        gateway.answer(id, &reply, now.into());
+        gateway.answer(Id::from(id), &reply, now.into());
         Ok(())
     })
 }
@@ -276,11 +365,18 @@ fn guarded(body: impl FnOnce() -> Result<(), HvStatus>) -> HvStatus {
 /// # Safety
 /// `value` is NULL or ends in NUL.
 unsafe fn text<'a>(value: *const c_char) -> Result<&'a str, HvStatus> {
+    // SAFETY: the same promise.
+    str::from_utf8(unsafe { octets(value) }?).map_err(|_| HvStatus::NotUtf8)
+}
+
+/// # Safety
+/// `value` is NULL or ends in NUL.
+unsafe fn octets<'a>(value: *const c_char) -> Result<&'a [u8], HvStatus> {
     if value.is_null() {
         return Err(HvStatus::Null);
     }
     // SAFETY: not NULL, and the caller promises that it ends in NUL.
-    unsafe { CStr::from_ptr(value) }.to_str().map_err(|_| HvStatus::NotUtf8)
+    Ok(unsafe { CStr::from_ptr(value) }.to_bytes())
 }
 
 /// # Safety
@@ -355,6 +451,57 @@ unsafe fn write_cut(text: &str, to: *mut c_char, size: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::{Endpoint, FieldValue, Request};
+
+    /// A request's texts and bytes, as a host reads them.
+    fn read(request: *const HvRequest) -> (u64, Vec<String>, Vec<u8>) {
+        // SAFETY: it is of `into_raw`, and so is all that it points at.
+        unsafe {
+            let request = &*request;
+            let mut texts = vec![text(request.method).unwrap(), text(request.url).unwrap()];
+            for header in elements(request.headers, request.header_count).unwrap() {
+                texts.extend([text(header.name).unwrap(), text(header.value).unwrap()]);
+            }
+            let body = elements(request.body, request.body_length).unwrap();
+            (request.id, texts.into_iter().map(str::to_owned).collect(), body.to_vec())
+        }
+    }
+
+    #[test]
+    fn a_host_reads_what_was_asked_for_until_it_gives_it_back() {
+        let id = Id { asker: 1, number: 2 };
+        let get = Request::get(Endpoint::parse_http("http://metadata.google.internal/x").unwrap());
+        let flavor = FieldValue::new("Google").unwrap();
+        let get = get.with("metadata-flavor", flavor);
+        let sts = Endpoint::parse("https://sts.googleapis.com/v1/token").unwrap();
+        let post = Request::post_form(sts, &[("subject_token", "a.b+c"), ("scope", "x y")]);
+        let bare = Request::get(post.endpoint.clone());
+        let cases = [
+            (
+                get,
+                vec!["GET", "http://metadata.google.internal/x", "metadata-flavor", "Google"],
+                "",
+            ),
+            (
+                post,
+                vec![
+                    "POST",
+                    "https://sts.googleapis.com/v1/token",
+                    "content-type",
+                    "application/x-www-form-urlencoded",
+                ],
+                "subject_token=a.b%2Bc&scope=x+y",
+            ),
+            (bare, vec!["GET", "https://sts.googleapis.com/v1/token"], ""),
+        ];
+        for (request, texts, body) in cases {
+            let raw = OwnedRequest::new(&Fetch { id, request }).into_raw();
+            let texts = texts.into_iter().map(str::to_owned).collect();
+            assert_eq!(read(raw), (0x1_0000_0002, texts, body.as_bytes().to_vec()));
+            // SAFETY: it is of `into_raw`, and nobody reads it any more.
+            unsafe { hv_request_free(raw) };
+        }
+    }
 
     #[test]
     #[allow(clippy::panic, reason = "it shows that none gets out")]

@@ -14,8 +14,9 @@ mod load;
 use std::sync::Arc;
 
 use crate::error::{Reason, Refusal, Status};
+use crate::fetch::{self, Id, MAX_UNANSWERED, Reply};
 use crate::json::Json;
-use crate::oidc::{Issuer, MAX_UNANSWERED, Reply, STORED_FORMAT, StoredKeys};
+use crate::oidc::{Issuer, STORED_FORMAT, StoredKeys};
 use crate::time::{Monotonic, Now};
 use admin::{Admin, View};
 use calls::Calls;
@@ -38,15 +39,13 @@ pub use decide::actions::{Passage, Signed, SignedTarget, Step, Variables};
 pub use decide::explain::Explanation;
 pub use load::{check_rules, doubts_of_rules};
 
-/// A request to an issuer that is due now.
+/// A request that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {
-    /// To be passed back with the answer.
-    pub id: u64,
-    /// The host to ask; the backend's name ends in it.
-    pub authority: String,
-    /// The path to ask for.
-    pub path: String,
+    /// To be given back with the answer.
+    pub id: Id,
+    /// What to send.
+    pub request: fetch::Request,
 }
 
 /// A gateway at work on a configuration, shared by all threads.
@@ -183,7 +182,7 @@ impl Gateway {
         self.decide.explain(claims, request, now)
     }
 
-    /// Signs what is due, and names a document that is to be fetched now.
+    /// Signs what is due, and names a request that is to be sent now.
     #[must_use]
     pub fn step(&self, now: Now) -> Option<Fetch> {
         for call in self.calls.end_lapsed(now) {
@@ -193,19 +192,15 @@ impl Gateway {
         let has_signed = self.decide.sign_due(now);
         self.admin.health_log.look_around(&self.decide, has_signed, now);
         self.decide.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
-            let (number, endpoint) = issuer.step(now)?;
-            Some(Fetch {
-                id: (u64::from(index) << 32) | u64::from(number),
-                authority: endpoint.authority,
-                path: endpoint.path,
-            })
+            let (number, request) = issuer.step(now)?;
+            Some(Fetch { id: Id { asker: index, number }, request })
         })
     }
 
-    /// Takes the result of a fetch; a result that is no longer awaited is dropped.
-    pub fn answer(&self, id: u64, reply: &Reply, now: Now) {
-        let (Ok(index), Ok(number)) = (usize::try_from(id >> 32), u32::try_from(id & 0xffff_ffff))
-        else {
+    /// Takes what a fetch brought; an answer that is no longer awaited is dropped.
+    pub fn answer(&self, Id { asker, number }: Id, reply: &Reply, now: Now) {
+        // Issuers are all that ask.
+        let Ok(index) = usize::try_from(asker) else {
             return;
         };
         if self.decide.answer(index, number, reply, now) {

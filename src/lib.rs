@@ -4,16 +4,17 @@
 //! answers and the time in, and carries out the decisions. The layers, each using only those to
 //! its right:
 //!
-//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose` → `json`, `error`, `time`, `metrics`, `keyed_hash`, `test_switches`
+//! `lua`, `ffi`, `cli` → `gateway` → `oidc`, `policy`, `vertex`, `google`, `limits`, `meter`, `watch` → `log_value` → `jose`, `fetch` → `json`, `error`, `time`, `metrics`, `keyed_hash`, `test_switches`
 //!
 //! `config` builds what each layer wants from one file; `host` reads clocks, environment and files
-//! for those at the left. mlua stays in `lua`, unsafe code in `ffi`,
+//! for those at the left. mlua stays in `lua`, unsafe code in `ffi` and `lua/raw.rs`,
 //! ring in `jose`; a test holds these.
 
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod fetch;
 #[allow(unsafe_code)]
 pub mod ffi;
 pub mod gateway;

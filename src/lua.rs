@@ -1,5 +1,6 @@
 //! What Lua sees: arguments in, one string out, no decision of its own.
 
+mod fetch;
 mod observe;
 #[allow(unsafe_code)]
 mod raw;
@@ -16,7 +17,6 @@ use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::log_queue;
-use crate::oidc::{Answer, Reply, Unanswered};
 use crate::time::UnixTime;
 
 /// HAProxy's `%tr`; what lies behind the second is not known.
@@ -47,12 +47,8 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("verify", lua.create_function(verify)?)?;
     exports.set("permit", lua.create_function(permit)?)?;
     exports.set("sign", lua.create_function(sign)?)?;
-    exports.set("fetchers", lua.create_function(fetchers)?)?;
-    exports.set("step", lua.create_function(step)?)?;
-    exports.set("answer", lua.create_function(answer)?)?;
-    exports.set("fail", lua.create_function(fail)?)?;
-    exports.set("unanswered", lua.create_function(unanswered)?)?;
     raw::export(lua, &exports)?;
+    fetch::export(lua, &exports)?;
     observe::export(lua, &exports)?;
     exports.set("next_log", lua.create_function(|_, ()| Ok(log_queue::next().unzip()))?)?;
     #[cfg(feature = "faults")]
@@ -284,45 +280,4 @@ fn says(
 ) -> Result<Option<String>> {
     let status = status.and_then(|status| status.parse().ok());
     Ok(Reason::of_code(&reason).map(|reason| gateway::says(&verdict, reason, status)))
-}
-
-fn fetchers(_: &Lua, (): ()) -> Result<usize> {
-    Ok(GATEWAY.get().map_or(0, Gateway::fetchers))
-}
-
-/// The number, authority and path of the fetch that is due now.
-fn step(_: &Lua, (): ()) -> Result<(Option<u64>, Option<String>, Option<String>)> {
-    let fetch = GATEWAY.get().and_then(|gateway| gateway.step(host::now()));
-    Ok(fetch.map_or((None, None, None), |f| (Some(f.id), Some(f.authority), Some(f.path))))
-}
-
-fn answer(
-    _: &Lua,
-    (id, status, cache_control, age, body): (u64, u16, String, String, LuaString),
-) -> Result<()> {
-    let answer = Answer { status, cache_control, age, body: body.as_bytes().to_vec() };
-    if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(id, &Reply::Answer(answer), host::now());
-    }
-    Ok(())
-}
-
-fn fail(_: &Lua, (id, why): (u64, String)) -> Result<()> {
-    if let Some(gateway) = GATEWAY.get() {
-        gateway.answer(id, &Reply::Failure(why), host::now());
-    }
-    Ok(())
-}
-
-/// Fetch `id` brought no answer of the server that was asked; `report` is what HAProxy says of it.
-fn unanswered(lua: &Lua, (id, report): (u64, Table)) -> Result<()> {
-    let servers = report.get::<Table>("servers")?;
-    let why = Unanswered {
-        authority: report.get("authority")?,
-        words: report.get("words")?,
-        status: report.get("status")?,
-        destination: report.get("destination")?,
-        servers: servers.pairs().collect::<Result<_>>()?,
-    };
-    fail(lua, (id, why.to_string()))
 }

@@ -3,23 +3,18 @@
 //! through a machine that never does I/O itself.
 
 mod claims;
-mod endpoint;
+mod discovery;
 mod issuer;
-mod record;
 mod refresh;
 mod status;
-mod unanswered;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
-pub use endpoint::Endpoint;
+pub use discovery::discovery;
 pub use issuer::{
     ClaimNames, Issuer, IssuerConfig, KeySource, STORED_FORMAT, Signature, StoredKeys,
 };
-pub use record::Record;
-pub use refresh::{Answer, Reply};
-pub(crate) use refresh::{MAX_UNANSWERED, MAX_WAIT_MILLIS};
+pub(crate) use refresh::MAX_WAIT_MILLIS;
 pub use status::{IssuerStatus, KeyStatus, Origin};
-pub use unanswered::Unanswered;
 
 use std::sync::Arc;
 

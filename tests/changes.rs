@@ -9,8 +9,8 @@ use common::at;
 use common::gateway::{FETCHING_BACKENDS, fetching, open};
 use common::keys::{SigningKey, jwks};
 use common::script::{discovery_document, ok};
+use haproxy_vertex::fetch::Reply;
 use haproxy_vertex::gateway::Gateway;
-use haproxy_vertex::oidc::Reply;
 use serde_json::json;
 
 struct Lines(Mutex<Vec<(log::Level, String)>>);
@@ -38,7 +38,9 @@ fn run(gateway: &Gateway, key: Option<&SigningKey>, secs: std::ops::Range<i64>) 
         while let Some(fetch) = gateway.step(at(secs)) {
             let reply = match key {
                 None => Reply::Failure("no route to host".to_owned()),
-                Some(_) if fetch.path.contains("well-known") => discovery_document(),
+                Some(_) if fetch.request.endpoint.path.contains("well-known") => {
+                    discovery_document()
+                }
                 Some(key) => ok(jwks(&[key.jwk("k")])),
             };
             gateway.answer(fetch.id, &reply, at(secs));
@@ -84,7 +86,7 @@ fn an_outage_is_a_few_lines_and_not_one_a_try() {
     let told = |set: &[u8], secs: std::ops::Range<i64>| {
         for secs in secs {
             while let Some(fetch) = gateway.step(at(secs)) {
-                let reply = match fetch.path.contains("well-known") {
+                let reply = match fetch.request.endpoint.path.contains("well-known") {
                     true => discovery_document(),
                     false => ok(set),
                 };

@@ -10,7 +10,7 @@ const MAX_LINES: usize = 600;
 
 /// Modules outside the arrows, and all that each may use.
 const BESIDE: &[(&str, &[&str])] = &[
-    ("config", &["error", "google", "jose", "json", "limits", "oidc", "policy", "vertex"]),
+    ("config", &["error", "fetch", "google", "jose", "json", "limits", "oidc", "policy", "vertex"]),
     ("haproxy", &[]),
     ("host", &["haproxy", "time"]),
     ("log_queue", &[]),
@@ -210,6 +210,9 @@ fn the_arrows_are_read_as_they_are_meant() {
         ("gateway", "meter"),
         ("gateway", "watch"),
         ("oidc", "jose"),
+        ("oidc", "fetch"),
+        ("google", "fetch"),
+        ("fetch", "time"),
         ("watch", "time"),
         ("jose", "error"),
         ("config", "oidc"),
@@ -225,6 +228,8 @@ fn the_arrows_are_read_as_they_are_meant() {
         ("meter", "vertex"),
         ("watch", "policy"),
         ("jose", "oidc"),
+        ("fetch", "oidc"),
+        ("fetch", "jose"),
         ("error", "time"),
         ("lua", "ffi"),
         ("oidc", "config"),

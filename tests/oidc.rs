@@ -8,10 +8,11 @@ use common::START;
 use common::keys::{SigningKey, jwks};
 use common::script::{ISSUER, Script, claims, issuer_config};
 use common::vectors::{expect, run};
+use haproxy_vertex::fetch::Endpoint;
 use haproxy_vertex::jose::{Algorithm, Algorithms, KeySet};
 use haproxy_vertex::oidc::{
-    ClaimNames, Endpoint, Issuer, IssuerConfig, KeySource, LEEWAY_SECS, MAX_LIFETIME_SECS, Outcome,
-    Verified, Verifier,
+    ClaimNames, Issuer, IssuerConfig, KeySource, LEEWAY_SECS, MAX_LIFETIME_SECS, Outcome, Verified,
+    Verifier, discovery,
 };
 use haproxy_vertex::time::{Monotonic, Now, UnixTime};
 use serde::Deserialize;
@@ -289,7 +290,7 @@ fn https_urls_are_taken_apart_and_everything_else_is_refused() {
 
 #[test]
 fn the_discovery_document_is_below_the_issuer_with_or_without_its_slash() {
-    let found = |issuer: &str| Endpoint::discovery(issuer).map(|endpoint| endpoint.to_string());
+    let found = |issuer: &str| discovery(issuer).map(|endpoint| endpoint.to_string());
     let expected = Ok(format!("{ISSUER}/.well-known/openid-configuration"));
     assert_eq!(found(ISSUER), expected);
     assert_eq!(found(&format!("{ISSUER}/")), expected);

@@ -11,8 +11,9 @@ use common::script::{
     DISCOVERY, ISSUER, JWKS, Script, answer, claims, discovery_document, fetched, ok, token_at,
 };
 use common::{START, now};
+use haproxy_vertex::fetch::Reply;
 use haproxy_vertex::jose::Key;
-use haproxy_vertex::oidc::{Outcome, Reply, StoredKeys};
+use haproxy_vertex::oidc::{Outcome, StoredKeys};
 use serde_json::{Value, json};
 
 const DAY: i64 = 24 * 3600;

@@ -9,7 +9,8 @@ use std::sync::Barrier;
 use common::keys::{SigningKey, jwks};
 use common::now;
 use common::script::{DISCOVERY, JWKS, Script, answer, claims, discovery_document, fetched, ok};
-use haproxy_vertex::oidc::{Outcome, Reply};
+use haproxy_vertex::fetch::Reply;
+use haproxy_vertex::oidc::Outcome;
 use haproxy_vertex::time::Now;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -312,8 +313,8 @@ fn an_answer_that_lands_while_a_token_is_looked_at_refuses_nobody() {
                 // The set was asked for before the token comes, and holds its key.
                 let fetch = script.issuer().step(at(round));
                 start.wait();
-                if let Some((number, endpoint)) = fetch {
-                    let is_set = endpoint.to_string() == JWKS;
+                if let Some((number, request)) = fetch {
+                    let is_set = request.endpoint.to_string() == JWKS;
                     let discovery = discovery_document();
                     let reply = if is_set { &sets[round % sets.len()] } else { &discovery };
                     script.issuer().answer(number, reply, at(round));

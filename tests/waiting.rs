@@ -9,8 +9,8 @@ use common::keys::{SigningKey, jwks};
 use common::script::{DISCOVERY, JWKS, discovery_document, ok};
 use common::settings::{Files, haproxy, minimal};
 use common::{START, at, now};
+use haproxy_vertex::fetch::{Id, Reply};
 use haproxy_vertex::gateway::{Fetch, Gateway};
-use haproxy_vertex::oidc::Reply;
 use haproxy_vertex::time::Now;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn decide(gateway: &Gateway, ask: &Ask, now: Now) -> Said {
 }
 
 fn url(fetch: &Fetch) -> String {
-    format!("https://{}{}", fetch.authority, fetch.path)
+    fetch.request.endpoint.to_string()
 }
 
 /// A fetch of `wanted` is due, and gets this reply.
@@ -273,8 +273,9 @@ fn answers_find_their_issuer_and_an_answer_to_nothing_changes_nothing() {
     claims["iss"] = json!("https://partner.example");
     let ask = Ask::with(&partner.token("p", &claims));
     let set = || ok(jwks(&[partner.jwk("p")]));
-    for id in [0, u64::MAX, first.id, first.id ^ second.id, second.id + 1, 7 << 32] {
-        gateway.answer(id, &set(), at(0));
+    let (one, two) = (u64::from(first.id), u64::from(second.id));
+    for id in [0, u64::MAX, one, one ^ two, two + 1, 7 << 32] {
+        gateway.answer(Id::from(id), &set(), at(0));
         assert_eq!(decide(&gateway, &ask, at(0)).decision(), "wait", "{id}");
     }
     gateway.answer(second.id, &set(), at(0));

@@ -1,5 +1,5 @@
--- The task that fetches what the module names, through HAProxy's own backends (`vertex_fetch`),
--- and writes the module's lines to HAProxy's log.
+-- The task that sends the requests that the module names, through HAProxy's own backends
+-- (`vertex_fetch`), and writes the module's lines to HAProxy's log.
 local native = require("haproxy_vertex")
 
 local PAUSE_MILLISECONDS = 50
@@ -28,26 +28,37 @@ local function servers_of(authority)
   return found
 end
 
+---@class Request
+---@field method string
+---@field authority string
+---@field path string
+---@field headers table<string, string[]>
+---@field body string|nil
+
 ---@param id integer
----@param authority string
----@param path string
-local function fetch(id, authority, path)
-  local reply = core.httpclient():get({
-    url = "http://" .. authority .. path,
+---@param request Request
+local function fetch(id, request)
+  local client = core.httpclient()
+  local send = client[request.method:lower()]
+  local reply = send(client, {
+    -- The backend's servers say whether by TLS.
+    url = "http://" .. request.authority .. request.path,
+    headers = request.headers,
+    body = request.body,
     dst = destination,
     timeout = TIMEOUT_MILLISECONDS,
   })
   -- Only an answer of the server that was asked carries the mark; HAProxy's own do not.
   if header(reply, "x-vertex-fetched") == "" then
     return native.unanswered(id, {
-      authority = authority,
+      authority = request.authority,
       words = header(reply, "x-vertex-fetch-error"),
       status = reply.status or 0,
       destination = destination,
-      servers = servers_of(authority),
+      servers = servers_of(request.authority),
     })
   end
-  native.answer(id, reply.status, header(reply, "cache-control"), header(reply, "age"), reply.body or "")
+  native.answer(id, reply.status, reply.headers, reply.body or "")
 end
 
 local function turn()
@@ -55,11 +66,11 @@ local function turn()
   if level then
     return core.log(level, line)
   end
-  local id, authority, path = native.step()
+  local id, request = native.step()
   if not id then
     return core.msleep(PAUSE_MILLISECONDS)
   end
-  local ok, why = pcall(fetch, id, authority, path)
+  local ok, why = pcall(fetch, id, request)
   if not ok then
     native.fail(id, tostring(why):match("[^\n]*"))
   end

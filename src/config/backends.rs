@@ -17,8 +17,9 @@ pub(super) fn check(
     let mut seen: BTreeSet<String> = backends.iter().cloned().collect();
     let mut errors = Vec::new();
     for (issuer_index, issuer) in config.issuers.iter().enumerate() {
-        let KeySource::Fetched { hosts, .. } = &issuer.source else {
-            continue;
+        let hosts = match &issuer.source {
+            KeySource::Fetched { hosts, .. } => hosts.as_slice(),
+            KeySource::File(_) => &[],
         };
         for authority in hosts {
             let name = format!("{fetch_prefix}{authority}");

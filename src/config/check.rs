@@ -17,9 +17,10 @@ use zeroize::Zeroizing;
 
 use crate::config::{Files, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
+use crate::fetch::Endpoint;
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
-use crate::oidc::{ClaimNames, Endpoint, IssuerConfig, KeySource};
+use crate::oidc::{ClaimNames, IssuerConfig, KeySource, discovery};
 use crate::policy::ClaimPath;
 
 /// The result of a check of one value, and of several.
@@ -76,7 +77,7 @@ pub(super) fn issuers(raw: Vec<raw::IssuerEntry>, files: &Files<'_>) -> Checked<
 }
 
 fn issuer(raw: raw::IssuerEntry, at: &str, files: &Files<'_>) -> Checked<IssuerConfig> {
-    let discovery = Endpoint::discovery(&raw.issuer)
+    let discovery = discovery(&raw.issuer)
         .map_err(|why| ConfigError::at(format!("{at}/issuer"), format!("{}: {why}", raw.issuer)));
     let at_audiences = format!("{at}/audiences");
     let wanted = "the audience that tokens for this gateway name (without one, a token for any \
@@ -208,8 +209,10 @@ pub(super) fn credentials(
 }
 
 fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
-    let is_token = raw.r#type == raw::CredentialType::AccessToken;
-    let for_any_host = is_token || raw.form == Some(JwtForm::Scope);
+    let (has_form, for_any_host) = match raw.r#type {
+        raw::CredentialType::ServiceAccount => (true, raw.form == Some(JwtForm::Scope)),
+        raw::CredentialType::AccessToken => (false, true),
+    };
     let host = match raw.without_role && !for_any_host {
         false => Ok(()),
         true => {
@@ -217,7 +220,7 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
             Err(ConfigError::at(format!("{at}/without_role"), problem))
         }
     };
-    let form = match raw.form.filter(|_| is_token) {
+    let form = match raw.form.filter(|_| !has_form) {
         None => Ok(raw.form.unwrap_or_default()),
         Some(_) => {
             let problem = "only a service_account has a form: leave it out";

@@ -16,8 +16,9 @@ pub(super) mod waiting;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::fetch::Reply;
 use crate::google::Bearers;
-use crate::oidc::{Reply, Verifier};
+use crate::oidc::Verifier;
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::Labels;

@@ -209,7 +209,10 @@ fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError>
 }
 
 fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors> {
-    let fetched = |issuer: &IssuerConfig| matches!(issuer.source, KeySource::Fetched { .. });
+    let fetched = |issuer: &IssuerConfig| match issuer.source {
+        KeySource::Fetched { .. } => true,
+        KeySource::File(_) => false,
+    };
     match config.issuers.iter().any(fetched) {
         true => ConfigErrors::unless_empty(process::faults_of_socket(haproxy)),
         false => Ok(()),

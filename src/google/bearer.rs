@@ -172,10 +172,12 @@ impl Bearers {
         let Some(credential) = self.credentials.get(slot.credential) else {
             return false;
         };
-        let CredentialSource::ServiceAccount { account, form } = &credential.source else {
-            return false;
+        let signed = match &credential.source {
+            CredentialSource::ServiceAccount { account, form } => {
+                account.sign(*form, &slot.host, now.wall)
+            }
+            CredentialSource::AccessToken(_) => return false,
         };
-        let signed = account.sign(*form, &slot.host, now.wall);
         let mut signing = slot.signing.lock().unwrap_or_else(PoisonError::into_inner);
         signing.is_failing = signed.is_err();
         match signed {

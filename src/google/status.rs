@@ -31,7 +31,15 @@ pub struct BearerStatus<'b> {
 }
 
 impl CredentialSource {
-    /// Its `type` in the configuration.
+    /// Whether its bearers are signed here, ahead of need.
+    const fn is_signed(&self) -> bool {
+        match self {
+            Self::ServiceAccount { .. } => true,
+            Self::AccessToken(_) => false,
+        }
+    }
+
+    /// As the configuration's `type` writes it.
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
@@ -67,7 +75,6 @@ impl Slot {
         let issued = bearer.as_ref().and_then(|bearer| bearer.issued);
         let expires_in_secs = issued.map(|issued| issued + LIFETIME_SECS - now.wall);
         let signing = *self.signing.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_signed = matches!(credential.source, CredentialSource::ServiceAccount { .. });
         let next_signing_secs =
             expires_in_secs.map_or(0, |secs| secs.saturating_sub(RENEW_SECS).max(0));
         BearerStatus {
@@ -77,7 +84,7 @@ impl Slot {
             is_ready,
             age_secs: issued.map(|issued| now.wall - issued),
             expires_in_secs,
-            next_signing_secs: is_signed.then_some(next_signing_secs),
+            next_signing_secs: credential.source.is_signed().then_some(next_signing_secs),
             is_failing: signing.is_failing,
             failed_at: signing.failed_at,
         }

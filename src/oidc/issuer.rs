@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
+use crate::fetch::{Endpoint, Reply, Request};
 use crate::jose::{Algorithms, Compact, Key, KeySet};
-use crate::oidc::endpoint::Endpoint;
-use crate::oidc::refresh::{Published, Refresh, Reply};
+use crate::oidc::refresh::{Published, Refresh};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// How long keys serve after their last fetch, through an outage of the issuer.
@@ -147,7 +147,7 @@ impl Issuer {
 
     /// The request that is due now, and its number. Keys that are too old retire here too, so
     /// that no cached token outlives them.
-    pub fn step(&self, now: Now) -> Option<(u32, Endpoint)> {
+    pub fn step(&self, now: Now) -> Option<(u32, Request)> {
         self.current(now.mono);
         lock(self.refresh.as_ref()?).step(now.mono)
     }

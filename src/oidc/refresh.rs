@@ -3,19 +3,10 @@
 
 use std::collections::HashSet;
 
+use crate::fetch::{Answer, Backoff, Ended, Endpoint, InFlight, Record, Reply, Request};
 use crate::jose::{Algorithms, KeySet};
-use crate::json::{Json, syntax_fault};
-use crate::oidc::Record;
-use crate::oidc::endpoint::Endpoint;
+use crate::oidc::discovery::jwks_uri;
 use crate::time::Monotonic;
-
-/// A fetch that has brought nothing by then is given up; HAProxy's own time-outs are far shorter,
-/// but an endless run of 1xx answers renews them for ever.
-const FETCH_SECS: i64 = 30;
-
-/// Fetches of one issuer that may be given up and still hold a task of HAProxy's: an issuer can
-/// exhaust its own tasks and nobody else's.
-pub(crate) const MAX_UNANSWERED: usize = 2;
 
 /// How long keys are fresh where the answer does not say, and the bounds of what it may say.
 const FRESH_SECS: i64 = 900;
@@ -32,13 +23,6 @@ const REPEAT_MILLIS: i64 = 4_000;
 /// How long a request waits for keys.
 pub(crate) const MAX_WAIT_MILLIS: i64 = 5_000;
 
-/// The longest pause between failures: an issuer that is back is noticed soon.
-const MAX_PAUSE_SECS: i64 = 5;
-
-/// The pause after an answer that asks for fewer requests (RFC 6585 section 4).
-const TOO_MANY_REQUESTS: u16 = 429;
-const TOO_MANY_PAUSE_SECS: i64 = 30;
-
 /// A discovered place of the key set is asked for anew after this.
 const DISCOVERY_SECS: i64 = 24 * 3600;
 
@@ -46,39 +30,10 @@ const DISCOVERY_SECS: i64 = 24 * 3600;
 /// fetched for like new ones: no flood of them can slow a new key down.
 const MAX_REFUSED_KIDS: usize = 1024;
 
-/// What came back from a fetch.
-#[derive(Debug)]
-pub enum Reply {
-    /// An answer of the server that was asked.
-    Answer(Answer),
-    /// None; why is for the log.
-    Failure(String),
-}
-
-/// An HTTP answer, as far as it matters here.
-#[derive(Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
-    /// `Cache-Control`.
-    pub cache_control: String,
-    /// `Age`.
-    pub age: String,
-    /// The whole body.
-    pub body: Vec<u8>,
-}
-
 #[derive(Debug)]
 enum Document {
     Discovery,
     Jwks,
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    number: u32,
-    document: Document,
-    begun_at: Monotonic,
 }
 
 /// A key set as its issuer published it.
@@ -97,11 +52,9 @@ pub(super) struct Refresh {
     /// The place of the key set, and when it was discovered; a configured one never ages.
     jwks: Option<(Endpoint, Option<Monotonic>)>,
     hosts: Vec<String>,
-    under_way: Option<UnderWay>,
-    unanswered: Vec<u32>,
-    number: u32,
+    fetches: InFlight<Document>,
+    backoff: Backoff,
     next_at: Monotonic,
-    failures: u32,
     /// When to fetch for a token that no key verifies.
     wanted_at: Option<Monotonic>,
     /// When the issuer was asked for its keys last.
@@ -123,11 +76,9 @@ impl Refresh {
             discovery,
             jwks: jwks.map(|endpoint| (endpoint, None)),
             hosts,
-            under_way: None,
-            unanswered: Vec::new(),
-            number: 0,
+            fetches: InFlight::default(),
+            backoff: Backoff::default(),
             next_at: now,
-            failures: 0,
             wanted_at: None,
             asked_at: None,
             refused_kids: HashSet::new(),
@@ -154,18 +105,15 @@ impl Refresh {
     }
 
     /// The fetch that is due now, and its number.
-    pub(super) fn step(&mut self, now: Monotonic) -> Option<(u32, Endpoint)> {
-        if let Some(under_way) = &self.under_way {
-            if now < under_way.begun_at.plus_secs(FETCH_SECS) {
-                return None;
-            }
-            self.fail("no answer in time", now);
+    pub(super) fn step(&mut self, now: Monotonic) -> Option<(u32, Request)> {
+        if self.fetches.give_up_overdue(now) {
+            self.fail("no answer in time", None, now);
         }
-        if self.unanswered.len() >= MAX_UNANSWERED {
+        if !self.fetches.has_room() {
             return None;
         }
         // After a failure its pause counts, whoever wants what.
-        let is_wanted = self.failures == 0 && self.wanted_at.is_some_and(|at| now >= at);
+        let is_wanted = !self.backoff.is_failing() && self.wanted_at.is_some_and(|at| now >= at);
         if now < self.next_at && !is_wanted {
             return None;
         }
@@ -180,10 +128,8 @@ impl Refresh {
             }
             None => (Document::Discovery, self.discovery.clone()),
         };
-        self.number = self.number.wrapping_add(1);
-        self.unanswered.push(self.number);
-        self.under_way = Some(UnderWay { number: self.number, document, begun_at: now });
-        Some((self.number, endpoint))
+        let number = self.fetches.begin(document, now)?;
+        Some((number, Request::get(endpoint)))
     }
 
     /// Takes the reply to fetch `number`; one that was given up is nobody's.
@@ -194,16 +140,14 @@ impl Refresh {
         allowed: &Algorithms,
         now: Monotonic,
     ) -> Option<Published> {
-        self.unanswered.retain(|unanswered| *unanswered != number);
-        let UnderWay { document, begun_at, .. } =
-            self.under_way.take_if(|under_way| under_way.number == number)?;
+        let Ended { what: document, begun_at } = self.fetches.end(number)?;
         let outcome = match (reply, document) {
             (Reply::Failure(why), _) => Err(why.clone()),
             (Reply::Answer(answer), _) if answer.status != 200 => {
                 Err(format!("status {} instead of 200", answer.status))
             }
             (Reply::Answer(answer), Document::Discovery) => {
-                self.discovered(answer).map(|endpoint| {
+                jwks_uri(&answer.body, &self.issuer, &self.hosts).map(|endpoint| {
                     self.jwks = Some((endpoint, Some(now)));
                     self.next_at = now;
                     None
@@ -217,76 +161,31 @@ impl Refresh {
             }
         };
         outcome.unwrap_or_else(|why| {
-            self.fail(&why, now);
-            if matches!(reply, Reply::Answer(answer) if answer.status == TOO_MANY_REQUESTS) {
-                self.next_at = now.plus_secs(TOO_MANY_PAUSE_SECS);
-            }
+            self.fail(&why, reply.status(), now);
             None
         })
     }
 
-    /// OpenID Connect Discovery 1.0 section 4.3: the document must be the issuer's own.
-    fn discovered(&self, answer: &Answer) -> Result<Endpoint, String> {
-        let json = Json::parse(&answer.body)
-            .map_err(|why| format!("not JSON: {}", syntax_fault(&why, &answer.body)))?;
-        if json.get("issuer").and_then(Json::as_str) != Some(&self.issuer) {
-            return Err(format!("the discovery document's issuer is not {}", self.issuer));
-        }
-        let jwks_uri = json.get("jwks_uri").and_then(Json::as_str).ok_or("no jwks_uri")?;
-        let endpoint = Endpoint::parse(jwks_uri).map_err(|why| format!("jwks_uri: {why}"))?;
-        if !self.hosts.contains(&endpoint.authority) {
-            return Err(format!(
-                "jwks_uri is on {}, which is not the issuer's host: list it in jwks_hosts",
-                endpoint.authority
-            ));
-        }
-        Ok(endpoint)
-    }
-
     /// Seconds until the next fetch; 0 for one that is due or under way.
     pub(super) fn next_secs(&self, now: Monotonic) -> i64 {
-        match self.under_way {
-            Some(_) => 0,
-            None => self.next_at.millis_since(now).max(0) / 1000,
+        match self.fetches.is_under_way() {
+            true => 0,
+            false => self.next_at.millis_since(now).max(0) / 1000,
         }
     }
 
     fn succeed(&mut self, answer: &Answer, now: Monotonic) {
-        self.failures = 0;
+        self.backoff.succeed();
         self.record.succeed(now);
-        self.next_at = now.plus_secs(freshness(&answer.cache_control, &answer.age));
+        let (least, most) = FRESH_RANGE_SECS;
+        let fresh = answer.fresh_secs().unwrap_or(FRESH_SECS).clamp(least, most);
+        self.next_at = now.plus_secs(fresh);
     }
 
-    fn fail(&mut self, why: &str, now: Monotonic) {
+    fn fail(&mut self, why: &str, status: Option<u16>, now: Monotonic) {
         self.record.fail(why, now);
-        self.under_way = None;
-        let pause =
-            1_i64.checked_shl(self.failures).map_or(MAX_PAUSE_SECS, |p| p.clamp(1, MAX_PAUSE_SECS));
-        self.failures = self.failures.saturating_add(1).min(16);
-        self.next_at = now.plus_secs(pause);
+        self.next_at = now.plus_secs(self.backoff.fail(status));
         // A place that was discovered may have moved.
         self.jwks.take_if(|(_, discovered_at)| discovered_at.is_some());
     }
-}
-
-/// Seconds until an answer is stale (RFC 9111 section 4.2: max-age less Age), within bounds.
-fn freshness(cache_control: &str, age: &str) -> i64 {
-    let (least, most) = FRESH_RANGE_SECS;
-    let directives = || cache_control.split(',').map(|d| d.trim().to_ascii_lowercase());
-    if directives().any(|d| d == "no-store" || d == "no-cache") {
-        return least;
-    }
-    // A max-age that is no number makes an answer stale (section 4.2.1).
-    let max_age = directives().find_map(|directive| {
-        let value = directive.strip_prefix("max-age=")?;
-        Some(delta_seconds(value.trim_matches('"')).unwrap_or(0))
-    });
-    let age = delta_seconds(age.trim()).unwrap_or(0);
-    max_age.map_or(FRESH_SECS, |secs| secs.saturating_sub(age)).clamp(least, most)
-}
-
-/// RFC 9111 section 1.2.2; more than fits is a very long time.
-fn delta_seconds(text: &str) -> Option<i64> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(i64::MAX))
 }

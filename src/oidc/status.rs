@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use crate::oidc::Record;
+use crate::fetch::Record;
 use crate::oidc::issuer::{Issuer, KEYS_SERVE_SECS, KeySource, lock};
 use crate::time::{Now, UnixTime};
 
@@ -76,9 +76,9 @@ impl Issuer {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         let origin = match (&self.config.source, current.fetched, record.succeeded_at) {
             (KeySource::File(_), ..) => Origin::File,
-            (_, None, _) => Origin::Nowhere,
-            (_, Some(_), None) => Origin::StateFile,
-            (_, Some(_), Some(_)) => Origin::Fetched,
+            (KeySource::Fetched { .. }, None, _) => Origin::Nowhere,
+            (KeySource::Fetched { .. }, Some(_), None) => Origin::StateFile,
+            (KeySource::Fetched { .. }, Some(_), Some(_)) => Origin::Fetched,
         };
         let age_millis = current.fetched.map(|(fetched, _)| now.mono.millis_since(fetched));
         IssuerStatus {

@@ -179,6 +179,9 @@ static void decide_all(const hv_gateway *gateway) {
     }
 }
 
+static const hv_header FRESH[] = {{"cache-control", "max-age=9223372036854775807"},
+                                  {"age", "9223372036854775807"}};
+
 /* Every clock in every entry, each after each. */
 static void tell_the_time(const char *config) {
     const hv_clock clocks[] = {{INT64_MIN, INT64_MIN}, {INT64_MAX, INT64_MAX},
@@ -188,78 +191,162 @@ static void tell_the_time(const char *config) {
     for (size_t at = 0; at < count * count; at++) {
         const hv_clock first = clocks[at / count], then = clocks[at % count];
         hv_gateway *gateway = NULL;
-        char url[HV_URL_SIZE];
-        uint64_t id = 0;
+        const hv_request *request = NULL;
         check(hv_open(config, BACKENDS, 2, first, &gateway, NULL, 0) == HV_STATUS_OK,
               "it opens at any time");
         check(decide(gateway, (const uint8_t *)"", 0, then) == HV_STATUS_OK, "and decides");
-        enum hv_status due = hv_step(gateway, then, &id, url, sizeof url);
+        enum hv_status due = hv_step(gateway, then, &request);
         check(due == HV_STATUS_OK || due == HV_STATUS_NOTHING, "and steps");
-        check(hv_answer(gateway, id, 200, "max-age=9223372036854775807", "9223372036854775807",
-                        (const uint8_t *)"{}", 2, first) == HV_STATUS_OK,
+        const uint64_t id = request != NULL ? request->id : 0;
+        hv_request_free(request);
+        check(hv_answer(gateway, id, 200, FRESH, 2, (const uint8_t *)"{}", 2, first) ==
+                  HV_STATUS_OK,
               "and takes an answer");
-        due = hv_step(gateway, then, &id, url, sizeof url);
+        due = hv_step(gateway, then, &request);
         check(due == HV_STATUS_OK || due == HV_STATUS_NOTHING, "and steps again");
+        hv_request_free(request);
         hv_free(gateway);
     }
 }
 
-/* hv_step, hv_answer */
+/* hv_step, hv_request_free, hv_answer */
 
-static enum hv_status step(const hv_gateway *gateway, size_t size, int has_url) {
-    char *url = room_for(size > HV_URL_SIZE ? HV_URL_SIZE : size);
-    uint64_t id = UINT64_MAX;
-    enum hv_status status = hv_step(gateway, NOW, &id, has_url ? url : NULL, size);
-    check((id != 0) == (status == HV_STATUS_OK), "the number is written");
-    if (has_url && size > 0 && status != HV_STATUS_TOO_LARGE) {
-        check((memcmp(url, "https://", 8) == 0) == (status == HV_STATUS_OK), "the URL is written");
-        check(status == HV_STATUS_OK || url[0] == '\0', "and is empty where there is none");
+#define NO_REQUEST ((const hv_request *)(const void *)&failures)
+
+static enum hv_status step(const hv_gateway *gateway, uint64_t *id) {
+    const hv_request *request = NO_REQUEST;
+    enum hv_status status = hv_step(gateway, NOW, &request);
+    check(request != NO_REQUEST, "the request is written");
+    check((request != NULL) == (status == HV_STATUS_OK), "and is NULL where there is none");
+    if (request != NULL) {
+        *id = request->id;
+        check(request->id != 0, "it has a number");
+        check(strcmp(request->method, "GET") == 0, "and a method");
+        check(strncmp(request->url, "https://", 8) == 0, "and a URL");
+        check((request->headers != NULL) == (request->header_count > 0), "and header fields or none");
+        check((request->body != NULL) == (request->body_length > 0), "and a body or none");
+        hv_request_free((const hv_request *)(const void *)((const char *)request + 1));
+        hv_request_free(request);
     }
-    free(url);
     return status;
 }
 
-static void fetch_all(const hv_gateway *gateway) {
-    char url[HV_URL_SIZE] = "x";
-    uint64_t numbers[2] = {0, 0};
-    check(step(NULL, HV_URL_SIZE, 1) == HV_STATUS_NULL, "no gateway");
-    check(step(gateway, HV_URL_SIZE, 0) == HV_STATUS_NULL, "no room for the URL");
-    check(step(gateway, 0, 1) == HV_STATUS_TOO_SMALL, "no size");
-    check(step(gateway, 1, 1) == HV_STATUS_TOO_SMALL, "room for a NUL");
-    check(step(gateway, HV_URL_SIZE - 1, 1) == HV_STATUS_TOO_SMALL, "one byte less than it takes");
-    check(step(gateway, BEYOND, 1) == HV_STATUS_TOO_LARGE, "more room than memory");
-    check(step(gateway, SIZE_MAX, 1) == HV_STATUS_TOO_LARGE, "a size of -1");
-    check(hv_step(gateway, NOW, NULL, url, sizeof url) == HV_STATUS_NULL && url[0] == '\0',
-          "no room for the number");
-    check(hv_step(gateway, NOW, (uint64_t *)(void *)((char *)numbers + 1), url, sizeof url) ==
-              HV_STATUS_NULL,
-          "a crooked place for the number");
-    check(hv_step(gateway, NOW, numbers, url, sizeof url) == HV_STATUS_OK && numbers[0] != 0,
-          "a fetch is due, and none of those took it");
-    check(step(gateway, HV_URL_SIZE, 1) == HV_STATUS_NOTHING, "and only once");
+/* A field in memory of its own, whose texts end where their last byte does. */
+static hv_header field(const char *name, const char *value) {
+    hv_header made = {NULL, NULL};
+    made.name = name != NULL ? exactly(name, strlen(name) + 1) : NULL;
+    made.value = value != NULL ? exactly(value, strlen(value) + 1) : NULL;
+    return made;
+}
 
-    const uint64_t id = numbers[0];
+struct answering {
+    const char *what, *name, *value;
+    enum hv_status expected;
+};
+
+/* An answer with a good field, and this one behind it. */
+static void try_answer(const hv_gateway *gateway, uint64_t id, const struct answering *ask) {
+    hv_header *headers = room_for(2 * sizeof *headers);
+    headers[0] = field("Content-Type", "application/json");
+    headers[1] = field(ask->name, ask->value);
+    check(hv_answer(gateway, id, 500, headers, 2, NULL, 0, NOW) == ask->expected, ask->what);
+    check(hv_answer(gateway, id, 0, headers, 2, NULL, 0, NOW) == ask->expected,
+          "the same of no answer");
+    for (size_t i = 0; i < 2; i++) {
+        free((void *)headers[i].name);
+        free((void *)headers[i].value);
+    }
+    free(headers);
+}
+
+static void answer_all(const hv_gateway *gateway, uint64_t id) {
     const uint8_t *body = exactly("{}", 2);
-    check(hv_answer(NULL, id, 200, NULL, NULL, body, 2, NOW) == HV_STATUS_NULL, "no gateway");
-    check(hv_answer(gateway, id, 200, NULL, NULL, NULL, 2, NOW) == HV_STATUS_NULL,
+    check(hv_answer(NULL, id, 200, NULL, 0, body, 2, NOW) == HV_STATUS_NULL, "no gateway");
+    check(hv_answer((const hv_gateway *)(const void *)((const char *)gateway + 1), id, 200, NULL, 0,
+                    body, 2, NOW) == HV_STATUS_NULL,
+          "a crooked gateway");
+    check(hv_answer(gateway, id, 200, NULL, 0, NULL, 2, NOW) == HV_STATUS_NULL,
           "a body at NULL");
-    check(hv_answer(gateway, id, 0, NULL, NULL, NULL, 2, NOW) == HV_STATUS_NULL,
+    check(hv_answer(gateway, id, 0, NULL, 0, NULL, 2, NOW) == HV_STATUS_NULL,
           "a body at NULL of no answer");
-    check(hv_answer(gateway, id, 200, NULL, NULL, body, SIZE_MAX, NOW) == HV_STATUS_TOO_LARGE,
+    check(hv_answer(gateway, id, 200, NULL, 0, body, SIZE_MAX, NOW) == HV_STATUS_TOO_LARGE,
           "a body's length of -1");
-    check(hv_answer(gateway, id, 0, NULL, NULL, body, BEYOND, NOW) == HV_STATUS_TOO_LARGE,
+    check(hv_answer(gateway, id, 0, NULL, 0, body, BEYOND, NOW) == HV_STATUS_TOO_LARGE,
           "the length of no answer beyond PTRDIFF_MAX");
-    check(hv_answer(gateway, id, 200, NOT_UTF8, NULL, body, 2, NOW) == HV_STATUS_NOT_UTF8,
-          "Cache-Control that is not UTF-8");
-    check(hv_answer(gateway, id, 200, NULL, NOT_UTF8, body, 2, NOW) == HV_STATUS_NOT_UTF8,
-          "Age that is not UTF-8");
-    check(hv_answer(gateway, id + 99, 200, NULL, NULL, body, 2, NOW) == HV_STATUS_OK,
+
+    check(hv_answer(gateway, id, 200, NULL, 1, body, 2, NOW) == HV_STATUS_NULL,
+          "header fields at NULL");
+    check(hv_answer(gateway, id, 200, (const hv_header *)(const void *)((const char *)FRESH + 1), 1,
+                    body, 2, NOW) == HV_STATUS_NULL,
+          "header fields at a crooked place");
+    check(hv_answer(gateway, id, 200, FRESH, SIZE_MAX, body, 2, NOW) == HV_STATUS_TOO_LARGE,
+          "more header fields than memory");
+    check(hv_answer(gateway, id, 200, FRESH, BEYOND / sizeof *FRESH, body, 2, NOW) ==
+              HV_STATUS_TOO_LARGE,
+          "half of that");
+    check(hv_answer(gateway, id, 200, FRESH, SIZE_MAX / sizeof *FRESH + 2, body, 2, NOW) ==
+              HV_STATUS_TOO_LARGE,
+          "a number of them that wraps around");
+
+    const struct answering bad[] = {
+        {"a field without name", NULL, "max-age=60", HV_STATUS_NULL},
+        {"a field without value", "Cache-Control", NULL, HV_STATUS_NULL},
+        {"a field of NULLs", NULL, NULL, HV_STATUS_NULL},
+        {"a field's name that is not UTF-8", NOT_UTF8, "max-age=60", HV_STATUS_NOT_UTF8},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        try_answer(gateway, id, &bad[i]);
+    }
+    uint64_t other = 0;
+    check(step(gateway, &other) == HV_STATUS_NOTHING, "none of those was taken");
+
+    check(hv_answer(gateway, id + 99, 200, NULL, 0, body, 2, NOW) == HV_STATUS_OK,
           "an answer that nobody asked for is let be");
-    check(hv_answer(gateway, id, 65535, "max-age=99999999999999999999", "-1", body, 2, NOW) ==
-              HV_STATUS_OK,
+    check(hv_answer(gateway, 0, 200, FRESH, 2, body, 2, NOW) == HV_STATUS_OK,
+          "one of no request, too");
+    const struct answering good[] = {
+        {"a field's value that is not UTF-8 is taken", "Server", NOT_UTF8, HV_STATUS_OK},
+        {"and one that is read", "Cache-Control", NOT_UTF8, HV_STATUS_OK},
+        {"an empty field", "", "", HV_STATUS_OK},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        try_answer(gateway, id, &good[i]);
+    }
+    check(hv_answer(gateway, id, 65535, FRESH, 2, body, 2, NOW) == HV_STATUS_OK,
+          "an answer of any status is let be, now that one was taken");
+    check(hv_answer(gateway, id, 200, NULL, 0, NULL, 0, NOW) == HV_STATUS_OK, "and one more");
+    free((void *)body);
+}
+
+static void fetch_all(const char *config, const hv_gateway *gateway) {
+    uint64_t id = 0;
+    const hv_request *places[2] = {NO_REQUEST, NO_REQUEST};
+    check(step(NULL, &id) == HV_STATUS_NULL, "no gateway");
+    check(step((const hv_gateway *)(const void *)((const char *)gateway + 1), &id) == HV_STATUS_NULL,
+          "a crooked gateway");
+    check(hv_step(gateway, NOW, NULL) == HV_STATUS_NULL, "no place for the request");
+    check(hv_step(gateway, NOW, (const hv_request **)(void *)((char *)places + 1)) ==
+              HV_STATUS_NULL,
+          "a crooked place for the request");
+    check(places[0] == NO_REQUEST && places[1] == NO_REQUEST, "which is not written");
+    check(step(gateway, &id) == HV_STATUS_OK, "a request is due, and none of those took it");
+    check(step(gateway, &id) == HV_STATUS_NOTHING, "and only once");
+    answer_all(gateway, id);
+
+    /* A request outlives the answer to it, and the gateway. */
+    hv_gateway *other = NULL;
+    const hv_request *request = NULL;
+    const uint8_t *body = exactly("{}", 2);
+    check(hv_open(config, BACKENDS, 2, NOW, &other, NULL, 0) == HV_STATUS_OK, "another one opens");
+    check(hv_step(other, NOW, &request) == HV_STATUS_OK, "and asks");
+    check(request != NULL && hv_answer(other, request->id, 65535, FRESH, 2, body, 2, NOW) ==
+                                 HV_STATUS_OK,
           "an answer of any status is taken");
-    check(hv_answer(gateway, id, 200, NULL, NULL, NULL, 0, NOW) == HV_STATUS_OK,
-          "and a second one let be");
+    hv_free(other);
+    check(request != NULL && strncmp(request->url, "https://idp.example/", 20) == 0,
+          "the request is still there");
+    hv_request_free(request);
+    hv_request_free(NULL);
     free((void *)body);
 }
 
@@ -274,7 +361,7 @@ int main(int argc, char **argv) {
     check(hv_open(argv[1], BACKENDS, 2, NOW, &gateway, NULL, 0) == HV_STATUS_OK, "it opens");
     if (gateway != NULL) {
         decide_all(gateway);
-        fetch_all(gateway);
+        fetch_all(argv[1], gateway);
     }
     hv_free((hv_gateway *)(void *)((char *)gateway + 1));
     hv_free(gateway);

@@ -18,8 +18,12 @@ int main(int argc, char **argv) {
     const char *anonymous =
         "1.1\nPOST\n/v1/projects/acme-ml/locations/us-central1/publishers/google/models/"
         "gemini-2.5-flash:generateContent\n-\nhead\nhost: x\r\n\r\n";
-    char error[512], verdict[4096], url[HV_URL_SIZE];
+    const hv_header headers[] = {{"Content-Type", "application/json"}, {"Cache-Control", "max-age=60"}};
+    const char *document =
+        "{\"issuer\":\"https://idp.example/corp\",\"jwks_uri\":\"https://idp.example/corp/jwks\"}";
+    char error[512], verdict[4096];
     hv_gateway *gateway = NULL;
+    const hv_request *request = NULL;
     size_t length = 0;
     uint64_t id = 0;
 
@@ -50,14 +54,33 @@ int main(int argc, char **argv) {
           "a small buffer is refused, and the length told");
     check(hv_decide(NULL, NULL, 0, now, verdict, sizeof verdict, &length) == HV_STATUS_NULL,
           "no gateway is refused");
-    check(hv_step(gateway, now, &id, url, 8) == HV_STATUS_TOO_SMALL, "a short URL buffer is refused");
-    check(hv_step(gateway, now, &id, url, sizeof url) == HV_STATUS_OK, "a fetch is due at once");
-    check(strcmp(url, "https://idp.example/corp/.well-known/openid-configuration") == 0,
-          "of the discovery document");
-    check(hv_step(gateway, now, &id, url, sizeof url) == HV_STATUS_NOTHING, "and only once");
-    check(hv_answer(gateway, id, 0, NULL, NULL, NULL, 0, now) == HV_STATUS_OK,
+    check(hv_step(gateway, now, NULL) == HV_STATUS_NULL, "no place for the request is refused");
+    check(hv_step(gateway, now, &request) == HV_STATUS_OK && request != NULL,
+          "a request is due at once");
+    if (request == NULL) {
+        return 1;
+    }
+    id = request->id;
+    check(strcmp(request->method, "GET") == 0 &&
+              strcmp(request->url, "https://idp.example/corp/.well-known/openid-configuration") == 0,
+          "for the discovery document");
+    check(request->headers == NULL && request->header_count == 0 && request->body == NULL &&
+              request->body_length == 0,
+          "without header fields and body");
+    hv_request_free(request);
+    check(hv_step(gateway, now, &request) == HV_STATUS_NOTHING && request == NULL, "and only once");
+    check(hv_answer(gateway, id, 200, headers, 2, (const uint8_t *)document, strlen(document), now) ==
+              HV_STATUS_OK,
+          "an answer is taken");
+    check(hv_step(gateway, now, &request) == HV_STATUS_OK && request != NULL &&
+              strcmp(request->url, "https://idp.example/corp/jwks") == 0,
+          "and leads to the next request");
+    check(hv_answer(gateway, request != NULL ? request->id : 0, 0, NULL, 0, NULL, 0, now) ==
+              HV_STATUS_OK,
           "a failure is taken");
-    check(hv_answer(NULL, id, 200, NULL, NULL, NULL, 0, now) == HV_STATUS_NULL,
+    hv_request_free(request);
+    hv_request_free(NULL);
+    check(hv_answer(NULL, id, 200, NULL, 0, NULL, 0, now) == HV_STATUS_NULL,
           "no gateway is refused");
     hv_free(gateway);
     hv_free(NULL);

@@ -1,8 +1,9 @@
 //! One issuer and a provider that answers by a script, with a clock that moves when told to.
 
+use haproxy_vertex::fetch::{Answer, Endpoint, Headers, Reply};
 use haproxy_vertex::jose::Algorithms;
 use haproxy_vertex::oidc::{
-    Answer, ClaimNames, Endpoint, Issuer, IssuerConfig, KeySource, Outcome, Reply, Verifier,
+    ClaimNames, Issuer, IssuerConfig, KeySource, Outcome, Verifier, discovery,
 };
 use haproxy_vertex::time::Now;
 use serde_json::{Value, json};
@@ -37,7 +38,7 @@ pub fn issuer_config(source: KeySource) -> IssuerConfig {
 /// Keys are fetched: by discovery, or from `jwks`.
 pub fn fetched(jwks: Option<&str>) -> KeySource {
     KeySource::Fetched {
-        discovery: Endpoint::discovery(ISSUER).unwrap(),
+        discovery: discovery(ISSUER).unwrap(),
         jwks: jwks.map(|url| Endpoint::parse(url).unwrap()),
         hosts: vec!["idp.example".to_owned(), "keys.example".to_owned()],
     }
@@ -55,8 +56,8 @@ pub fn ok(body: impl Into<Vec<u8>>) -> Reply {
 
 /// An answer.
 pub fn answer(status: u16, cache_control: &str, age: &str, body: impl Into<Vec<u8>>) -> Reply {
-    let (cache_control, age) = (cache_control.to_owned(), age.to_owned());
-    Reply::Answer(Answer { status, cache_control, age, body: body.into() })
+    let headers = Headers::new([("Cache-Control", cache_control), ("Age", age)]);
+    Reply::Answer(Answer::new(status, headers, body.into()))
 }
 
 /// The discovery document of the scripted issuer.
@@ -106,7 +107,9 @@ impl Script {
 
     /// The fetch that is due, as its number and URL.
     pub fn step(&self) -> Option<(u32, String)> {
-        self.issuer().step(self.now()).map(|(number, endpoint)| (number, endpoint.to_string()))
+        self.issuer()
+            .step(self.now())
+            .map(|(number, request)| (number, request.endpoint.to_string()))
     }
 
     pub fn answer(&self, number: u32, reply: &Reply) {

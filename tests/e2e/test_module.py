@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.faults import module_with_panic
-from support.place import ROOT
+from support.place import ROOT, lua_version
 
 LUAS = ("5.3", "5.4")
 
@@ -27,7 +27,9 @@ def test_it_exports_its_two_faces_and_nothing_else(lua: str) -> None:
     assert "luaopen_haproxy_vertex" in names
     header = (ROOT / "include" / "haproxy_vertex.h").read_text()
     others = names - {"luaopen_haproxy_vertex"}
-    assert others == {"hv_answer", "hv_decide", "hv_free", "hv_open", "hv_step", "hv_version"}
+    assert others == {
+        "hv_answer", "hv_decide", "hv_free", "hv_open", "hv_request_free", "hv_step", "hv_version",
+    }  # fmt: skip
     assert all(f"{name}(" in header for name in others)
 
 
@@ -37,6 +39,21 @@ def test_its_checks_have_switches_only_in_the_build_for_tests() -> None:
     assert variable.encode() in module_with_panic().read_bytes()
     for lua in LUAS:
         assert variable.encode() not in Path(module(lua)).read_bytes()
+
+
+@pytest.mark.parametrize("lua", LUAS)
+def test_only_the_build_for_tests_has_functions_for_tests(lua: str) -> None:
+    def functions(of: str) -> set[str]:
+        program = shutil.which(f"lua{lua}")
+        assert program is not None, f"lua{lua} is not installed"
+        opened = f'assert(package.loadlib("{of}", "luaopen_haproxy_vertex"))()'
+        return set(output(program, "-e", f"for name in pairs({opened}) do print(name) end").split())
+
+    assert {"decide", "step"} <= functions(module(lua))
+    for_tests = {"asked", "panic"}
+    assert not for_tests & functions(module(lua))
+    if lua == lua_version():
+        assert functions(str(module_with_panic())) - functions(module(lua)) == for_tests
 
 
 @pytest.mark.parametrize("lua", LUAS)

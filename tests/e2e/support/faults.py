@@ -87,8 +87,8 @@ def shipped_module() -> Path:
 
 @functools.cache
 def module_with_panic() -> Path:
-    """The module with cargo's feature `faults`, which exports `panic`, for the Lua of the HAProxy
-    under test."""
+    """The module with cargo's feature `faults`, which exports `panic` and `asked`, for the Lua of
+    the HAProxy under test."""
     lua = lua_version()
     feature = f"lua{lua.replace('.', '')}"
     target = ROOT / "target" / f"{feature}-faults"
