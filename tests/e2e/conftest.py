@@ -24,7 +24,7 @@ from support.standin import Standin  # noqa: E402
 
 # Libraries that want an older google-genai have an environment of their own: see the Makefile.
 if find_spec("langchain_google_vertexai") is None:
-    collect_ignore = ["test_clients_aiplatform.py", "test_clients_langchain_older.py"]
+    collect_ignore = ["clients/test_clients_aiplatform.py", "clients/test_clients_langchain_older.py"]
 
 
 def pytest_report_header() -> str:
