@@ -5,7 +5,7 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from support.client import Connection
+from support.wire.http1 import Connection
 
 from measure import Invalid
 from traffic import STREAM, body, headers

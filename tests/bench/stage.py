@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 import answers
 import envoy

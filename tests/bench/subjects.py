@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.configuration import Configuration, unread, vertex_json
-from support.place import CONFIGURATION
+from support.world.configuration import Configuration, unread, vertex_json
+from support.world.place import CONFIGURATION
 
 from measure import Invalid
 from sink import Sink

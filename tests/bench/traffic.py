@@ -6,8 +6,8 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.client import Response, once
-from support.standin import Standin
+from support.wire.http1 import Response, once
+from support.world.standin import Standin
 
 _MODEL = (
     "/v1/projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash"

@@ -5,8 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.configuration import Configuration
-from support.place import CONFIGURATION, SHARE
+from support.world.configuration import Configuration
+from support.world.place import CONFIGURATION, SHARE
 
 from measure import Invalid
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from support.auditline import AuditLine  # noqa: E402
-from support.client import Connection, Response, once  # noqa: E402
-from support.configuration import Configuration, vertex_json  # noqa: E402
-from support.haproxy import Haproxy  # noqa: E402
-from support.logserver import LogServer  # noqa: E402
-from support.standin import Standin  # noqa: E402
+from support.log.line import AccessLine  # noqa: E402
+from support.log.server import LogServer  # noqa: E402
+from support.wire.http1 import Connection, Response, once  # noqa: E402
+from support.world.configuration import Configuration, vertex_json  # noqa: E402
+from support.world.haproxy import Haproxy  # noqa: E402
+from support.world.standin import Standin  # noqa: E402
 
 MODELS = "/v1/projects/acme-ml/locations/us-central1/publishers/google/models"
 GENERATE = f"{MODELS}/gemini-2.5-flash:generateContent"
@@ -47,7 +47,7 @@ class Demo:
         shown = "no token" if token is None else f"Authorization: Bearer {token[:12]}…"
         print(f"\n{self.shown}. {title}\n   POST {target}\n   {shown}")
 
-    def audit(self) -> AuditLine:
+    def audit(self) -> AccessLine:
         line = self.logs.wait_for(self.shown)[-1]
         print(f"   audit line: {line.text.partition(']: ')[2]}")
         return line

@@ -11,15 +11,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.bare import STEPS, bare  # noqa: E402
-from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
-from support.calls import CLAIMS  # noqa: E402
-from support.certificate import self_signed  # noqa: E402
-from support.configuration import Configuration, vertex_json  # noqa: E402
-from support.haproxy import Haproxy  # noqa: E402
-from support.logserver import LogServer  # noqa: E402
-from support.place import haproxy_binary, haproxy_version  # noqa: E402
-from support.standin import Standin  # noqa: E402
+from support.clients.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
+from support.log.server import LogServer  # noqa: E402
+from support.wire.calls import CLAIMS  # noqa: E402
+from support.world.bare import STEPS, bare  # noqa: E402
+from support.world.certificate import self_signed  # noqa: E402
+from support.world.configuration import Configuration, vertex_json  # noqa: E402
+from support.world.haproxy import Haproxy  # noqa: E402
+from support.world.place import haproxy_binary, haproxy_version  # noqa: E402
+from support.world.standin import Standin  # noqa: E402
 
 
 # Libraries that want an older google-genai have an environment of their own: see the Makefile.

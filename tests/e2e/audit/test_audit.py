@@ -4,40 +4,34 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from support import audittail, hostile, secrets
-from support.calls import BODY, GENERATE, OTHER_MODEL, STREAM, headers
-from support.client import Connection, Response, once
-from support.configuration import vertex_json
-from support.countedlogs import CountedLogServer
-from support.crowd import Crowd
-from support.eventually import eventually
-from support.h2client import H2, Answer
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.load.counted import CountedCallers
+from support.log import hostile, secrets
+from support.log.line import means
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, OTHER_MODEL, STREAM, headers, post
+from support.wire.http1 import Connection, Response, once
+from support.wire.http2 import H2, Answer
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 JSON = "application/json"
 TOKEN_HEADERS = ("Authorization", "X-Api-Key")
 HEADER_TIMEOUT_SECONDS = 10  # `timeout http-request` of vertex.cfg
 
 
-@pytest.fixture
-def logs() -> Iterator[CountedLogServer]:
-    server = CountedLogServer()
-    yield server
-    server.stop()
-
-
 def test_a_crowd_leaves_one_line_a_request(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, certificate: Path
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, certificate: Path
 ) -> None:
     haproxy = gateway(tls_certificate=certificate)
     standin.google(gate=True, chunks=3, record=False)
-    crowd = Crowd(standin, haproxy.port, haproxy.tls_port, certificate)
+    crowd = CountedCallers(standin, haproxy.port, haproxy.tls_port, certificate)
 
     crowd.run(
         (crowd.keep_alive, 1000),
@@ -63,7 +57,7 @@ def test_a_crowd_leaves_one_line_a_request(
 
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_callers_who_leave_while_google_thinks_have_their_line(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, way: str
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, way: str
 ) -> None:
     haproxy = gateway()
     standin.google(delay_ms=1500)
@@ -81,12 +75,12 @@ def test_callers_who_leave_while_google_thinks_have_their_line(
 
 
 def test_a_stream_taken_back_at_once_has_its_line_if_it_came_to_google(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     # 3.2 forgets a stream that ends before its rules have run: no rule, no request, no line.
     haproxy = gateway()
     token = standin.token({"groups": ["ml"]})
-    once(haproxy.port, "POST", GENERATE, headers(token), BODY)
+    post(haproxy, token)
     with H2(haproxy.port) as connection:
         for _ in range(200):
             connection.reset_stream(connection.send("POST", GENERATE, headers(token), BODY))
@@ -100,7 +94,7 @@ def test_a_stream_taken_back_at_once_has_its_line_if_it_came_to_google(
 
 @pytest.mark.parametrize("what", hostile.UNREADABLE)
 def test_a_request_that_haproxy_cannot_read_has_an_undecided_line(
-    gateway: Callable[..., Haproxy], logs: CountedLogServer, what: str
+    gateway: Callable[..., Haproxy], logs: LogServer, what: str
 ) -> None:
     haproxy = gateway()
     with Connection(haproxy.port) as connection:
@@ -114,7 +108,7 @@ def test_a_request_that_haproxy_cannot_read_has_an_undecided_line(
 
 @pytest.mark.parametrize("way", ["close", "reset"])
 def test_a_request_cut_off_in_its_headers_has_an_undecided_line(
-    gateway: Callable[..., Haproxy], logs: CountedLogServer, way: str
+    gateway: Callable[..., Haproxy], logs: LogServer, way: str
 ) -> None:
     haproxy = gateway()
     connection = Connection(haproxy.port)
@@ -127,7 +121,7 @@ def test_a_request_cut_off_in_its_headers_has_an_undecided_line(
 
 
 def test_a_request_whose_headers_come_too_slowly_has_an_undecided_line(
-    gateway: Callable[..., Haproxy], logs: CountedLogServer
+    gateway: Callable[..., Haproxy], logs: LogServer
 ) -> None:
     haproxy = gateway()
     with Connection(haproxy.port, timeout=HEADER_TIMEOUT_SECONDS + 5) as connection:
@@ -139,7 +133,7 @@ def test_a_request_whose_headers_come_too_slowly_has_an_undecided_line(
 
 
 def test_a_connection_without_a_byte_is_no_request(
-    gateway: Callable[..., Haproxy], logs: CountedLogServer
+    gateway: Callable[..., Haproxy], logs: LogServer
 ) -> None:
     haproxy = gateway()
     Connection(haproxy.port).close()
@@ -152,11 +146,11 @@ def test_a_connection_without_a_byte_is_no_request(
 
 
 def test_a_short_line_of_json_is_cut_behind_decision_reason_and_principal(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     haproxy = gateway(log_length=1024, environment={"VERTEX_LOG_STYLE": "json"})
     token = standin.token({"sub": "\x00" * 1500, "email": "e" * 1000, "groups": ["ml"]})
-    once(haproxy.port, "POST", GENERATE, headers(token), BODY)
+    post(haproxy, token)
 
     is_ours = lambda line: "haproxy.frontend" in line  # noqa: E731
     [line] = filter(is_ours, logs.wait_until(lambda lines: any(map(is_ours, lines)), "a line"))
@@ -165,13 +159,13 @@ def test_a_short_line_of_json_is_cut_behind_decision_reason_and_principal(
 
 
 def test_a_long_url_leaves_decision_reason_and_principal_in_a_short_line(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     haproxy = gateway(log_length=1024)
     subject = "|{}%\n" * 1500
     token = standin.token({"sub": subject, "email": "e" * 1000, "groups": ["ml"]})
     for target in ("/" + "x" * 4000, "/v1/" + "%7B" * 1333, GENERATE):
-        once(haproxy.port, "POST", target, headers(token), BODY)
+        post(haproxy, token, target)
 
     lines = [line.text for line in logs.wait_for(3)]
 
@@ -183,18 +177,18 @@ def test_a_long_url_leaves_decision_reason_and_principal_in_a_short_line(
     for line, four in zip(lines, words, strict=True):
         assert len(line) <= 1024
         assert four[2].startswith("principal=corp:") and four[3].startswith("role="), line
-        assert audittail.means(four[2].removeprefix("principal=corp:"), subject)
+        assert means(four[2].removeprefix("principal=corp:"), subject)
 
 
 @pytest.mark.parametrize("query", ["access_token=secret", "key=secret", "alt=sse&key=secret"])
 def test_the_query_is_never_logged(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, query: str
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, query: str
 ) -> None:
     haproxy = gateway()
     token = standin.token({"groups": ["ml"]})
     absolute = f"http://gateway.example{GENERATE}?{query}"
     for target in (f"{GENERATE}?{query}", f"//?{query}", absolute):
-        assert once(haproxy.port, "POST", target, headers(token), BODY).status == 400
+        assert post(haproxy, token, target).status == 400
     with H2(haproxy.port) as connection:
         answer = connection.request("POST", f"{GENERATE}?{query}", headers(token), BODY)
         assert answer.status == 400
@@ -205,7 +199,7 @@ def test_the_query_is_never_logged(
 
 @pytest.mark.parametrize("claim", ["sub", "email", "groups"])
 def test_no_claim_can_leave_its_field(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, claim: str
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, claim: str
 ) -> None:
     haproxy = gateway()
     with Connection(haproxy.port) as h1, H2(haproxy.port) as h2:
@@ -219,9 +213,9 @@ def test_no_claim_can_leave_its_field(
             for tail in found:
                 issuer, _, subject = tail["principal"].partition(":")
                 assert issuer == "corp"
-                assert audittail.means(subject, value if claim == "sub" else "alice"), tail
+                assert means(subject, value if claim == "sub" else "alice"), tail
                 shown = value if claim == "email" else "alice@corp.example"
-                assert audittail.means(tail["display"], shown), tail
+                assert means(tail["display"], shown), tail
             logs.clear()
 
 
@@ -235,7 +229,7 @@ def is_ours(answer: Response | Answer) -> bool:
 
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
 def test_no_byte_in_a_url_breaks_the_line(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, version: str
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, version: str
 ) -> None:
     haproxy = gateway()
     pairs = headers(standin.token({"groups": ["ml"]}))
@@ -260,7 +254,7 @@ def test_no_byte_in_a_url_breaks_the_line(
 def test_no_byte_in_a_header_breaks_the_line(
     gateway: Callable[..., Haproxy],
     standin: Standin,
-    logs: CountedLogServer,
+    logs: LogServer,
     name: str,
     version: str,
 ) -> None:
@@ -281,7 +275,7 @@ def test_no_byte_in_a_header_breaks_the_line(
 def test_no_secret_is_in_anything_that_haproxy_writes(
     gateway: Callable[..., Haproxy],
     standin: Standin,
-    logs: CountedLogServer,
+    logs: LogServer,
     tmp_path: Path,
     kind: str,
 ) -> None:

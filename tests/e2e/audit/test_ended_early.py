@@ -9,20 +9,19 @@ from typing import Any
 
 import pytest
 
-from support.auditline import AuditLine
-from support.bare import ALL, AUTHORIZE, LOGGED, READ, SIGN, VERIFY, unless
-from support.budget import body, target, with_roles
-from support.calls import BODY, CLAIMS, GENERATE, headers
-from support.client import Closed, Connection, once
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.metrics import Pages, key
-from support.place import haproxy_version
-from support.rawgoogle import RawGoogle, chunk
-from support.standin import Standin
+from support.expect.budget import body, target, with_roles
+from support.expect.eventually import eventually
+from support.expect.metrics import Pages, key
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, headers, post
+from support.wire.http1 import Closed, Connection, once
+from support.wire.http2 import H2
+from support.wire.rawgoogle import RawGoogle, chunk
+from support.world.bare import ALL, AUTHORIZE, LOGGED, READ, SIGN, VERIFY, unless
+from support.world.haproxy import Haproxy
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 # HAProxy tells how a stream ended, and how many bytes came.
 TELLS = haproxy_version() >= (3, 0)
@@ -40,11 +39,6 @@ def raw() -> Iterator[RawGoogle]:
     server = RawGoogle(drain=read_chunks_and_close)
     yield server
     server.stop()
-
-
-@pytest.fixture
-def token(standin: Standin) -> str:
-    return standin.token({**CLAIMS, "groups": ["ml"]})
 
 
 @pytest.fixture
@@ -70,7 +64,7 @@ def unreached() -> Iterator[int]:
         yield full.getsockname()[1]
 
 
-def the_one_line(haproxy: Haproxy, logs: LogServer, pages: Pages) -> AuditLine:
+def the_one_line(haproxy: Haproxy, logs: LogServer, pages: Pages) -> AccessLine:
     """All that was written and counted, once nothing is in flight."""
     in_flight = key("calls_in_flight")
     eventually(lambda: pages.metrics()[in_flight] == 0, "nothing is in flight")
@@ -195,9 +189,9 @@ def test_a_rule_that_answers_in_googles_place_is_said_to(
 ) -> None:
     standin.google(canned={"content_type": "application/json", "pieces": ["{}"]})
     haproxy = serve(Pages(), **{where: f"http-response {rule} unless {{ status 500 }}"})
-    answer = once(haproxy.port, "POST", GENERATE, headers(token), BODY)
+    answer = post(haproxy, token)
     standin.google(status=500)
-    assert once(haproxy.port, "POST", GENERATE, headers(token), BODY).status == 500
+    assert post(haproxy, token).status == 500
 
     answered, twin = logs.wait_for(2)
     assert answered.status == answer.status
@@ -275,7 +269,7 @@ def test_a_silent_end_is_told_wherever_a_call_was_signed(
     good, none = (target(f"gemini-2.5-{kind}") for kind in ("good", "none"))
 
     def is_served() -> bool:
-        return once(haproxy.port, "POST", good, headers(token), BODY).status == 200
+        return post(haproxy, token, good).status == 200
 
     eventually(is_served, "keys are there")
     before = len(logs.wait_for(1))

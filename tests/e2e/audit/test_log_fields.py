@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from support.eventually import eventually
-from support.listener import Listener
-from support.logserver import LogServer
-from support.place import ROOT, free_port, haproxy_binary
+from support.expect.eventually import eventually
+from support.log.server import LogServer
+from support.wire.listener import Listener
+from support.world.place import ROOT, free_port, haproxy_binary
 
 FIELDS = json.loads((ROOT / "tests/vectors/log_fields.json").read_text())
 NAMES = FIELDS["at_the_end"] + FIELDS["before"]

@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 
-from support.ask import generate
-from support.calls import BODY, GENERATE, OTHER_MODEL, headers
-from support.client import once
-from support.clock import Clock
-from support.configuration import Configuration, vertex_json
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.metrics import Pages
-from support.standin import Standin
+from support.expect.metrics import Pages
+from support.log.server import LogServer
+from support.wire.calls import GENERATE, OTHER_MODEL, post
+from support.world.clock import Clock
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 LEARNING_REQUESTS = 50
 LEARNING_SECS = 2 * 3600
@@ -29,8 +27,8 @@ def pages() -> Pages:
     return Pages()
 
 
-def post(haproxy: Haproxy, token: str, target: str = GENERATE, client: str = "curl/8") -> int:
-    return once(haproxy.port, "POST", target, headers(token, User_Agent=client), BODY).status
+def status(haproxy: Haproxy, token: str, target: str = GENERATE, client: str = "curl/8") -> int:
+    return post(haproxy, token, target, User_Agent=client).status
 
 
 def test_refusals_in_a_row_are_told_once(
@@ -38,7 +36,7 @@ def test_refusals_in_a_row_are_told_once(
 ) -> None:
     haproxy = gateway(sections=pages.section)
 
-    statuses = [post(haproxy, token, OTHER_MODEL) for _ in range(12)]
+    statuses = [status(haproxy, token, OTHER_MODEL) for _ in range(12)]
 
     assert statuses == [403] * 12
     signals = [line["signals"] for line in logs.wait_for(12)]
@@ -56,8 +54,8 @@ def test_an_allowed_request_ends_the_row(
     haproxy = gateway()
 
     for _ in range(3):
-        assert [post(haproxy, token, OTHER_MODEL) for _ in range(9)] == [403] * 9
-        assert generate(haproxy, token).status == 200
+        assert [status(haproxy, token, OTHER_MODEL) for _ in range(9)] == [403] * 9
+        assert post(haproxy, token).status == 200
 
     assert {line["signals"] for line in logs.wait_for(30)} == {"-"}
 
@@ -82,9 +80,9 @@ def learnt(
         haproxy = launch(configuration(nbthread=1, vertex=vertex, **different), start=False)
         clock = Clock(haproxy, steps_monotonic=True)
         haproxy.start()
-        assert {post(haproxy, token) for _ in range(LEARNING_REQUESTS)} == {200}
+        assert {status(haproxy, token) for _ in range(LEARNING_REQUESTS)} == {200}
         clock.step_to(LEARNING_SECS + 60)
-        assert post(haproxy, token) == 200
+        assert status(haproxy, token) == 200
         standin.forget_requests()
         logs.wait_for(LEARNING_REQUESTS + 1)
         logs.clear()
@@ -99,9 +97,9 @@ def test_a_client_that_is_new_is_told_and_a_rule_can_act_on_it(
     token = standin.token({"groups": ["ml"]}, lifetime=6 * 3600)
     haproxy = learnt(token, frontend_lines=RULE)
 
-    assert post(haproxy, token, client="curl/9") == 200, "a version is no client"
-    assert post(haproxy, token, client="python-requests/2") == 403
-    assert post(haproxy, token, client="python-requests/2") == 200, "it is known from then on"
+    assert status(haproxy, token, client="curl/9") == 200, "a version is no client"
+    assert status(haproxy, token, client="python-requests/2") == 403
+    assert status(haproxy, token, client="python-requests/2") == 200, "it is known from then on"
 
     signals = [line["signals"] for line in logs.wait_for(3)]
     assert signals == ["-", "new_client", "-"]

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from h2.exceptions import ProtocolError
 
-from support.access import catch_up
-from support.accesslines import is_access, one_each, read, seen
-from support.budget import hold, target, with_roles
-from support.calls import BODY, headers
-from support.client import Closed, Connection, once
-from support.configuration import Configuration, section
-from support.countedlogs import CountedLogServer
-from support.eventually import eventually
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.length import of_two
-from support.mob import Mob
-from support.place import free_port
-from support.rawgoogle import RawGoogle
-from support.standin import Standin
+from support.expect.budget import hold, target, with_roles
+from support.expect.eventually import eventually
+from support.load.length import of_two
+from support.load.lines import one_each, seen
+from support.load.rough import RoughCallers
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import BODY, headers, post
+from support.wire.http1 import Closed, Connection, once
+from support.wire.http2 import H2
+from support.wire.rawgoogle import RawGoogle
+from support.world.configuration import Configuration, section
+from support.world.haproxy import Haproxy
+from support.world.place import free_port
+from support.world.standin import Standin
 
 WELL, ILL, DOWN = PLACES = ("us-central1", "global", "europe-west4")
 SECONDS = of_two(4, 90)
@@ -36,13 +36,6 @@ MOBS = of_two(
 ROOM = 64  # in flight at once; there are fewer clients
 
 styles = pytest.mark.parametrize("style", STYLES)
-
-
-@pytest.fixture
-def logs() -> Iterator[CountedLogServer]:
-    server = CountedLogServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -110,7 +103,7 @@ def test_a_mob_leaves_one_line_a_request(
     busy: Callable[..., Haproxy],
     standin: Standin,
     raw: RawGoogle,
-    logs: CountedLogServer,
+    logs: LogServer,
     style: str,
     reloads: int,
 ) -> None:
@@ -120,7 +113,7 @@ def test_a_mob_leaves_one_line_a_request(
     standin.google(chunks=3, interval_ms=30)
     haproxy = busy(style)
 
-    with Mob(haproxy.port, tokens, PLACES) as mob:
+    with RoughCallers(haproxy.port, tokens, PLACES) as mob:
         for _ in range(reloads):
             time.sleep(SECONDS / (reloads + 1))
             haproxy.reload()
@@ -152,15 +145,15 @@ def test_a_mob_leaves_one_line_a_request(
 
 @styles
 def test_streams_of_http2_that_are_taken_back_have_one_line_or_none(
-    busy: Callable[..., Haproxy], standin: Standin, raw: RawGoogle, logs: CountedLogServer, style: str
+    busy: Callable[..., Haproxy], standin: Standin, raw: RawGoogle, logs: LogServer, style: str
 ) -> None:
     haproxy = busy(style)
     token = standin.token({"groups": ["ml"]})
     pairs = headers(token)
     once(haproxy.port, "POST", target(), pairs, BODY)  # until then there may be no keys
-    logs.wait_until(lambda lines: any(map(is_access, lines)), "its line")
+    logs.wait_for(1, which=AccessLine.is_access)
     logs.clear()
-    mob = Mob(haproxy.port, [token], PLACES, clients=0)
+    mob = RoughCallers(haproxy.port, [token], PLACES, clients=0)
     for number in range(of_two(20, 200)):
         with H2(haproxy.port) as connection:
             for turn in range(6):
@@ -189,26 +182,25 @@ DIFFERENT = ("id", "first_byte_ms", "response_id")
 
 
 def test_both_styles_say_the_same(
-    busy: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer
+    busy: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     told = {}
     for style in ("text", "json"):
         haproxy = busy(style)
         some_of_each(haproxy, standin)
         count = 12
-        lines = logs.wait_until(
-            lambda lines: sum(map(is_access, lines)) >= count, f"{count} lines"
-        )
+        logs.wait_for(count, which=AccessLine.is_access)
         time.sleep(0.3)
         haproxy.stop()
-        catch_up(logs)
-        read_lines = [read(style, line) for line in logs.lines if is_access(line)]
-        assert len(read_lines) == count, lines
+        logs.catch_up()
+        lines = logs.those(AccessLine.is_access)
+        assert len(lines) == count, lines
+        assert all(line.is_json() == (style == "json") for line in lines)
         told[style] = sorted(
             sorted((key, value) for key, value in line.said.items() if key not in DIFFERENT)
-            for line in read_lines
+            for line in lines
         )
-        ids = [line.said["id"] for line in read_lines if line.said["upstream"] != "-"]
+        ids = [line.said["id"] for line in lines if line.said["upstream"] != "-"]
         assert len(set(ids)) == len(ids) and all(len(one) == 36 for one in ids)
         logs.clear()
     for text, as_json in zip(told["text"], told["json"], strict=True):
@@ -217,14 +209,14 @@ def test_both_styles_say_the_same(
 
 def some_of_each(haproxy: Haproxy, standin: Standin) -> None:
     good = standin.token({"groups": ["ml"], "sub": 'a "b" {c}|\n\u20ac', "email": "d e=f\x00"})
-    mob = Mob(haproxy.port, [good], PLACES, clients=0)
+    mob = RoughCallers(haproxy.port, [good], PLACES, clients=0)
     for place, kind in (
         ("well", "flash"), ("ill", "good"), ("ill", "big"), ("ill", "cut"), ("ill", "none"),
         ("ill", "slow"), ("down", "good"),
     ):  # fmt: skip
         asked = mob.target(place, kind, "1-1", streamed=kind in ("cut", "slow"))
         try:
-            once(haproxy.port, "POST", asked, headers(good), BODY, timeout=20)
+            post(haproxy, good, asked)
         except Closed:
             pass
     asked = mob.target("well", "flash", "1-1", streamed=False)
@@ -242,7 +234,7 @@ CLOSING = (
 )  # fmt: skip
 
 
-def asked_over_http1(haproxy: Haproxy, mob: Mob, token: str, kinds: tuple[str, ...], mark: str) -> None:
+def asked_over_http1(haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tuple[str, ...], mark: str) -> None:
     with Connection(haproxy.port, timeout=20) as connection:
         for turn, kind in enumerate(kinds):
             name = f"gemini-2.5-{kind}-{mark}-{turn}"
@@ -255,7 +247,7 @@ def asked_over_http1(haproxy: Haproxy, mob: Mob, token: str, kinds: tuple[str, .
                 return
 
 
-def asked_over_http2(haproxy: Haproxy, mob: Mob, token: str, kinds: tuple[str, ...], mark: str) -> None:
+def asked_over_http2(haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tuple[str, ...], mark: str) -> None:
     with H2(haproxy.port, timeout=20) as connection:
         for turn, kind in enumerate(kinds):
             asked = mob.target("ill", kind, f"{mark}-{turn}", streamed=kind in ("piece", "fin"))
@@ -277,14 +269,14 @@ def test_wherever_google_closes_a_connection_each_request_that_left_has_its_line
     busy: Callable[..., Haproxy],
     standin: Standin,
     raw: RawGoogle,
-    logs: CountedLogServer,
+    logs: LogServer,
     version: str,
     style: str,
 ) -> None:
     """On a new connection and on one that was used before, at every point of request and answer."""
     haproxy = busy(style)
     token = standin.token({"groups": ["ml"]})
-    mob = Mob(haproxy.port, [token], PLACES, clients=0)
+    mob = RoughCallers(haproxy.port, [token], PLACES, clients=0)
     for number in range(of_two(2, 20)):
         for place, kind in enumerate(CLOSING):
             for behind in range(3):
@@ -307,12 +299,12 @@ def test_wherever_google_closes_a_connection_each_request_that_left_has_its_line
 
 
 def test_a_request_that_an_administrator_ends_has_one_line(
-    busy: Callable[..., Haproxy], standin: Standin, raw: RawGoogle, logs: CountedLogServer
+    busy: Callable[..., Haproxy], standin: Standin, raw: RawGoogle, logs: LogServer
 ) -> None:
     haproxy = busy("text")
     token = standin.token({"groups": ["ml"]})
     raw.answers["hang"] = lambda client: time.sleep(3)
-    mob = Mob(haproxy.port, [token], PLACES, clients=0)
+    mob = RoughCallers(haproxy.port, [token], PLACES, clients=0)
     for number in range(3):
         with Connection(haproxy.port) as connection:
             asked = mob.target("ill", "hang", f"{number}-0", streamed=False)
@@ -320,7 +312,7 @@ def test_a_request_that_an_administrator_ends_has_one_line(
             eventually(lambda: len(raw.targets) > number, "it has left")
             haproxy.ask(f"shutdown sessions server vertex_{ILL}/google")
         mob.note(f"gemini-2.5-hang-{number}-0", must=True)
-    eventually(lambda: sum(map(is_access, logs.lines)) >= 3, "the lines")
+    logs.wait_for(3, which=AccessLine.is_access)
     time.sleep(1)
 
     one_each("text", logs, mob.sent, seen(standin, raw))

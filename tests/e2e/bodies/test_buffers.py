@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from support.calls import GENERATE, headers
-from support.client import Connection, Response, once
-from support.configuration import Configuration, unread, vertex_json
-from support.haproxy import Haproxy, NotStarted
-from support.logserver import LogServer
-from support.standin import Standin
+from support.log.server import LogServer
+from support.wire.calls import GENERATE, headers, post
+from support.wire.http1 import Connection, Response, once
+from support.world.configuration import Configuration, unread, vertex_json
+from support.world.haproxy import Haproxy, NotStarted
+from support.world.standin import Standin
 
 FOR_12_KB = {"VERTEX_BUFSIZE": "65536", "VERTEX_MAXREWRITE": "16384"}
 HAPROXY_DEFAULTS = {"VERTEX_BUFSIZE": "16384", "VERTEX_MAXREWRITE": "1024"}
@@ -162,7 +162,7 @@ def test_a_body_with_a_content_length_arrives_whole(
 
     haproxy = gateway(vertex=unread(vertex_json(standin.service_account)))
 
-    assert once(haproxy.port, "POST", GENERATE, headers(token), body).status == 200
+    assert post(haproxy, token, body=body).status == 200
 
     [seen] = standin.requests(of="google")
     assert (seen["body_length"], seen["body_sha256"]) == (size, sha256(body))

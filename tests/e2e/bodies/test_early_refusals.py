@@ -12,21 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from support.ask import outcome
-from support.bare import ANSWERS, STEPS, VERIFY
-from support.calls import BODY, GENERATE, headers
-from support.client import Connection
-from support.configuration import Configuration, unread, vertex_json
-from support.eventually import eventually
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import CONFIGURATION, haproxy_version
-from support.posts import OVER_HTTP_1, OVER_HTTP_2, Client, Post
-from support.refusal import assert_refused
-from support.refusals import CASES
-from support.standin import Standin
-from support.waiters import has_no_keys, requests_so_far
+from support.clients.posts import OVER_HTTP_1, OVER_HTTP_2, Client, Post
+from support.expect.eventually import eventually
+from support.expect.refusal import assert_refused
+from support.expect.refusals import CASES
+from support.expect.shown import has_no_keys, requests_so_far
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, headers, outcome
+from support.wire.http1 import Connection
+from support.wire.http2 import H2
+from support.world.bare import ANSWERS, STEPS, VERIFY
+from support.world.configuration import Configuration, unread, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import CONFIGURATION, haproxy_version
+from support.world.standin import Standin
 
 TRIES = 30
 CLIENTS = [

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable
 
 import pytest
-from support.ask import BODY, GENERATE, headers
-from support.client import Connection
-from support.configuration import Configuration
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, headers
+from support.wire.http1 import Connection
+from support.wire.http2 import H2
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 CACHE = "/v1/projects/acme-ml/locations/us-central1/cachedContents/7"
 LONG = BODY[:-1] + b" " * 40_000 + b"}"

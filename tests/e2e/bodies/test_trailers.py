@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.ask import GENERATE, headers
-from support.client import Connection
-from support.configuration import unread, vertex_json
-from support.haproxy import Haproxy
-from support.place import haproxy_version
-from support.standin import Standin
+from support.wire.calls import GENERATE, headers
+from support.wire.http1 import Connection
+from support.world.configuration import unread, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 TRAILERS = "x-goog-user-project: victim\r\nauthorization: Bearer evil\r\n"
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}"

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.configuration import Configuration, vertex_json
-from support.faults import module_with_panic
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import CONFIGURATION, lua_version
-from support.standin import Standin
+from support.log.server import LogServer
+from support.world.configuration import Configuration, vertex_json
+from support.world.faults import module_with_panic
+from support.world.haproxy import Haproxy
+from support.world.place import CONFIGURATION, lua_version
+from support.world.standin import Standin
 
 # Rules of vertex.cfg that stop something, each as it is and as it is without: a text of the file
 # and what takes its place. The module's own checks have switches, see src/test_switches.rs.

@@ -10,9 +10,9 @@ from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1.services.prediction_service import transports
 from vertexai.generative_models import GenerativeModel
 
-from support.callers import Callers, Wallet, one_by_one, outlives_its_token
-from support.snippets import run
-from support.standin import Standin
+from support.clients.callers import Callers, Wallet, one_by_one, outlives_its_token
+from support.clients.snippets import run
+from support.world.standin import Standin
 
 MODEL = "projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash"
 TEXT = "Echo from gemini-2.5-flash: hello"

@@ -7,9 +7,9 @@ from typing import Any
 import anthropic
 import pytest
 
-from support.callers import Callers, Wallet, one_by_one, outlives_its_token
-from support.snippets import run
-from support.standin import Standin
+from support.clients.callers import Callers, Wallet, one_by_one, outlives_its_token
+from support.clients.snippets import run
+from support.world.standin import Standin
 
 MODEL = "claude-sonnet-4-5@20250929"
 TEXT = f"Echo from {MODEL}: hello"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.callers import Callers, one_by_one
-from support.node import ApiError, Node
-from support.standin import Standin
+from support.clients.callers import Callers, one_by_one
+from support.clients.node import ApiError, Node
+from support.world.standin import Standin
 
 MODEL = "gemini-2.5-flash"
 TEXT = f"Echo from {MODEL}: hello"

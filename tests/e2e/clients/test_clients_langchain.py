@@ -10,9 +10,9 @@ from langchain_google_genai.chat_models import (
     GooglePermissionDeniedError,
 )
 
-from support.callers import Callers, Wallet, one_by_one, outlives_its_token
-from support.snippets import run
-from support.standin import Standin
+from support.clients.callers import Callers, Wallet, one_by_one, outlives_its_token
+from support.clients.snippets import run
+from support.world.standin import Standin
 
 MODEL = "gemini-2.5-flash"
 TEXT = f"Echo from {MODEL}: hello"

@@ -6,9 +6,9 @@ import anthropic
 import pytest
 from google.api_core import exceptions
 
-from support.callers import Callers, Wallet, one_by_one, outlives_its_token
-from support.snippets import run
-from support.standin import Standin
+from support.clients.callers import Callers, Wallet, one_by_one, outlives_its_token
+from support.clients.snippets import run
+from support.world.standin import Standin
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ChatGoogleGenerativeAI")
 

@@ -9,9 +9,9 @@ from typing import Any
 import openai
 import pytest
 
-from support.callers import Callers, Wallet, one_by_one, outlives_its_token
-from support.snippets import run
-from support.standin import Standin
+from support.clients.callers import Callers, Wallet, one_by_one, outlives_its_token
+from support.clients.snippets import run
+from support.world.standin import Standin
 
 MODEL = "google/gemini-2.5-flash"
 EMBEDDING = "google/gemini-embedding-001"

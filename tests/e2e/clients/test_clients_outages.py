@@ -12,14 +12,14 @@ import openai
 import pytest
 from google.genai import errors
 
-from support.callers import OTHER_SETTINGS, Wallet, every_dialect
-from support.haproxy import Haproxy
-from support.node import ApiError, Node
-from support.place import free_port
-from support.rawgoogle import Answer, RawGoogle
-from support.refusal import STATUS, text
-from support.snippets import run
-from support.standin import Standin
+from support.clients.callers import OTHER_SETTINGS, Wallet, every_dialect
+from support.clients.node import ApiError, Node
+from support.clients.snippets import run
+from support.expect.refusal import STATUS, text
+from support.wire.rawgoogle import Answer, RawGoogle
+from support.world.haproxy import Haproxy
+from support.world.place import free_port
+from support.world.standin import Standin
 
 GEMINI, CLAUDE = "gemini-2.5-flash", "claude-sonnet-4-5@20250929"
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]

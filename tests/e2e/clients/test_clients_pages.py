@@ -12,11 +12,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from support.callers import Callers
-from support.configuration import Configuration
-from support.haproxy import Haproxy
-from support.snippets import run, snippets
-from support.standin import Standin
+from support.clients.callers import Callers
+from support.clients.snippets import run, snippets
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 
 class TokenEndpoint:

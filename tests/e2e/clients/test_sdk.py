@@ -10,10 +10,10 @@ from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
 
-from support.configuration import vertex_json
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.log.server import LogServer
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 MODEL = "gemini-2.5-flash"
 TEXT = f"Echo from {MODEL}: hello"

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from support.ask import generate, outcome, outcomes
-from support.configuration import vertex_json
-from support.haproxy import Haproxy
-from support.place import ROOT
-from support.standin import Standin
+from support.wire.calls import outcome, outcomes, post
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import ROOT
+from support.world.standin import Standin
 
 RSA = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
 ALL = [*RSA, "ES256", "ES384", "EdDSA"]
@@ -58,7 +58,7 @@ def test_a_token_of_every_algorithm_passes_and_its_twins_do_not(
         for alg, kid in kids.items()
         for name, case in twins(standin, alg, kid).items()
     }
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
 
     seen = outcomes((haproxy, token) for token, _ in cases.values())
 
@@ -99,7 +99,7 @@ def test_an_rsa_key_without_alg_is_for_rs256_or_what_the_operator_lists(
     haproxy = gateway(vertex=vertex, fetch_hosts=())
 
     tokens = {alg: standin.token(kid=key["kid"], sign_as=alg) for alg in RSA}
-    seen = {alg: outcome(generate(haproxy, token)) for alg, token in tokens.items()}
+    seen = {alg: outcome(post(haproxy, token)) for alg, token in tokens.items()}
 
     wanted = listed or ["RS256"]
     assert seen == {alg: PASSES if alg in wanted else NOT_ALLOWED for alg in RSA}

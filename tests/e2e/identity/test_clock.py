@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from support.ask import generate, outcome, outcomes
-from support.clock import Clock
-from support.configuration import Configuration, vertex_json
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.wire.calls import outcome, outcomes, post
+from support.world.clock import Clock
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 MINUTE = 60
 HOUR = 3600
@@ -53,7 +53,7 @@ def test_a_verified_token_is_judged_by_the_clock_as_it_is_now_in_both_directions
 
     def ask() -> list[tuple[int, str]]:
         never_seen = standin.token(lifetime=5 * MINUTE)
-        return [outcome(generate(haproxy, token)) for token in (short, never_seen, long)]
+        return [outcome(post(haproxy, token)) for token in (short, never_seen, long)]
 
     passes = (200, "-")
     assert ask() == [passes, passes, passes]
@@ -73,11 +73,11 @@ def test_after_a_step_forward_the_bearer_is_valid_at_the_new_time(
 ) -> None:
     haproxy, clock = clocked()
     token = standin.token(lifetime=step + HOUR)
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     standin.forget_requests()
 
     clock.step_to(step)
-    answers = [outcome(generate(haproxy, token)) for _ in range(5)]
+    answers = [outcome(post(haproxy, token)) for _ in range(5)]
 
     # The stand-in lives at the true time: to it a bearer of the new time is from the future.
     assert {reason for _, reason in answers} <= {"-", "google_credential_refused"}
@@ -93,7 +93,7 @@ def test_after_a_step_back_google_takes_every_bearer_and_no_request_is_refused(
 ) -> None:
     haproxy, clock = clocked(ahead=10 * MINUTE)
     tokens = standin.tokens(40)
-    assert outcome(generate(haproxy, tokens[0])) == (503, "google_credential_refused")
+    assert outcome(post(haproxy, tokens[0])) == (503, "google_credential_refused")
     [early] = standin.requests(of="google")
     assert early["bearer"]["claims"]["iat"] > time.time() + 5 * MINUTE
     standin.forget_requests()
@@ -111,7 +111,7 @@ def test_after_a_step_back_google_takes_every_bearer_and_no_request_is_refused(
     assert all(request["bearer"]["valid"] for request in seen)
     # Keys are fetched by durations, which did not step.
     rotated = standin.token(kid=standin.rotate_keys())
-    assert outcome(generate(haproxy, rotated)) == (200, "-")
+    assert outcome(post(haproxy, rotated)) == (200, "-")
 
 
 def test_a_step_makes_no_wait_shorter_or_longer(
@@ -124,7 +124,7 @@ def test_a_step_makes_no_wait_shorter_or_longer(
 
     def wait(name: str) -> tuple[tuple[int, str], float]:
         begun = time.monotonic()
-        answer = outcome(generate(gateways[name][0], token))
+        answer = outcome(post(gateways[name][0], token))
         return answer, time.monotonic() - begun
 
     with ThreadPoolExecutor() as pool:

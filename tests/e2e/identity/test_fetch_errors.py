@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from support.ask import generate, outcome
-from support.configuration import Configuration, section
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.issuers import fetch_backend
-from support.logserver import LogServer
-from support.mischief import Mischief
-from support.ruleset import Extended
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.log.server import LogServer
+from support.wire.calls import outcome, post
+from support.wire.mischief import Mischief
+from support.world.configuration import Configuration, section
+from support.world.haproxy import Haproxy
+from support.world.issuers import fetch_backend
+from support.world.ruleset import Extended
+from support.world.standin import Standin
 
 BACKEND = "backend vertex_fetch_idp.example"
 SERVER = f"server idp of {BACKEND}"
@@ -69,7 +69,7 @@ def test_the_twin_of_all_of_these_has_keys_and_no_error(
 ) -> None:
     haproxy = gateway(fetch_hosts=(), sections=fetch_backend(standin))
 
-    assert outcome(generate(haproxy, standin.token())) == (200, "-")
+    assert outcome(post(haproxy, standin.token())) == (200, "-")
     assert last_error(haproxy) is None
 
 

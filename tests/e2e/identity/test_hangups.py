@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.access import all_lines
-from support.ask import generate, outcome
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.metrics import Pages, key
-from support.ruleset import Extended
-from support.standin import Standin
-from support.waiters import Waiter, has_no_keys, requests_so_far
+from support.expect.eventually import eventually
+from support.expect.metrics import Pages, key
+from support.expect.shown import has_no_keys, requests_so_far
+from support.load.waiters import Waiter
+from support.log.server import LogServer, all_lines
+from support.wire.calls import outcome, post
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.ruleset import Extended
+from support.world.standin import Standin
 
 ROOM = 1000  # who may wait at a time
 
@@ -146,7 +146,7 @@ def test_a_full_waiting_room_says_so_at_once_and_has_room_again_when_all_have_le
     eventually(lambda: requests_so_far(haproxy) >= ROOM, "all have come")
 
     begun = time.monotonic()
-    assert outcome(generate(haproxy, token)) == (503, "busy")
+    assert outcome(post(haproxy, token)) == (503, "busy")
     assert time.monotonic() - begun < 3, "whoever is not let in must not wait"
 
     for waiter in waiters:
@@ -157,7 +157,7 @@ def test_a_full_waiting_room_says_so_at_once_and_has_room_again_when_all_have_le
     eventually(lambda: pages.metrics()[key("waiting")] == 0, "nobody waits", within=20, every=0.5)
 
     def next_one() -> str:
-        status, reason = outcome(generate(haproxy, token))
+        status, reason = outcome(post(haproxy, token))
         assert status == 503
         return "" if reason == "busy" else reason
 
@@ -166,4 +166,4 @@ def test_a_full_waiting_room_says_so_at_once_and_has_room_again_when_all_have_le
 
     standin.idp()
     assert eventually(lambda: not has_no_keys(haproxy), "the keys have come", within=20)
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200

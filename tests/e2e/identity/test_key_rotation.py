@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from support.ask import generate, outcome
-from support.configuration import vertex_json
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.wire.calls import outcome, post
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 UNKNOWN, FORGED, PASSES = (401, "key_unknown"), (401, "bad_signature"), (200, "-")
 
@@ -34,7 +34,7 @@ def rotating(gateway: Callable[..., Haproxy], idp: Standin) -> Haproxy:
         ca=idp.ca,
         vertex=vertex_json(idp.service_account),
     )
-    assert outcome(generate(haproxy, idp.token())) == PASSES
+    assert outcome(post(haproxy, idp.token())) == PASSES
     return haproxy
 
 
@@ -53,7 +53,7 @@ def with_kid(token: str, kid: str) -> str:
 
 def passes_within_two_seconds(haproxy: Haproxy, token: str) -> None:
     begun = time.monotonic()
-    assert outcome(generate(haproxy, token)) == PASSES
+    assert outcome(post(haproxy, token)) == PASSES
     assert time.monotonic() - begun < 2
 
 
@@ -64,7 +64,7 @@ def flood(haproxy: Haproxy, tokens: Iterator[str], clients: int) -> Iterator[set
 
     def run() -> None:
         while not over.is_set():
-            told.add(outcome(generate(haproxy, next(tokens))))
+            told.add(outcome(post(haproxy, next(tokens))))
 
     with ThreadPoolExecutor(clients) as pool:
         running = [pool.submit(run) for _ in range(clients)]
@@ -95,7 +95,7 @@ def test_one_made_up_key_before_each_rotation_holds_none_of_them_up(
 ) -> None:
     model = idp.token()
     for number, pause in enumerate([0, 0.3, 0.9, 1.4, 3, 6]):
-        assert outcome(generate(rotating, with_kid(model, f"made-up-{number}"))) == UNKNOWN
+        assert outcome(post(rotating, with_kid(model, f"made-up-{number}"))) == UNKNOWN
         time.sleep(pause)
 
         passes_within_two_seconds(rotating, rotate(idp))
@@ -129,13 +129,13 @@ def test_a_flood_of_forged_signatures_causes_few_fetches_and_hides_no_rotation(
     kid = idp.rotate_keys(alg="ES256", keep_old=False)
     good, forged = (idp.token(alg="ES256", kid=kid, sign_with=key) for key in ("own", "other"))
     passes_within_two_seconds(rotating, good)
-    assert outcome(generate(rotating, forged)) == FORGED
+    assert outcome(post(rotating, forged)) == FORGED
     before, begun = idp.counters()["idp_jwks"], time.monotonic()
 
     with flood(rotating, Made(lambda _: forged), clients=20) as told:
         for _ in range(20):
             time.sleep(0.5)
-            assert outcome(generate(rotating, good)) == PASSES
+            assert outcome(post(rotating, good)) == PASSES
         fetched, took = idp.counters()["idp_jwks"] - before, time.monotonic() - begun
         passes_within_two_seconds(rotating, rotate(idp))
 
@@ -155,7 +155,7 @@ def test_a_token_without_kid_passes_where_one_key_fits(
     other = idp.rotate_keys(alg="ES256")
     passes_within_two_seconds(rotating, idp.token(alg="ES256", kid=other))
     # One that was verified before is known by then.
-    assert outcome(generate(rotating, bare)) == PASSES
-    refused = generate(rotating, idp.token({"jti": "2"}, alg="ES256", kid=kid, header={"kid": None}))
+    assert outcome(post(rotating, bare)) == PASSES
+    refused = post(rotating, idp.token({"jti": "2"}, alg="ES256", kid=kid, header={"kid": None}))
     assert outcome(refused) == UNKNOWN
     assert "it has no kid, and more than one key" in refused.text

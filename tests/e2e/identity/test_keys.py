@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from support.ask import generate, outcome, outcomes
-from support.calls import BODY, GENERATE, headers
-from support.configuration import vertex_json
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.issuers import MISBEHAVING, asked_for, fetch_backend, misbehave, trusting
-from support.load import Load, Request
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.load.steady import Request, SteadyLoad
+from support.wire.calls import BODY, GENERATE, headers, outcome, outcomes, post
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.issuers import MISBEHAVING, asked_for, fetch_backend, misbehave, trusting
+from support.world.standin import Standin
 
 MADE_UP = {"kid": "made-up"}
 
@@ -33,7 +32,7 @@ def fetches(standin: Standin) -> int:
 def warm(gateway: Callable[..., Haproxy], standin: Standin) -> Haproxy:
     """A gateway that has its first keys, and has made use of none of its fetches on demand."""
     haproxy = gateway()
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     return haproxy
 
 
@@ -45,7 +44,7 @@ def test_without_keys_a_request_waits_and_is_refused_until_the_provider_is_back(
     token = standin.token()
 
     begun = time.monotonic()
-    response = generate(haproxy, token)
+    response = post(haproxy, token)
     waited = time.monotonic() - begun
 
     assert outcome(response) == (503, "keys_unavailable")
@@ -56,7 +55,7 @@ def test_without_keys_a_request_waits_and_is_refused_until_the_provider_is_back(
     assert (error["code"], error["status"]) == (503, "UNAVAILABLE")
     assert standin.requests(of="google") == []
     standin.down("idp", False)
-    eventually(lambda: generate(haproxy, token).status == 200, "requests pass", within=15)
+    eventually(lambda: post(haproxy, token).status == 200, "requests pass", within=15)
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS384", "ES256", "ES384", "EdDSA"])
@@ -68,13 +67,13 @@ def test_the_first_request_with_a_new_key_passes_within_two_seconds(
     before = fetches(standin)
 
     begun = time.monotonic()
-    first = generate(warm, token)
+    first = post(warm, token)
     took = time.monotonic() - begun
 
     assert outcome(first) == (200, "-")
     assert took < 2
     assert fetches(standin) == before + 1
-    assert outcome(generate(warm, other)) == (401, "key_unknown")
+    assert outcome(post(warm, other)) == (401, "key_unknown")
 
 
 def test_a_removed_key_voids_what_it_had_verified_with_the_next_fetch(
@@ -85,16 +84,16 @@ def test_a_removed_key_voids_what_it_had_verified_with_the_next_fetch(
     with_doomed = standin.token(kid=doomed)
     with_staying = standin.token(kid=staying)
     for token in (with_doomed, with_staying):
-        assert generate(haproxy, token).status == 200
+        assert post(haproxy, token).status == 200
     standin.remove_key(doomed)
     before = fetches(standin)
-    assert generate(haproxy, with_doomed).status == 200, "nobody has asked yet"
+    assert post(haproxy, with_doomed).status == 200, "nobody has asked yet"
 
-    assert outcome(generate(haproxy, standin.token(header=MADE_UP))) == (401, "key_unknown")
+    assert outcome(post(haproxy, standin.token(header=MADE_UP))) == (401, "key_unknown")
 
     assert fetches(standin) == before + 1
-    assert outcome(generate(haproxy, with_doomed)) == (401, "key_unknown")
-    assert outcome(generate(haproxy, with_staying)) == (200, "-")
+    assert outcome(post(haproxy, with_doomed)) == (401, "key_unknown")
+    assert outcome(post(haproxy, with_staying)) == (200, "-")
 
 
 def test_an_unknown_key_is_no_fault_of_the_caller_while_the_provider_is_away(
@@ -108,7 +107,7 @@ def test_an_unknown_key_is_no_fault_of_the_caller_while_the_provider_is_away(
     assert seen == [(503, "keys_unavailable"), (200, "-")]
     standin.down("idp", False)
     back = (401, "key_unknown")
-    eventually(lambda: outcome(generate(warm, unknown)) == back, "the answer is known", within=15)
+    eventually(lambda: outcome(post(warm, unknown)) == back, "the answer is known", within=15)
 
 
 def with_kid(token: str, kid: str) -> str:
@@ -127,7 +126,7 @@ def test_a_flood_of_made_up_keys_costs_few_fetches_and_no_known_token(
     flood = [(warm, with_kid(model, f"made-up-{number}")) for number in range(300)]
     before, begun = fetches(standin), time.monotonic()
 
-    with Load(warm.port, known, clients=2, seconds=120, pause=0.02, timeout=20) as load:
+    with SteadyLoad(warm.port, known, clients=2, seconds=120, pause=0.02, timeout=20) as load:
         load.wait_for(5)
         seen = outcomes(flood, at_once=40)
         load.wait_for(5)
@@ -160,7 +159,7 @@ def test_a_token_that_would_be_refused_anyway_causes_no_fetch(
     assert "key_unknown" not in dict(seen).values()
     assert fetches(standin) == before
     # The twin: without such a fault it does.
-    assert outcome(generate(warm, standin.token(header=MADE_UP))) == (401, "key_unknown")
+    assert outcome(post(warm, standin.token(header=MADE_UP))) == (401, "key_unknown")
     assert fetches(standin) == before + 1
 
 
@@ -197,9 +196,9 @@ def test_keys_in_a_file_need_no_provider(
 
     haproxy = gateway(vertex=vertex, fetch_hosts=())
 
-    assert outcome(generate(haproxy, standin.token())) == (200, "-")
-    assert outcome(generate(haproxy, standin.token(header=MADE_UP))) == (401, "key_unknown")
-    assert outcome(generate(haproxy, standin.token(sign_with="other"))) == (401, "bad_signature")
+    assert outcome(post(haproxy, standin.token())) == (200, "-")
+    assert outcome(post(haproxy, standin.token(header=MADE_UP))) == (401, "key_unknown")
+    assert outcome(post(haproxy, standin.token(sign_with="other"))) == (401, "bad_signature")
     assert standin.counters()["idp_connections"] == before
 
 
@@ -221,7 +220,7 @@ def test_a_large_key_set_is_taken(
 ) -> None:
     standin.idp(**LARGE[how])
 
-    assert outcome(generate(gateway(), standin.token())) == (200, "-")
+    assert outcome(post(gateway(), standin.token())) == (200, "-")
 
 
 ASK = """
@@ -252,7 +251,7 @@ def test_a_key_set_that_is_too_large_is_not_taken_and_its_size_is_told(
 
     assert head.startswith("HTTP/1.1 502 ") and "keys" not in body
     assert f"x-vertex-fetch-error: too-large {TOO_LARGE[how]['jwks_bytes']} 26000" in head
-    assert outcome(generate(warm, standin.token(header=MADE_UP))) == (503, "keys_unavailable")
+    assert outcome(post(warm, standin.token(header=MADE_UP))) == (503, "keys_unavailable")
 
 
 @pytest.fixture
@@ -278,7 +277,7 @@ def test_a_provider_that_misbehaves_gives_no_keys_harms_no_other_and_recovers(
     def ask_all() -> dict[str, tuple[int, str]]:
         return dict(zip(tokens, outcomes((haproxy, token) for token in tokens.values())))
 
-    assert generate(haproxy, providers.token(issuer="partner")).status == 200
+    assert post(haproxy, providers.token(issuer="partner")).status == 200
     assert ask_all() == dict.fromkeys(MISBEHAVING, (503, "keys_unavailable"))
     assert asked_for(providers) >= {
         (name, document) for name, (_, document) in MISBEHAVING.items()
@@ -288,7 +287,7 @@ def test_a_provider_that_misbehaves_gives_no_keys_harms_no_other_and_recovers(
     # In the middle of all that, another issuer's new key is there at once.
     rotated = providers.token(issuer="partner", kid=providers.rotate_keys("partner"))
     begun = time.monotonic()
-    assert generate(haproxy, rotated).status == 200
+    assert post(haproxy, rotated).status == 200
     assert time.monotonic() - begun < 2
 
     providers.idp()

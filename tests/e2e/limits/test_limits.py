@@ -7,26 +7,26 @@ from typing import Any
 
 import pytest
 
-from support.budget import (
+from support.expect.budget import (
     FLASH,
     PRO,
     answer,
-    ask,
     assert_exhausted,
     expecting,
     hold,
-    reason,
     remaining,
+    target,
     well_inside_a_minute,
     with_roles,
 )
-from support.client import Connection
-from support.clock import Clock
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.log.server import LogServer
+from support.wire.calls import outcome, post
+from support.wire.http1 import Connection
+from support.world.clock import Clock
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 TOKENS = 100  # of one request, estimated and real
 PASSING = 3
@@ -58,12 +58,12 @@ def test_the_last_request_of_a_budget_passes_and_the_next_is_told_when_to_come_a
     well_inside_a_minute()
     for amount, (_, why, words) in BUDGETS.items():
         token = standin.token({"groups": [amount]})
-        passed = [ask(haproxy, token, expecting(TOKENS)).status for _ in range(PASSING)]
+        passed = [post(haproxy, token, body=expecting(TOKENS)).status for _ in range(PASSING)]
         assert passed == [200] * PASSING, amount
 
         span = amount.rpartition("_")[2]
         for _ in range(2):  # a refusal takes nothing, and nobody is refused once only
-            assert_exhausted(ask(haproxy, token, expecting(TOKENS)), why, words, span)
+            assert_exhausted(post(haproxy, token, body=expecting(TOKENS)), why, words, span)
 
     lines = logs.wait_for(len(BUDGETS) * (PASSING + 2))
     assert len(lines) == len(BUDGETS) * (PASSING + 2)
@@ -89,10 +89,10 @@ def test_a_budget_of_tokens_is_used_to_the_last_one(
     token = standin.token({"groups": ["ml"]})
     well_inside_a_minute()
     for status in (200, 200, last):
-        assert ask(haproxy, token, expecting(TOKENS)).status == status
+        assert post(haproxy, token, body=expecting(TOKENS)).status == status
     # What did not fit took nothing: a smaller one does fit.
     assert remaining(haproxy, token) == (0 if last == 200 else 99)
-    assert ask(haproxy, token, expecting(99)).status == (429 if last == 200 else 200)
+    assert post(haproxy, token, body=expecting(99)).status == (429 if last == 200 else 200)
 
 
 def test_what_can_never_pass_is_told_so_and_not_to_come_again(
@@ -103,14 +103,14 @@ def test_what_can_never_pass_is_told_so_and_not_to_come_again(
     token = standin.token({"groups": ["ml"]})
     well_inside_a_minute()
 
-    refused = ask(haproxy, token, expecting(100))
+    refused = post(haproxy, token, body=expecting(100))
 
-    assert (refused.status, reason(refused)) == (429, "limit_tokens")
+    assert outcome(refused) == (429, "limit_tokens")
     assert "more than all 99 tokens a minute" in refused.text
     assert "RetryInfo" not in refused.text
     assert refused.all("retry-after") == []
     assert refused.header("x-should-retry") == "false"
-    assert ask(haproxy, token, expecting(99)).status == 200
+    assert post(haproxy, token, body=expecting(99)).status == 200
 
 
 def test_without_a_limit_on_output_a_request_reserves_what_its_role_says(
@@ -120,7 +120,7 @@ def test_without_a_limit_on_output_a_request_reserves_what_its_role_says(
     roles = {"usual": limits, "own": limits | {"reserve_tokens": 77}}
     haproxy = gateway(vertex=with_roles(standin.service_account, roles))
     for role in roles:
-        assert ask(haproxy, standin.token({"groups": [role]})).status == 200
+        assert post(haproxy, standin.token({"groups": [role]})).status == 200
 
     lines = {line["role"]: line for line in logs.wait_for(2)}
     for role, output in (("usual", 1024), ("own", 77)):
@@ -142,13 +142,13 @@ def test_as_many_as_may_be_in_flight_pass_and_one_more_when_one_has_ended(
 
     for _ in range(2):
         words = "2 may be in flight; try again when one has ended"
-        assert_exhausted(ask(haproxy, token), "limit_parallel", words)
+        assert_exhausted(post(haproxy, token), "limit_parallel", words)
 
     standin.release(all=True)
     for _ in held[0].parts(head):
         pass
     # The place is free with the log line, a moment after the answer.
-    eventually(lambda: ask(haproxy, token).status == 200, "a place is free")
+    eventually(lambda: post(haproxy, token).status == 200, "a place is free")
 
 
 Who = tuple[str, str, str]
@@ -174,9 +174,9 @@ PAIRS = [
 def expect(haproxy: Haproxy, standin: Standin, asked: list[tuple[Who, int]]) -> None:
     for (role, principal, model), status in asked:
         token = standin.token({"groups": [role], "sub": principal})
-        response = ask(haproxy, token, expecting(TOKENS), model)
+        response = post(haproxy, token, target(model), expecting(TOKENS))
         assert response.status == status, (role, principal, model)
-        assert status == 200 or reason(response) in ("limit_requests", "limit_tokens")
+        assert status == 200 or outcome(response)[1] in ("limit_requests", "limit_tokens")
 
 
 @pytest.mark.parametrize("per", PAIRS, ids="+".join)
@@ -277,10 +277,10 @@ def test_the_next_window_begins_with_nothing_used(
     haproxy.start()
     token = standin.token({"groups": ["ml"]}, lifetime=3 * 3600)
     well_inside_a_minute()
-    assert [ask(haproxy, token).status for _ in range(2)] == [200, 429]
+    assert [post(haproxy, token).status for _ in range(2)] == [200, 429]
 
     clock.step_to(step)
-    assert [ask(haproxy, token).status for _ in range(2)] == [200, 429]
+    assert [post(haproxy, token).status for _ in range(2)] == [200, 429]
     # A clock that is set back opens no window again.
     clock.step_to(0)
-    assert ask(haproxy, token).status == 429
+    assert post(haproxy, token).status == 429

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from support.auditline import AuditLine
-from support.budget import ask, body, hold, target, with_roles
-from support.calls import BODY, COUNT, headers
-from support.client import Connection, once
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.expect.budget import body, hold, target, with_roles
+from support.expect.eventually import eventually
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import BODY, COUNT, headers, post
+from support.wire.http1 import Connection
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 MEGABYTE = 1 << 20
 STREAM = "text/event-stream"
@@ -111,7 +111,7 @@ def test_a_stream_that_is_left_costs_its_cap(
     for line in logs.wait_for(2):
         assert (line["tokens"], line["aborted"]) == ("at_least", "1")
         assert int(line["charged"]) == 24_000 + -(-len(body(24_000)) // 4), line.text
-    assert once(haproxy.port, "POST", asked, headers(token), body(24_000), 20).status == 429
+    assert post(haproxy, token, asked, body(24_000)).status == 429
 
 
 def upload(connection: Connection, token: str, size: int) -> None:
@@ -123,7 +123,7 @@ def upload(connection: Connection, token: str, size: int) -> None:
     connection.send(b"0\r\n\r\n")
 
 
-def costs_its_bytes(line: AuditLine, size: int) -> None:
+def costs_its_bytes(line: AccessLine, size: int) -> None:
     assert line["prompt_bytes"] == "-", line.text
     assert line["reserved"] == str(8192 + 1024), line.text
     charged = int(line["charged"])
@@ -148,7 +148,7 @@ def test_a_chunked_body_costs_the_bytes_that_went_up(
     [line] = logs.wait_for(1)
     assert line["tokens"] == "unknown"
     costs_its_bytes(line, size)
-    assert ask(haproxy, token).status == 429, "more than what is left"
+    assert post(haproxy, token).status == 429, "more than what is left"
 
 
 def test_one_who_leaves_after_a_chunked_body_pays_it_too(
@@ -175,7 +175,7 @@ def test_counting_takes_no_place_and_no_tokens(
     standin.google(chunks=2, gate=True)
     token = standin.token({"groups": ["ml"]})
     connection, head = hold(haproxy, token)
-    assert (head.status, ask(haproxy, token).status) == (200, 429)
+    assert (head.status, post(haproxy, token).status) == (200, 429)
 
     # As many at once as Claude Code sends.
     counted = {"content_type": "application/json", "pieces": ['{"totalTokens": 3}']}
@@ -185,7 +185,7 @@ def test_counting_takes_no_place_and_no_tokens(
         for one in counting:
             one.send_request("POST", COUNT, headers(token), BODY)
         assert [one.read().status for one in counting] == [200] * 20
-    assert ask(haproxy, token).status == 429, "the place is taken still"
+    assert post(haproxy, token).status == 429, "the place is taken still"
     standin.release(all=True)
     for _ in connection.parts(head):
         pass

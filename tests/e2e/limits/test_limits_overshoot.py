@@ -3,21 +3,20 @@ flight use beyond their estimates."""
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
 
-from support import audittail
-from support.auditline import AuditLine
-from support.budget import answer, body, expecting, target, well_inside_a_minute, with_roles
-from support.calls import headers
-from support.countedlogs import CountedLogServer
-from support.haproxy import Haproxy
-from support.length import of_two
-from support.load import Load, Outcome, Request
-from support.standin import Standin
+from support.expect.budget import answer, body, expecting, target, well_inside_a_minute, with_roles
+from support.load.length import of_two
+from support.load.steady import Outcome, Request, SteadyLoad
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import headers
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 CLIENTS = 64
 LIMIT = 20_000
@@ -30,13 +29,6 @@ MINUTE_MS = 60_000
 SLACK_MS = 100
 
 threads = pytest.mark.parametrize("nbthread", [2, 4])
-
-
-@pytest.fixture
-def logs() -> Iterator[CountedLogServer]:
-    server = CountedLogServer()
-    yield server
-    server.stop()
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ class Used:
         return max(0, self.charged - self.reserved)
 
 
-def used(line: AuditLine) -> Used:
+def used(line: AccessLine) -> Used:
     date = datetime.strptime(line.http["date"], "%d/%b/%Y:%H:%M:%S.%f").replace(tzinfo=UTC)
     begun = round(date.timestamp() * 1000)
     ended = begun + int(line.http["Ta"])
@@ -62,19 +54,18 @@ def used(line: AuditLine) -> Used:
 
 def ask_all(haproxy: Haproxy, request: Callable[[int, int], Request]) -> Outcome:
     well_inside_a_minute(6)
-    with Load(haproxy.port, request, CLIENTS, TURNS, SECONDS, PAUSE, timeout=20) as load:
+    with SteadyLoad(haproxy.port, request, CLIENTS, TURNS, SECONDS, PAUSE, timeout=20) as load:
         load.join()
     assert load.outcome.failures == []
     assert set(load.outcome.statuses) == {200, 429}, load.outcome.statuses
     return load.outcome
 
 
-def windows(logs: CountedLogServer, outcome: Outcome) -> list[list[Used]]:
+def windows(logs: LogServer, outcome: Outcome) -> list[list[Used]]:
     """What was let through, by minute; every request has its line, and none was lost. What came
     just before the end of a minute, whose budget was used up long before, passed in the next."""
     logs.exactly(outcome.requests)
-    lines = [AuditLine(line) for line in logs.lines if AuditLine.is_one(line)]
-    assert all(audittail.read(line.text) for line in lines)
+    lines = logs.those(AccessLine.has_tail)
     reasons = Counter(line["reason"] for line in lines)
     assert reasons == {"ok": outcome.statuses[200], "limit_tokens": outcome.statuses[429]}
     by_minute: dict[int, list[Used]] = defaultdict(list)
@@ -93,7 +84,7 @@ def beyond_in_flight(window: list[Used]) -> int:
 
 @threads
 def test_where_estimates_are_right_a_window_holds_the_limit_to_the_token(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: CountedLogServer, nbthread: int
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, nbthread: int
 ) -> None:
     standin.google(canned=answer(100), delay_ms=20, record=False)
     roles = {"ml": {"limits": {"tokens_per_minute": LIMIT}}}
@@ -117,7 +108,7 @@ def test_where_estimates_are_right_a_window_holds_the_limit_to_the_token(
 def test_where_they_are_wrong_only_what_is_in_flight_goes_beyond(
     gateway: Callable[..., Haproxy],
     standin: Standin,
-    logs: CountedLogServer,
+    logs: LogServer,
     nbthread: int,
     how: str,
 ) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from support.auditline import AuditLine
-from support.budget import answer, ask, body, expecting, hold, remaining, target, with_roles
-from support.calls import headers
-from support.client import Closed, Connection, Response, once
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.expect.budget import answer, body, expecting, hold, remaining, target, with_roles
+from support.expect.eventually import eventually
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import headers, post
+from support.wire.http1 import Closed, Connection, Response, once
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 BUDGET = 1_000_000
 LIMITS = {"per": "principal", "tokens_per_hour": BUDGET, "parallel_requests": 1}
@@ -190,7 +190,7 @@ ENDS: list[tuple[Callable[[Place], None], str, str]] = [
 ]
 
 
-def is_due(line: AuditLine, cost: str) -> bool:
+def is_due(line: AccessLine, cost: str) -> bool:
     """Whether what was charged is what this costs."""
     charged, reserved = int(line["charged"]), int(line["reserved"])
     match cost:
@@ -235,7 +235,7 @@ def test_a_request_that_was(
     assert is_due(line, cost), line.text
     assert remaining(limited, token) == BUDGET - int(line["charged"])
     standin.google()
-    assert ask(limited, token).status == 200, "its place is free"
+    assert post(limited, token).status == 200, "its place is free"
 
 
 def test_what_is_in_flight_is_used_until_it_ends(limited: Haproxy, standin: Standin) -> None:
@@ -246,13 +246,13 @@ def test_what_is_in_flight_is_used_until_it_ends(limited: Haproxy, standin: Stan
     reserved = -(-len(body()) // 4) + 99
 
     assert remaining(limited, token) == BUDGET - reserved
-    assert ask(limited, token).status == 429
+    assert post(limited, token).status == 429
     standin.release(all=True)
     for _ in connection.parts(head):
         pass
     assert eventually(lambda: remaining(limited, token) > BUDGET - reserved, "it is settled")
     standin.google()
-    assert ask(limited, token).status == 200
+    assert post(limited, token).status == 200
     connection.close()
 
 
@@ -262,13 +262,13 @@ def test_an_old_process_ends_its_own_requests_and_the_new_one_begins_with_none(
     standin.google(chunks=2, gate=True)
     token = standin.token({"groups": ["ml"]})
     old, head = hold(limited, token)
-    assert ask(limited, token).status == 429
+    assert post(limited, token).status == 429
 
     limited.reload()
     assert remaining(limited, token) == BUDGET
     new, other = hold(limited, token)
     assert other.status == 200
-    assert ask(limited, token).status == 429, "its own request counts"
+    assert post(limited, token).status == 429, "its own request counts"
     standin.release(all=True)
     for connection, answered in ((old, head), (new, other)):
         for _ in connection.parts(answered):
@@ -279,7 +279,7 @@ def test_an_old_process_ends_its_own_requests_and_the_new_one_begins_with_none(
     lines = [line for line in logs.wait_for(5) if line["method"] == "streamGenerateContent"]
     assert [(line["tokens"], line["aborted"]) for line in lines] == [("exact", "0")] * 2
     standin.google()
-    assert ask(limited, token).status == 200
+    assert post(limited, token).status == 200
 
 
 def test_one_after_the_other_is_never_two_at_once(limited: Haproxy, standin: Standin) -> None:
@@ -293,4 +293,4 @@ def test_one_after_the_other_is_never_two_at_once(limited: Haproxy, standin: Sta
     # On another connection the caller can be faster than HAProxy, which frees a place when it
     # writes the log line: soon after the answer has left.
     for _ in range(50):
-        eventually(lambda: ask(limited, token).status == 200, "it is free", within=1)
+        eventually(lambda: post(limited, token).status == 200, "it is free", within=1)

@@ -14,12 +14,12 @@ from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
 
-from support.budget import FLASH, hold, left_of, well_inside_a_minute, with_roles
-from support.callers import OTHER_SETTINGS
-from support.calls import PROJECT
-from support.haproxy import Haproxy
-from support.standin import Standin
-from support.waiters import requests_so_far
+from support.clients.callers import OTHER_SETTINGS
+from support.expect.budget import FLASH, hold, left_of, well_inside_a_minute, with_roles
+from support.expect.shown import requests_so_far
+from support.wire.calls import PROJECT
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 CLAUDE = "claude-sonnet-4-5@20250929"
 SAID: list[Any] = [{"role": "user", "content": "hello"}]

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from support import jsonline
-from support.access import all_lines
-from support.budget import answer, body, target, with_roles
-from support.calls import headers
-from support.client import once
-from support.eventually import eventually
-from support.faults import broken_share, reached
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.expect.budget import answer, body, target, with_roles
+from support.expect.eventually import eventually
+from support.log.line import AccessLine
+from support.log.server import LogServer, all_lines
+from support.wire.calls import post
+from support.world.faults import broken_share, reached
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 FUNCTIONS = ("usage", "meter", "feed", "account")
 FAULTS = ("none", "raises", "returns_nothing", "returns_an_empty_text")
@@ -43,7 +41,7 @@ def test_answers_pass_and_lines_are_written(
                 events = [f"data: {said}\r\n\r\n"] * 3
                 canned = {"content_type": "text/event-stream", "pieces": events}
             standin.google(canned=canned, interval_ms=20)
-            response = once(haproxy.port, "POST", target(method=method), headers(token), body())
+            response = post(haproxy, token, target(method=method), body())
             assert (response.status, response.text) == (200, "".join(canned["pieces"])), fault
         eventually(lambda: reached(function, fault) in haproxy.stderr, f"{function} {fault}")
 
@@ -54,10 +52,9 @@ def test_answers_pass_and_lines_are_written(
                 assert line["decision"] == "allow" and line.text.endswith("}"), line.text
                 assert len(line["id"]) == 36, line.text
         else:
-            logs.wait_until(lambda lines: sum(map(jsonline.is_one, lines)) >= 2, "two lines")
-            found = [line for line in logs.lines if jsonline.is_one(line)]
+            found = logs.wait_for(2, which=AccessLine.is_json)
             assert len(found) == 2
-            for text in found:
-                member = json.loads(text[text.index("{") :])
+            for line in found:
+                member = json.loads(line.text[line.text.index("{") :])
                 assert member["http.response.status_code"] == 200
         logs.clear()

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from support.calls import BODY, CLAIMS, GENERATE, STREAM, headers
-from support.client import Connection, Response, once
-from support.configuration import Configuration, vertex_json
-from support.eventually import eventually
-from support.faults import broken_share, reached
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import haproxy_version
-from support.rawgoogle import RawGoogle
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.log.server import LogServer
+from support.wire.calls import BODY, CLAIMS, GENERATE, STREAM, headers, post
+from support.wire.http1 import Connection, Response
+from support.wire.rawgoogle import RawGoogle
+from support.world.configuration import Configuration, vertex_json
+from support.world.faults import broken_share, reached
+from support.world.haproxy import Haproxy
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 DIES = ("raises", "raises_a_table", "panics")
 NOTHING = ("returns_nothing", "returns_false", "returns_an_empty_text", "returns_a_table")
@@ -72,9 +72,9 @@ def broken(
     return one
 
 
-def post(haproxy: Haproxy, target: str, token: str) -> Response | None:
+def answer_of(haproxy: Haproxy, target: str, token: str) -> Response | None:
     try:
-        return once(haproxy.port, "POST", target, headers(token), BODY)
+        return post(haproxy, token, target)
     except ConnectionError:
         return None  # an answer that cannot be metered may be cut, never be free
 
@@ -87,7 +87,7 @@ def test_nothing_broken_is_counted_as_it_is(
     token = standin.token(dict(CLAIMS))
 
     for target in (GENERATE, STREAM, GENERATE, STREAM):
-        answer = post(haproxy, target, token)
+        answer = answer_of(haproxy, target, token)
         assert answer is not None and answer.status == 200
 
     assert [line["tokens"] for line in logs.wait_for(4)] == ["exact"] * 4
@@ -104,7 +104,7 @@ def test_an_account_that_never_ends_costs_its_line_and_no_budget(
     worker = haproxy.worker
     token = standin.token(dict(CLAIMS))
 
-    answers = [post(haproxy, GENERATE, token) for _ in range(3)]
+    answers = [answer_of(haproxy, GENERATE, token) for _ in range(3)]
 
     assert [answer.status for answer in answers if answer] == [200, 200, 429]
     ended = re.compile("Lua converter 'vertex_account': (burst|execution) timeout[.]")
@@ -123,7 +123,7 @@ def test_a_broken_meter_makes_nothing_free(
     token = standin.token(dict(CLAIMS))
     target = GENERATE if function == "usage" else STREAM
 
-    answers = [post(haproxy, target, token) for _ in range(3)]
+    answers = [answer_of(haproxy, target, token) for _ in range(3)]
 
     assert reached(function, fault) in haproxy.stderr
     lines = logs.wait_for(3)
@@ -142,7 +142,7 @@ def test_a_broken_meter_makes_nothing_free(
         for line in lines[:2]:
             assert line["tokens"] in ("unknown", "at_least")
             assert line["charged"] == line["reserved"]
-    assert post(haproxy, target, standin.token(sign_with="other")).status == 401
+    assert answer_of(haproxy, target, standin.token(sign_with="other")).status == 401
     assert haproxy.worker == worker
 
 
@@ -170,6 +170,6 @@ def test_a_line_of_a_closed_connection_that_cannot_be_written_harms_no_request(
             connection.read()
 
     eventually(lambda: reached(function, fault) in haproxy.stderr, "the line was to be written")
-    assert once(haproxy.port, "POST", good, headers(token), BODY).status == 200
+    assert post(haproxy, token, good).status == 200
     assert haproxy.worker == worker
     raw.stop()

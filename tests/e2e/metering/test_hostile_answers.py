@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from support import audittail, hostile, jsonline
-from support.budget import FLASH, target, with_roles
-from support.calls import BODY, headers
-from support.client import Connection
-from support.configuration import LOCATIONS, Configuration, section
-from support.countedlogs import CountedLogServer
-from support.haproxy import Haproxy
-from support.rawgoogle import RawGoogle, events, whole
-from support.standin import Standin
+from support.expect.budget import FLASH, target, with_roles
+from support.log import hostile
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import BODY, headers
+from support.wire.http1 import Connection
+from support.wire.rawgoogle import RawGoogle, events, whole
+from support.world.configuration import LOCATIONS, Configuration, section
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 # Bytes between the quotes of a JSON string.
 RAW = {
@@ -50,13 +51,6 @@ PLACES = {
 }
 USAGE = b'"usageMetadata":{"promptTokenCount":2,"candidatesTokenCount":5,"totalTokenCount":7}'
 ROLE: dict[str, Any] = {"ml": {}}
-
-
-@pytest.fixture
-def logs() -> Iterator[CountedLogServer]:
-    server = CountedLogServer()
-    yield server
-    server.stop()
 
 
 class Scripted(RawGoogle):
@@ -103,15 +97,12 @@ def scripted(
     return one
 
 
-def fields(style: str, logs: CountedLogServer) -> dict[str, str]:
+def fields(style: str, logs: LogServer) -> dict[str, str]:
     """Of the one line that came, by the names of the text and decoded."""
-    is_one = jsonline.is_one if style == "json" else lambda line: "vertex{" in line
-    lines = logs.wait_until(lambda lines: any(map(is_one, lines)), "a line")
-    [line] = [line for line in lines if is_one(line)]
-    assert logs.dropped == 0 and "\n" not in line
-    if style == "json":
-        return jsonline.said(jsonline.read(line))
-    return jsonline.said_in_text(audittail.read(line))
+    is_one = AccessLine.is_json if style == "json" else AccessLine.has_tail
+    [line] = logs.wait_for(1, which=is_one)
+    assert logs.dropped == 0 and "\n" not in line.text
+    return line.said
 
 
 def text_of(value: bytes) -> str | None:
@@ -130,7 +121,7 @@ def test_no_value_of_an_answer_can_leave_its_field(
     scripted: Callable[[str], Haproxy],
     google: Scripted,
     standin: Standin,
-    logs: CountedLogServer,
+    logs: LogServer,
     style: str,
     way: str,
 ) -> None:
@@ -177,7 +168,7 @@ def test_a_line_of_nothing_but_hostile_values_fits(
     scripted: Callable[[str], Haproxy],
     google: Scripted,
     standin: Standin,
-    logs: CountedLogServer,
+    logs: LogServer,
     style: str,
 ) -> None:
     """All fields that others fill at once, each with what takes most room in the line."""

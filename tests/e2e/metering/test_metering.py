@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from support.answers import ARRAY, canned, counted, events, generated, line_of, post
-from support.callers import every_dialect
-from support.calls import BODY, COUNT, GENERATE, PROJECT, STREAM, headers
-from support.client import Connection, once
-from support.configuration import unread
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.clients.callers import every_dialect
+from support.expect.answers import ARRAY, canned, counted, events, generated, line_of
+from support.log.server import LogServer
+from support.wire.calls import BODY, COUNT, GENERATE, PROJECT, STREAM, headers, post
+from support.wire.http1 import Connection
+from support.world.configuration import unread
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 CHAT = f"{PROJECT}/endpoints/openapi/chat/completions"
 EMBEDDINGS = f"{PROJECT}/endpoints/openapi/embeddings"
@@ -73,7 +73,7 @@ def test_each_dialect_is_counted(
 ) -> None:
     standin.google(interval_ms=5)
 
-    answer = post(everything, call.target, token, json.dumps(call.body).encode())
+    answer = post(everything, token, call.target, json.dumps(call.body).encode())
 
     assert answer.status == 200, answer.text
     line = line_of(logs)
@@ -91,7 +91,7 @@ def test_each_dialect_is_counted(
 def test_counting_tokens_costs_none(
     everything: Haproxy, logs: LogServer, token: str
 ) -> None:
-    assert post(everything, COUNT, token).status == 200
+    assert post(everything, token, COUNT).status == 200
 
     line = line_of(logs)
     assert (line["tokens"], line["tokens_in"], line["charged"]) == ("exact", "2", "0")
@@ -102,7 +102,7 @@ def test_the_answer_s_id_and_model_and_the_times_are_told(
 ) -> None:
     standin.google(delay_ms=120)
 
-    answer = json.loads(post(everything, GENERATE, token).text)
+    answer = json.loads(post(everything, token, GENERATE).text)
 
     line = line_of(logs)
     assert line["response_id"] == answer["responseId"]
@@ -147,7 +147,7 @@ def test_the_pieces_of_a_stream_do_not_matter(
     text = SSE.replace("\r\n", line_end)
     standin.google(**events(*(text[at : at + size] for at in range(0, len(text), size))))
 
-    assert post(everything, STREAM, token).text == text
+    assert post(everything, token, STREAM).text == text
 
     line = line_of(logs)
     assert (line["tokens"], line["finish"]) == ("exact", "MAX_TOKENS")
@@ -164,7 +164,7 @@ def test_the_size_of_a_whole_answer_does_not_matter(
     cut = [text[at : at + step] for at in range(0, len(text), step)]
     standin.google(**canned(*cut), interval_ms=50)
 
-    assert post(everything, GENERATE, token).text == text
+    assert post(everything, token, GENERATE).text == text
 
     line = line_of(logs)
     assert (line["tokens"], line["tokens_total"], line["aborted"]) == ("exact", "11", "0")
@@ -176,7 +176,7 @@ def test_a_whole_answer_may_take_its_time(
     text = generated("slowly", promptTokenCount=5, candidatesTokenCount=6, totalTokenCount=11)
     standin.google(**canned(text[:40], text[40:]), interval_ms=11_000)
 
-    answer = once(everything.port, "POST", GENERATE, headers(token), BODY, timeout=20)
+    answer = post(everything, token)
 
     assert (answer.status, answer.text) == (200, text)
     line = line_of(logs)

@@ -5,13 +5,13 @@ import json
 
 import pytest
 
-from support.answers import ARRAY, canned, events, generated, line_of, post
-from support.calls import BODY, GENERATE, STREAM, headers
-from support.client import Connection
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
+from support.expect.answers import ARRAY, canned, events, generated, line_of
+from support.expect.eventually import eventually
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, STREAM, headers, post
+from support.wire.http1 import Connection
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 
 @pytest.mark.parametrize("target", [STREAM, ARRAY])
@@ -20,7 +20,7 @@ def test_an_error_amid_a_stream_leaves_a_lower_bound(
 ) -> None:
     standin.google(chunks=3, mid_stream_error=True)
 
-    post(everything, target, token)
+    post(everything, token, target)
 
     line = line_of(logs)
     assert (line["tokens"], line["error"]) == ("at_least", "INTERNAL")
@@ -68,7 +68,7 @@ def test_a_stream_that_google_cuts_leaves_a_lower_bound(
     standin.google(chunks=4, interval_ms=20, hangup_after_chunks=chunks)
 
     with pytest.raises(ConnectionError):
-        answer = post(everything, STREAM, token)
+        answer = post(everything, token, STREAM)
         assert answer.status == 502
         raise ConnectionError
 
@@ -88,7 +88,7 @@ def test_a_prompt_that_was_blocked_says_no_counts(
     }
     standin.google(**canned(json.dumps(blocked)))
 
-    assert post(everything, GENERATE, token).status == 200
+    assert post(everything, token, GENERATE).status == 200
 
     line = line_of(logs)
     assert (line["tokens"], line["block"]) == ("none", "PROHIBITED_CONTENT")
@@ -101,7 +101,7 @@ def test_a_model_s_answer_of_an_unknown_shape_is_unknown_and_costs_the_estimate(
 ) -> None:
     standin.google(**canned(shape))
 
-    assert post(everything, GENERATE, token).status == 200
+    assert post(everything, token, GENERATE).status == 200
 
     line = line_of(logs)
     assert line["tokens"] == "unknown"
@@ -114,7 +114,7 @@ def test_one_of_two_candidates_is_not_the_whole_answer(
     standin.google(**events(f"data: {generated('x', promptTokenCount=2, totalTokenCount=3)}\n\n"))
     asked = json.loads(BODY) | {"generationConfig": {"candidateCount": 2, "maxOutputTokens": 500}}
 
-    post(everything, STREAM, token, json.dumps(asked).encode())
+    post(everything, token, STREAM, json.dumps(asked).encode())
 
     line = line_of(logs)
     assert (line["tokens"], line["tokens_total"]) == ("at_least", "3")
@@ -127,7 +127,7 @@ def test_an_answer_that_cannot_be_read_is_unknown_and_costs_the_estimate(
 ) -> None:
     standin.google(**canned("<html>whatever", content_type=content_type))
 
-    assert post(everything, GENERATE, token).status == 200
+    assert post(everything, token, GENERATE).status == 200
 
     line = line_of(logs)
     assert (line["tokens"], line["tokens_in"], line["aborted"]) == ("unknown", "-", "-")
@@ -141,7 +141,7 @@ def test_what_google_refuses_costs_nothing(
 ) -> None:
     standin.google(status=status)
 
-    assert post(everything, target, token).status == status
+    assert post(everything, token, target).status == status
 
     line = line_of(logs)
     assert (line["tokens"], line["charged"], line["upstream"]) == ("none", "0", str(status))
@@ -153,7 +153,7 @@ def test_what_never_reached_google_costs_nothing(
 ) -> None:
     standin.down("google")
 
-    assert post(everything, GENERATE, token).status == 503
+    assert post(everything, token, GENERATE).status == 503
 
     line = line_of(logs)
     assert (line["tokens"], line["charged"], line["upstream"]) == ("none", "0", "-")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.haproxy import Haproxy, NotStarted
+from support.world.haproxy import Haproxy, NotStarted
 
 
 def test_a_backend_without_the_filter_does_not_start(

@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 
-from support import jsonline
-from support.budget import body, target, with_roles
-from support.calls import headers
-from support.client import once
-from support.configuration import LOCATIONS, Configuration, section
-from support.faults import module_with_panic
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import lua_version
-from support.rawgoogle import RawGoogle, events
-from support.standin import Standin
+from support.expect.budget import body, target, with_roles
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.calls import post
+from support.wire.rawgoogle import RawGoogle, events
+from support.world.configuration import LOCATIONS, Configuration, section
+from support.world.faults import module_with_panic
+from support.world.haproxy import Haproxy
+from support.world.place import lua_version
+from support.world.standin import Standin
 
 METHODS = ["dreamContent", "streamDreamContent"]
 PART = {"content": {"parts": [{"text": "x"}]}}
@@ -74,7 +73,7 @@ def dream(haproxy: Haproxy, token: str, model: str, method: str, cap: int = CAP)
     """The status; 0 where the answer broke off."""
     try:
         asked = target(model, method)
-        return once(haproxy.port, "POST", asked, headers(token), body(cap), 20).status
+        return post(haproxy, token, asked, body(cap)).status
     except (OSError, ValueError):
         return 0
 
@@ -114,10 +113,9 @@ def test_a_new_method_has_the_operation_of_its_row(
 ) -> None:
     haproxy = dreaming(google, VERTEX_LOG_STYLE="json")
     assert dream(haproxy, standin.token({"groups": ["ml"]}), GOOD, "dreamContent") == 200
-    lines = logs.wait_until(lambda lines: any(map(jsonline.is_one, lines)), "a line")
-    [line] = [jsonline.read(line) for line in lines if jsonline.is_one(line)]
-    assert line["gen_ai.operation.name"] == "dream"
-    assert line["vertex.tokens.charged"] == 7
+    [line] = logs.wait_for(1, which=AccessLine.is_json)
+    assert line.members["gen_ai.operation.name"] == "dream"
+    assert line.members["vertex.tokens.charged"] == 7
 
 
 def test_the_module_that_ships_does_not_know_it(

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from support.calls import BODY, GENERATE, OTHER_MODEL, headers
-from support.client import Response, once
-from support.configuration import Configuration, vertex_json
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import ROOT
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.log.server import LogServer
+from support.wire.calls import GENERATE, OTHER_MODEL, post
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import ROOT
+from support.world.standin import Standin
 
 OF_THE_HOST = "    user haproxy\n    group haproxy\n    chroot /var/lib/haproxy\n"
 GOOGLE = "us-central1-aiplatform.googleapis.com:443"
@@ -73,10 +72,6 @@ def start(
     return lambda: launch(Documented(**vars(made)))
 
 
-def ask(haproxy: Haproxy, token: str | None, target: str = GENERATE, **more: str) -> Response:
-    return once(haproxy.port, "POST", target, headers(token, **more), BODY, timeout=20)
-
-
 def test_it_is_valid_without_a_warning(start: Callable[[], Haproxy]) -> None:
     check = start().check()
     assert (check.status, check.output) in {(0, ""), (0, "Configuration file is valid\n")}
@@ -87,12 +82,12 @@ def test_it_does_what_it_says(start: Callable[[], Haproxy], standin: Standin, lo
     elsewhere = GENERATE.replace("us-central1", "global")
 
     answers = [
-        ask(documented, token, x_goog_user_project="acme-hr", cookie="a=b"),
-        ask(documented, None),
-        ask(documented, standin.token(sign_with="other")),
-        ask(documented, standin.token({"sub": "mallory"})),
-        ask(documented, token, target=OTHER_MODEL),
-        ask(documented, token, target=elsewhere),
+        post(documented, token, x_goog_user_project="acme-hr", cookie="a=b"),
+        post(documented, None),
+        post(documented, standin.token(sign_with="other")),
+        post(documented, standin.token({"sub": "mallory"})),
+        post(documented, token, target=OTHER_MODEL),
+        post(documented, token, target=elsewhere),
     ]
 
     assert [answer.status for answer in answers] == [200, 401, 401, 429, 403, 503]
@@ -116,10 +111,10 @@ def test_without_keys_it_says_503_and_passes_once_they_are_there(
     standin.idp("status")
     documented, token = start(), standin.token()
 
-    response = ask(documented, token)
+    response = post(documented, token)
 
     assert response.status == 503
     assert "keys_unavailable" in response.text
     assert standin.requests(of="google") == []
     standin.idp()
-    eventually(lambda: ask(documented, token).status == 200, "requests pass", within=15)
+    eventually(lambda: post(documented, token).status == 200, "requests pass", within=15)

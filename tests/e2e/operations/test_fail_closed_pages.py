@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from support.ask import generate
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.faults import broken_share, reached
-from support.haproxy import Haproxy
-from support.metrics import Pages
-from support.place import haproxy_version
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.expect.metrics import Pages
+from support.wire.calls import post
+from support.world.configuration import Configuration
+from support.world.faults import broken_share, reached
+from support.world.haproxy import Haproxy
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 FAULTS = (
     "raises", "raises_a_table", "panics", "never_ends", "returns_nothing", "returns_false",
@@ -82,7 +82,7 @@ def test_a_broken_page_is_an_error_and_harms_no_request(
 
     assert reached(function, fault) in haproxy.stderr
     assert page.status in (500, 502, 503)
-    assert generate(haproxy, standin.token()).status == 200
-    assert generate(haproxy, standin.token(sign_with="other")).status == 401
+    assert post(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token(sign_with="other")).status == 401
     assert len(standin.requests(of="google")) == 1
     assert haproxy.worker == worker

@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.auditline import AuditLine
-from support.client import Closed, Connection, once
-from support.configuration import Configuration, section
-from support.eventually import eventually
-from support.haproxy import Haproxy, NotStarted, ReloadFailed
-from support.load import Load, Request
-from support.logserver import LogServer
-from support.toy import ToyOrigin
+from support.expect.eventually import eventually
+from support.load.steady import Request, SteadyLoad
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.wire.http1 import Closed, Connection, once
+from support.wire.toy import ToyOrigin
+from support.world.configuration import Configuration, section
+from support.world.haproxy import Haproxy, NotStarted, ReloadFailed
 
 LOG_FORMAT = (
     'log-format "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc'
@@ -162,7 +162,7 @@ def test_reload_under_load(plain: Callable[..., Haproxy], logs: LogServer) -> No
     haproxy = plain()
     first = haproxy.worker
 
-    with Load(haproxy.port, Request("GET", "/load"), clients=4) as load:
+    with SteadyLoad(haproxy.port, Request("GET", "/load"), clients=4) as load:
         load.wait_for(200)
         haproxy.configuration.frontend_lines = "http-response set-header x-generation 2"
         haproxy.reload()
@@ -240,7 +240,7 @@ def test_the_load_counts_connection_errors(plain: Callable[..., Haproxy]) -> Non
     haproxy = plain()
     haproxy.stop()
 
-    outcome = Load(haproxy.port, Request("GET", "/"), clients=2, count=3).__enter__().join()
+    outcome = SteadyLoad(haproxy.port, Request("GET", "/"), clients=2, count=3).__enter__().join()
 
     assert outcome.statuses == {}
     assert len(outcome.hard_failures) == 6
@@ -251,7 +251,7 @@ def test_the_log_server_keeps_every_line_of_a_burst(
 ) -> None:
     haproxy = plain()
 
-    outcome = Load(haproxy.port, Request("GET", "/x"), clients=4, count=250).__enter__().join()
+    outcome = SteadyLoad(haproxy.port, Request("GET", "/x"), clients=4, count=250).__enter__().join()
 
     assert outcome.statuses == {200: 1000}
     assert len(logs.wait_for(1000)) == 1000
@@ -259,7 +259,7 @@ def test_the_log_server_keeps_every_line_of_a_burst(
 
 def test_audit_line_without_an_end_is_refused() -> None:
     with pytest.raises(ValueError, match="no complete"):
-        AuditLine("… vertex{decision=allow princ").fields
+        AccessLine("… vertex{decision=allow princ").fields
 
 
 def test_eventually_gives_up() -> None:

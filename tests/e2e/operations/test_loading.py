@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from support.bare import bare
-from support.configuration import Configuration, vertex_json
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import free_port, haproxy_version
-from support.ruleset import elsewhere
-from support.standin import Standin
+from support.log.server import LogServer
+from support.world.bare import bare
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import free_port, haproxy_version
+from support.world.ruleset import elsewhere
+from support.world.standin import Standin
 
 ACCOUNT = (
     "%[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.undone),concat(^,txn.vertex.upstream),"

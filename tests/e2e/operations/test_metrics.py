@@ -7,15 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.ask import generate, outcome, outcomes
-from support.calls import BODY, GENERATE, headers
-from support.client import Connection, once
-from support.configuration import vertex_json
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.metrics import Key, Pages, grown, key
-from support.place import ROOT
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.expect.metrics import Key, Pages, grown, key
+from support.wire.calls import BODY, GENERATE, headers, outcome, outcomes, post
+from support.wire.http1 import Connection, once
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import ROOT
+from support.world.standin import Standin
 
 ALLOWED = key("decisions_total", decision="allow", reason="ok")
 CORP = {"issuer": "corp"}
@@ -29,7 +28,7 @@ def pages() -> Pages:
 @pytest.fixture
 def warm(gateway: Callable[..., Haproxy], standin: Standin, pages: Pages) -> Haproxy:
     haproxy = gateway(sections=pages.section)
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     pages.once(lambda seen: seen[ALLOWED] == 1, "it is counted")
     return haproxy
 
@@ -67,7 +66,7 @@ def test_each_decision_moves_its_counter_and_no_other(
     ]
     for token, counter in asked:
         before = pages.metrics()
-        answer = generate(warm, token)
+        answer = post(warm, token)
         after = pages.once(lambda seen: decisions(before, seen) != {}, "it is counted")
         assert decisions(before, after) == {counter: 1}, outcome(answer)
     requests = key("requests_total", role="ml-team", model="google/gemini-2.5-*")
@@ -92,7 +91,7 @@ def test_many_threads_lose_no_count(warm: Haproxy, pages: Pages, standin: Standi
     token = standin.token()
     before = pages.metrics()
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: generate(warm, token).status, range(400)))
+        answers = list(pool.map(lambda _: post(warm, token).status, range(400)))
     assert answers == [200] * 400
     counted = before[ALLOWED] + 400
     after = pages.once(lambda seen: seen[ALLOWED] >= counted, "all are counted")
@@ -105,7 +104,7 @@ def test_an_outage_shows_in_the_issuers_metrics_and_waits_in_the_histogram(
     standin.down("idp")
     haproxy = gateway(sections=pages.section)
     with ThreadPoolExecutor(1) as pool:
-        waits = pool.submit(generate, haproxy, standin.token())
+        waits = pool.submit(post, haproxy, standin.token())
         eventually(lambda: pages.metrics()[key("waiting")] == 1, "it waits")
         assert waits.result().status == 503
     away = pages.once(lambda seen: seen[denied("keys_unavailable")] > 0, "it is counted")
@@ -145,7 +144,7 @@ def test_the_times_of_a_location_are_those_that_haproxy_measures(
 ) -> None:
     standin.google(delay_ms=200)
     for _ in range(3):
-        assert generate(warm, standin.token()).status == 200
+        assert post(warm, standin.token()).status == 200
 
     # A mean that also holds the first, quick answer.
     response = key("location_response_seconds", location="us-central1")
@@ -162,9 +161,9 @@ def test_labels_are_names_of_the_configuration_whatever_callers_send(
     before = pages.metrics()
     for number in range(50):
         token = standin.token({"sub": f"hostile-{number}", "email": f'x"}} {number}\n'})
-        generate(warm, token)
+        post(warm, token)
         target = f"/v1/projects/p{number}/locations/l{number}/publishers/google/models/m{number}:x"
-        once(warm.port, "POST", target, headers(token), BODY)
+        post(warm, token, target)
     # Each waits for keys: together they wait no longer than one.
     hostile = [standin.token(header={"kid": f"hostile-{number}"}) for number in range(50)]
     assert set(outcomes((warm, token) for token in hostile)) == {(401, "key_unknown")}
@@ -183,7 +182,7 @@ def test_only_get_is_answered(warm: Haproxy, pages: Pages, path: str, method: st
 
     assert (refused.status, refused.header("allow")) == (405, "GET")
     assert pages.get(path).status == 200
-    assert generate(warm, "x").status == 401
+    assert post(warm, "x").status == 401
 
 
 def test_other_paths_are_not_there(warm: Haproxy, pages: Pages) -> None:
@@ -213,7 +212,7 @@ def test_ten_thousand_roles_make_no_long_page_and_whoever_leaves_harms_nobody(
     ] + vertex["credentials"]
     haproxy = gateway(vertex=vertex, sections=pages.section)
     worker = haproxy.worker
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     assert len(pages.get("/metrics").body) < 100_000
     for _ in range(50):
         with Connection(pages.port) as connection:
@@ -221,5 +220,5 @@ def test_ten_thousand_roles_make_no_long_page_and_whoever_leaves_harms_nobody(
             connection.reset()
 
     pages.once(lambda seen: seen[ALLOWED] == 1, "it is counted")
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     assert haproxy.worker == worker

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.faults import module_with_panic
-from support.place import ROOT
+from support.world.faults import module_with_panic
+from support.world.place import ROOT
 
 LUAS = ("5.3", "5.4")
 

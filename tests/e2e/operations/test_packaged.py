@@ -10,14 +10,21 @@ from typing import Any
 
 import pytest
 
-from support.calls import BODY, GENERATE, headers
-from support.client import once
-from support.configuration import Configuration
-from support.haproxy import Check, Haproxy, NotStarted
-from support.installed import MASTER_WORKER, Installed
-from support.place import CONFIGURATION, ROOT, SHARE, haproxy_binary, haproxy_version, lua_version, short_folder
-from support.standin import Standin
-from support.systemd import Systemd
+from support.wire.calls import post
+from support.world.configuration import Configuration
+from support.world.haproxy import Check, Haproxy, NotStarted
+from support.world.installed import MASTER_WORKER, Installed
+from support.world.place import (
+    CONFIGURATION,
+    ROOT,
+    SHARE,
+    haproxy_binary,
+    haproxy_version,
+    lua_version,
+    short_folder,
+)
+from support.world.standin import Standin
+from support.world.systemd import Systemd
 
 VALID = {"", "Configuration file is valid\n"}
 
@@ -114,7 +121,7 @@ def test_debian_s_command_line_starts_and_tells_systemd(
     with Systemd(haproxy.folder / "notify") as systemd:
         systemd.run([haproxy.binary, "-Ws", *files], environment, haproxy.folder / "stderr")
         assert systemd.ready(), haproxy.stderr
-        assert once(haproxy.port, "POST", GENERATE, headers(None), BODY).status == 401
+        assert post(haproxy, None).status == 401
         assert systemd.stop() in (0, 143)  # `SuccessExitStatus=143` of Debian's unit
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from support.ask import generate
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.metrics import Pages, key
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.expect.metrics import Pages, key
+from support.wire.calls import post
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_without_keys_it_is_ready_when_a_request_would_have_been_refused(
     assert said["issuers"][0]["failing_seconds"] >= 4
     assert pages.metrics()[key("ready")] == 1
     # Whoever does not need keys is served: the point of being ready.
-    assert generate(haproxy, "x").status == 401
+    assert post(haproxy, "x").status == 401
 
 
 def test_keys_that_come_in_time_make_it_ready_before_that(
@@ -85,13 +85,13 @@ def test_an_issuer_that_goes_down_later_makes_nothing_unready(
 ) -> None:
     haproxy = gateway(sections=pages.section)
     token = standin.token()
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     assert details(pages)[0] == 200
 
     standin.down("idp")
-    generate(haproxy, standin.token(header={"kid": "made-up"}))
+    post(haproxy, standin.token(header={"kid": "made-up"}))
 
     status, said = details(pages)
     assert status == 200
     assert said["issuers"][0]["failing_seconds"] is not None
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200

@@ -9,16 +9,15 @@ from typing import Any
 
 import pytest
 
-from support.ask import begin_stream, generate, outcome, outcomes
-from support.calls import BODY, GENERATE, headers
-from support.client import Connection
-from support.configuration import vertex_json
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.load import Load, Outcome, Request
-from support.place import SHARE
-from support.standin import Standin
-from support.statefile import age_by, save_keys
+from support.expect.eventually import eventually
+from support.load.steady import Outcome, Request, SteadyLoad
+from support.wire.calls import BODY, GENERATE, begin_stream, headers, outcome, outcomes, post
+from support.wire.http1 import Connection
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.place import SHARE
+from support.world.standin import Standin
+from support.world.statefile import age_by, save_keys
 
 RELOADS = 6
 SECONDS_BETWEEN = 2.0
@@ -39,7 +38,7 @@ def keeping(standin: Standin, state_file: Path) -> dict[str, Any]:
 def saved(gateway: Callable[..., Haproxy], standin: Standin, state_file: Path) -> dict[str, Any]:
     """The keys that a gateway has fetched, in the state file; then the provider goes down."""
     first = gateway()
-    assert generate(first, standin.token()).status == 200
+    assert post(first, standin.token()).status == 200
     state = save_keys(first, state_file)
     first.stop()
     standin.down("idp")
@@ -65,7 +64,7 @@ def reload_under_load(
 ) -> Outcome:
     standin.forget_requests()
     request = callers(standin)
-    with Load(haproxy.port, request, 4, REQUESTS_A_CLIENT, 120, pause=0.2, timeout=20) as load:
+    with SteadyLoad(haproxy.port, request, 4, REQUESTS_A_CLIENT, 120, pause=0.2, timeout=20) as load:
         load.wait_for(20)
         for _ in range(RELOADS):
             due = time.monotonic() + SECONDS_BETWEEN
@@ -101,7 +100,7 @@ def test_with_a_state_file_six_reloads_without_the_provider_lose_no_request(
     gateway: Callable[..., Haproxy], standin: Standin, state_file: Path, keeping: dict[str, Any]
 ) -> None:
     haproxy = gateway(vertex=keeping)
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     standin.down("idp")
 
     load = reload_under_load(haproxy, standin, lambda: save_keys(haproxy, state_file))
@@ -114,19 +113,19 @@ def test_without_a_state_file_a_reload_without_the_provider_leaves_no_keys(
 ) -> None:
     haproxy = gateway()
     token = standin.token()
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     standin.down("idp")
-    assert generate(haproxy, standin.token()).status == 200, "until the reload the keys are good"
+    assert post(haproxy, standin.token()).status == 200, "until the reload the keys are good"
 
     haproxy.reload()
 
     begun = time.monotonic()
-    response = generate(haproxy, token)
+    response = post(haproxy, token)
     assert outcome(response) == (503, "keys_unavailable")
     assert time.monotonic() - begun > 3, "it waited for them"
     assert int(response.header("retry-after") or 0) > 0
     standin.down("idp", False)
-    eventually(lambda: generate(haproxy, token).status == 200, "keys again", within=15)
+    eventually(lambda: post(haproxy, token).status == 200, "keys again", within=15)
 
 
 def test_a_stream_that_runs_over_two_reloads_is_complete(
@@ -155,7 +154,7 @@ def test_a_stream_that_runs_over_two_reloads_is_complete(
     assert "usageMetadata" in response.text.rsplit("data:", 1)[1]
     haproxy.wait_for_old_workers()
     standin.google()
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
 
 
 @pytest.fixture
@@ -178,9 +177,9 @@ def test_the_first_request_after_a_reload_has_a_token_that_was_signed_at_load(
     token = standin.token()
     standin.forget_requests()
 
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     haproxy.reload()
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
 
     before, after = standin.requests(of="google")
     assert before["bearer"]["kind"] == after["bearer"]["kind"] != "access_token"
@@ -188,7 +187,7 @@ def test_the_first_request_after_a_reload_has_a_token_that_was_signed_at_load(
     assert before["bearer"]["claims"]["iat"] <= after["bearer"]["claims"]["iat"]
     # The twin: keys come by that task alone, so a token of a key that was not kept waits in vain.
     rotated = standin.token(kid=standin.rotate_keys())
-    assert outcome(generate(haproxy, rotated)) == (503, "keys_unavailable")
+    assert outcome(post(haproxy, rotated)) == (503, "keys_unavailable")
 
 
 def foreign(state: dict[str, Any]) -> dict[str, Any]:
@@ -239,5 +238,5 @@ def test_a_state_file_of_almost_a_day_is_used(
 
     haproxy = gateway(vertex=keeping)
 
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     assert save_keys(haproxy, state_file) == age_by(saved, 23 * 3600), "it does not grow younger"

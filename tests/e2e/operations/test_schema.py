@@ -9,9 +9,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from support.configuration import vertex_json
-from support.place import ROOT
-from support.standin import Standin
+from support.world.configuration import vertex_json
+from support.world.place import ROOT
+from support.world.standin import Standin
 
 CONF = ROOT / "haproxy-conf"
 SCHEMA = json.loads((CONF / "vertex.schema.json").read_text())

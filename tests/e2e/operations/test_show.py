@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from support import cli
-from support.ask import generate
-from support.configuration import vertex_json
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.shown import row, rows, table
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.expect.shown import row, rows, table
+from support.wire.calls import post
+from support.world import cli
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 THINGS = ("issuers", "keys", "credentials", "roles", "limits", "caches")
 
@@ -25,7 +25,7 @@ def warm(gateway: Callable[..., Haproxy], standin: Standin) -> Haproxy:
     vertex = vertex_json(standin.service_account)
     vertex["roles"][0]["limits"] = {"requests_per_minute": 600}
     haproxy = gateway(vertex=vertex)
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     return haproxy
 
 
@@ -46,7 +46,7 @@ def test_other_words_are_answered_with_what_there_is(warm: Haproxy, words: str) 
 
     assert said.startswith("vertex show: ")
     assert "vertex show issuers [json]" in said
-    assert generate(warm, "x").status == 401
+    assert post(warm, "x").status == 401
 
 
 @pytest.mark.parametrize("thing", [thing for thing in THINGS if thing != "keys"])
@@ -79,7 +79,7 @@ def test_an_issuer_tells_its_age_its_next_fetch_and_its_troubles(
     assert first["failing_seconds"] is first["last_error"] is None
 
     standin.idp("status")
-    generate(warm, standin.token(header={"kid": "made-up"}))
+    post(warm, standin.token(header={"kid": "made-up"}))
 
     # A task tells it, not the answer.
     eventually(lambda: row(warm, "issuers")["failures"] > 0, "a fetch has failed")
@@ -103,7 +103,7 @@ def test_keys_are_told_with_what_they_verify_and_the_json_is_that_of_the_state_f
     warm: Haproxy, standin: Standin
 ) -> None:
     kid = standin.rotate_keys(alg="ES256")
-    assert generate(warm, standin.token(alg="ES256", kid=kid)).status == 200
+    assert post(warm, standin.token(alg="ES256", kid=kid)).status == 200
 
     [key] = [found for found in rows_of_keys(warm) if found["kid"] == kid]
     assert (key["issuer"], key["alg"], key["current"]) == ("corp", "ES256", "yes")
@@ -145,7 +145,7 @@ def test_roles_and_caches_are_told(warm: Haproxy, standin: Standin) -> None:
     assert role["locations"] == "us-central1,global"
 
     before = {cache["name"]: cache for cache in rows(warm, "caches")}
-    assert generate(warm, standin.token({"sub": "another"})).status == 200
+    assert post(warm, standin.token({"sub": "another"})).status == 200
     after = {cache["name"]: cache for cache in rows(warm, "caches")}
     assert after["verified_tokens"]["entries"] == before["verified_tokens"]["entries"] + 1
     assert all(cache["entries"] <= cache["capacity"] for cache in after.values())
@@ -187,6 +187,6 @@ def test_whoever_leaves_in_the_middle_of_an_answer_harms_nobody(
         command = f"echo vertex show roles | socat - unix-connect:{haproxy.folder}/stats | head -c 1"
         subprocess.run(["sh", "-c", command], check=True, capture_output=True)
 
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
     assert haproxy.worker == worker
     assert cli.info(haproxy.folder / "stats")["Name"] == "HAProxy"

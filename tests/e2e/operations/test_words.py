@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from support.client import once
-from support.eventually import eventually
-from support.place import ROOT, free_port, haproxy_binary, haproxy_version
+from support.expect.eventually import eventually
+from support.wire.http1 import once
+from support.world.place import ROOT, free_port, haproxy_binary, haproxy_version
 
 VECTORS = json.loads((ROOT / "tests/vectors/words.json").read_text())
 CONDITIONS = json.loads((ROOT / "tests/vectors/conditions.json").read_text())

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from support.actions import arrived, ask
-from support.bare import (
+from support.wire.calls import OTHER_MODEL, PROJECT, headers, post
+from support.wire.http1 import Connection, Response
+from support.world.bare import (
     ALL,
     ANSWERS,
     AUTHORIZE,
@@ -23,11 +24,9 @@ from support.bare import (
     shown,
     unless,
 )
-from support.calls import OTHER_MODEL, PROJECT, headers
-from support.client import Connection, Response
-from support.configuration import vertex_json
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 TOLD = {
     "verified", "allowed", "signed", *CALLER, *GRANT, *TARGET, "decision", "reason", "id", "audit",
@@ -40,7 +39,7 @@ def test_allowed_with_every_variable(
 ) -> None:
     haproxy = actions(*rules)
 
-    response = ask(haproxy, token)
+    response = post(haproxy, token)
 
     assert response.status == 200
     held = shown(response)
@@ -54,7 +53,7 @@ def test_allowed_with_every_variable(
     assert (held["decision"], held["reason"], held["credential"]) == ("allow", "ok", "ml-prod")
     assert "principal=corp:alice role=ml-team credential=ml-prod" in held["audit"]
     assert token not in str(held)
-    [seen] = arrived(standin)
+    [seen] = standin.requests(of="google")
     assert seen["bearer"]["valid"], seen["bearer"]
     assert token not in json.dumps(seen)
     assert ("host", "us-central1-aiplatform.googleapis.com") in map(tuple, seen["headers"])
@@ -65,7 +64,7 @@ def test_verify_says_who_asks_and_nothing_else(
 ) -> None:
     haproxy = actions(VERIFY, unless("verified"), "http-request return status 200")
 
-    good, bad = ask(haproxy, token), ask(haproxy, standin.token(sign_with="other"))
+    good, bad = post(haproxy, token), post(haproxy, standin.token(sign_with="other"))
 
     assert good.status == 200
     assert shown(good) == {
@@ -77,7 +76,7 @@ def test_verify_says_who_asks_and_nothing_else(
     assert not {*CALLER, "verified"} & set(held)
     assert json.loads(held["error"])["error"]["message"] == held["message"]
     # Whoever may do nothing at all is verified as well.
-    assert ask(haproxy, standin.token({"groups": []}), target="/anything").status == 200
+    assert post(haproxy, standin.token({"groups": []}), target="/anything").status == 200
 
 
 def test_authorize_refuses_what_no_role_allows(
@@ -85,7 +84,7 @@ def test_authorize_refuses_what_no_role_allows(
 ) -> None:
     haproxy = actions(VERIFY, AUTHORIZE, unless("allowed"), "http-request return status 200")
 
-    good, bad = ask(haproxy, token), ask(haproxy, token, target=OTHER_MODEL)
+    good, bad = post(haproxy, token), post(haproxy, token, target=OTHER_MODEL)
 
     assert good.status == 200
     assert set(shown(good)) == TOLD - {"signed"}
@@ -101,13 +100,13 @@ def test_after_a_refused_verify_authorize_refuses_and_the_reason_stands(
 ) -> None:
     haproxy = actions(VERIFY, AUTHORIZE, SIGN, ANSWERS, unless("signed"))
 
-    response = ask(haproxy, standin.token(sign_with="other"))
+    response = post(haproxy, standin.token(sign_with="other"))
 
     assert response.status == 401
     held = shown(response)
     assert held["reason"] == "bad_signature"
     assert not {"verified", "allowed", "signed"} & set(held)
-    assert arrived(standin) == []
+    assert standin.requests(of="google") == []
 
 
 ORDERS = {
@@ -127,11 +126,11 @@ def test_in_another_order_nothing_is_signed(
 ) -> None:
     haproxy = actions(*ORDERS[order], unless("signed"))
 
-    response = ask(haproxy, token)
+    response = post(haproxy, token)
 
     assert response.status == GATE
     assert "signed" not in shown(response)
-    assert arrived(standin) == []
+    assert standin.requests(of="google") == []
 
 
 def test_what_was_allowed_before_is_nothing_once_something_else_is_refused(
@@ -140,12 +139,12 @@ def test_what_was_allowed_before_is_nothing_once_something_else_is_refused(
     other = f"http-request set-path {OTHER_MODEL} if {{ req.hdr(x-other) -m found }}"
     haproxy = actions(VERIFY, AUTHORIZE, other, AUTHORIZE, SIGN, unless("signed"))
 
-    assert ask(haproxy, token).status == 200
-    response = ask(haproxy, token, x_other="1")
+    assert post(haproxy, token).status == 200
+    response = post(haproxy, token, x_other="1")
 
     assert response.status == GATE
     assert not {"allowed", "signed", "role"} & set(shown(response))
-    assert len(arrived(standin)) == 1
+    assert len(standin.requests(of="google")) == 1
 
 
 def test_a_body_that_has_to_be_read_is_awaited_and_refused_at_once_if_it_does_not_fit(
@@ -156,7 +155,7 @@ def test_a_body_that_has_to_be_read_is_awaited_and_refused_at_once_if_it_does_no
     rules = [VERIFY, AUTHORIZE, ANSWERS, unless("allowed"), SIGN, unless("signed")]
     haproxy = actions(*rules, vertex=vertex)
     chat = f"{PROJECT}/endpoints/openapi/chat/completions"
-    ask(haproxy, token)
+    post(haproxy, token)
 
     def say(length: int, pause: float = 0.0) -> Response:
         said = {"model": "google/gemini-2.5-flash", "user": "x" * length}
@@ -170,11 +169,11 @@ def test_a_body_that_has_to_be_read_is_awaited_and_refused_at_once_if_it_does_no
 
     for fitting in (say(0), say(10_000), say(10_000, pause=1)):
         assert shown(fitting)["signed"] == "1"
-    assert len(arrived(standin)) == 4
+    assert len(standin.requests(of="google")) == 4
     response = say(60_000)
     assert response.status == 413
     assert shown(response)["reason"] == "body_too_large_to_check"
-    assert len(arrived(standin)) == 4
+    assert len(standin.requests(of="google")) == 4
 
 
 # Two decisions on one request: the former one's call is taken back.
@@ -216,12 +215,12 @@ def test_a_second_decision_gives_back_what_the_first_one_took(
     def answers(count: int) -> list[int]:
         statuses = []
         for _ in range(count):
-            statuses.append(ask(haproxy, token).status)
+            statuses.append(post(haproxy, token).status)
             time.sleep(0.2)  # a place is free once the log line is written
         return statuses
 
     assert answers(3) == [status] * 3
     counts = SIGN in rules or ALL in again and status == 200
-    assert len(arrived(standin)) == (3 if counts else 0)
+    assert len(standin.requests(of="google")) == (3 if counts else 0)
     # The twin: what was decided last counts.
     assert answers(1) == ([GATE] if counts else [status])

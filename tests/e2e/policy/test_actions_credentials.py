@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from support.actions import arrived, ask
-from support.bare import ANSWERS, AUTHORIZE, GATE, VERIFY, shown, unless
-from support.calls import OTHER_MODEL
-from support.configuration import vertex_json
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.wire.calls import OTHER_MODEL, post
+from support.world.bare import ANSWERS, AUTHORIZE, GATE, VERIFY, shown, unless
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 
 def credentials(standin: Standin, without_role: bool) -> dict[str, Any]:
@@ -31,17 +30,17 @@ def test_sign_without_a_decision_is_for_credentials_that_say_so(
     vertex = credentials(standin, without_role)
     haproxy = actions("http-request lua.vertex-sign open", unless("signed"), vertex=vertex)
 
-    response = ask(haproxy, token, target=OTHER_MODEL)
+    response = post(haproxy, token, target=OTHER_MODEL)
 
     if not without_role:
         assert response.status == GATE
         assert shown(response) == {}
-        assert arrived(standin) == []
+        assert standin.requests(of="google") == []
         return
     assert response.status == 200
     assert (held := shown(response))["signed"] == "1"
     assert set(held) == {"signed", "credential", "google_identity"}
-    [seen] = arrived(standin)
+    [seen] = standin.requests(of="google")
     assert seen["bearer"]["valid"] and "scope" in seen["bearer"]["claims"]
     assert seen["target"] == OTHER_MODEL
     assert token not in json.dumps(seen)
@@ -57,8 +56,8 @@ def test_no_other_name_is_without_a_role(
         vertex=credentials(standin, without_role=True),
     )
 
-    assert ask(haproxy, token).status == GATE
-    assert arrived(standin) == []
+    assert post(haproxy, token).status == GATE
+    assert standin.requests(of="google") == []
 
 
 def test_a_decision_can_be_signed_with_another_credential_that_there_is(
@@ -71,12 +70,12 @@ def test_a_decision_can_be_signed_with_another_credential_that_there_is(
     rules = [VERIFY, AUTHORIZE, *sign, ANSWERS, unless("signed")]
     haproxy = actions(*rules, vertex=credentials(standin, without_role=False))
 
-    good, bad = ask(haproxy, token, x_as="open"), ask(haproxy, token, x_as="nobody")
+    good, bad = post(haproxy, token, x_as="open"), post(haproxy, token, x_as="nobody")
 
     assert good.status == 200
     assert (held := shown(good))["credential"] == "open"
     assert " role=ml-team credential=open google_identity=vertex-gateway@" in held["audit"]
-    [seen] = arrived(standin)
+    [seen] = standin.requests(of="google")
     assert seen["bearer"]["valid"] and "scope" in seen["bearer"]["claims"]
     assert bad.status == 503
     held = shown(bad)

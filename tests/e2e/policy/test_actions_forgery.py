@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from support.actions import arrived, ask
-from support.bare import ALL, AUTHORIZE, GATE, SIGN, STEPS, VERIFY, shown, unless
-from support.calls import BODY, GENERATE, OTHER_MODEL, headers
-from support.client import Connection, Response
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.wire.calls import BODY, GENERATE, OTHER_MODEL, headers, post
+from support.wire.http1 import Connection, Response
+from support.world.bare import ALL, AUTHORIZE, GATE, SIGN, STEPS, VERIFY, shown, unless
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 
 def forging(*names: str) -> str:
@@ -38,13 +37,13 @@ def test_variables_that_a_rule_has_set_before_count_for_nothing(
     forged = [f"http-request set-var(txn.vertex.{name}) str(forged)" for name in texts]
     haproxy = actions(forging("verified", "allowed", "signed"), *forged, *rules)
 
-    response = ask(haproxy, None)
+    response = post(haproxy, None)
 
     assert response.status == status
     if rules[0] in (VERIFY, ALL):
         assert "forged" not in shown(response).values()
         assert shown(response)["reason"] == "token_missing"
-    assert arrived(standin) == []
+    assert standin.requests(of="google") == []
 
 
 def test_the_forged_variables_do_not_stand_in_the_way_of_who_may(
@@ -52,7 +51,7 @@ def test_the_forged_variables_do_not_stand_in_the_way_of_who_may(
 ) -> None:
     haproxy = actions(forging("verified", "allowed", "signed", "role", "subject"), STEPS)
 
-    response = ask(haproxy, token)
+    response = post(haproxy, token)
 
     assert response.status == 200
     assert (shown(response)["role"], shown(response)["subject"]) == ("ml-team", "alice")
@@ -83,7 +82,7 @@ def test_nothing_is_left_for_the_next_request_of_a_connection(
         statuses.append(next_one(connection, x_skip="1").status)
 
     assert statuses == [200, 200, GATE]
-    assert len(arrived(standin)) == 2
+    assert len(standin.requests(of="google")) == 2
 
 
 def test_what_leaves_is_what_was_decided_on_whatever_rules_did_since(
@@ -98,8 +97,8 @@ def test_what_leaves_is_what_was_decided_on_whatever_rules_did_since(
     ]
     haproxy = actions(VERIFY, AUTHORIZE, *between, SIGN, unless("signed"))
 
-    assert ask(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
 
-    [seen] = arrived(standin)
+    [seen] = standin.requests(of="google")
     assert (seen["method"], seen["target"]) == ("POST", GENERATE)
     assert "evil" not in json.dumps(seen).lower()

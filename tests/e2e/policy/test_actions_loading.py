@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from support.actions import ask
-from support.bare import GATE, Bare, bare
-from support.configuration import Configuration, vertex_json
-from support.haproxy import Haproxy, NotStarted
-from support.place import haproxy_version
-from support.standin import Standin
+from support.wire.calls import post
+from support.world.bare import GATE, Bare, bare
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy, NotStarted
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 LOADED = ("lua-load-per-thread", "lua-load")
 
@@ -30,8 +30,8 @@ def test_one_lua_for_all_threads_is_taken_where_it_is_sound(
 
     if sound:
         haproxy.start()
-        assert [ask(haproxy, token).status for _ in range(4)] == [200] * 4
-        assert ask(haproxy, standin.token(sign_with="other")).status == GATE
+        assert [post(haproxy, token).status for _ in range(4)] == [200] * 4
+        assert post(haproxy, standin.token(sign_with="other")).status == GATE
     else:
         with pytest.raises(NotStarted, match="write lua-load-per-thread"):
             haproxy.start()

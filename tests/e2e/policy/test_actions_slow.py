@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from support.ask import generate, outcome
-from support.bare import ALL, ANSWERS, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
-from support.calls import GENERATE, headers
-from support.client import once
-from support.configuration import Configuration, vertex_json
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.standin import Standin
-from support.waiters import Waiter, has_no_keys, requests_so_far
+from support.expect.eventually import eventually
+from support.expect.shown import has_no_keys, requests_so_far
+from support.load.waiters import Waiter
+from support.wire.calls import outcome, post
+from support.world.bare import ALL, ANSWERS, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 WAYS = {
     "all in one": [ALL],
@@ -49,12 +48,12 @@ def test_a_request_waits_for_keys_and_says_why_if_they_do_not_come(
     haproxy = start("all in one", ANSWERS)
     token = standin.token()
 
-    refused = generate(haproxy, token)
+    refused = post(haproxy, token)
 
     assert outcome(refused) == (503, "keys_unavailable")
     assert shown(refused)["reason"] == "keys_unavailable"
     standin.idp()
-    eventually(lambda: generate(haproxy, token).status == 200, "requests pass", within=15)
+    eventually(lambda: post(haproxy, token).status == 200, "requests pass", within=15)
     assert len(standin.requests(of="google")) == 1
 
 
@@ -109,7 +108,7 @@ def test_a_large_credential_beside_a_long_body(
     text = {"contents": [{"role": "user", "parts": [{"text": "x" * 30_000}]}]}
     body = json.dumps(text).encode()
 
-    answers = [once(haproxy.port, "POST", GENERATE, headers(token), body) for _ in range(20)]
+    answers = [post(haproxy, token, body=body) for _ in range(20)]
 
     assert {answer.status for answer in answers} == {200}
     seen = standin.requests(of="google")
@@ -137,7 +136,7 @@ def test_other_lua_that_takes_the_place_of_the_passage_gets_nothing_signed(
         haproxy.reload()
         standin.forget_requests()
 
-        assert generate(haproxy, token).status == 200
-        answer = once(haproxy.port, "POST", GENERATE, headers(token, x_own="1"), b"{}")
+        assert post(haproxy, token).status == 200
+        answer = post(haproxy, token, body=b"{}", x_own="1")
         assert answer.status == GATE
         assert len(standin.requests(of="google")) == 1

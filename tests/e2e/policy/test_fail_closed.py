@@ -8,18 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from support.access import all_lines
-from support.ask import generate
-from support.callbacks import BODY, callbacks, natives
-from support.client import Response
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.faults import broken_share, reached
-from support.haproxy import Haproxy, NotStarted
-from support.logserver import LogServer
-from support.place import SHARE, haproxy_version
-from support.ruleset import elsewhere
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.log.server import LogServer, all_lines
+from support.wire.calls import post
+from support.wire.http1 import Response
+from support.world.callbacks import BODY, callbacks, natives
+from support.world.configuration import Configuration
+from support.world.faults import broken_share, reached
+from support.world.haproxy import Haproxy, NotStarted
+from support.world.place import SHARE, haproxy_version
+from support.world.ruleset import elsewhere
+from support.world.standin import Standin
 from test_fail_closed_actions import ACTIONS, REFUSED, SAYS
 from test_fail_closed_metering import METERING
 from test_fail_closed_pages import PAGES
@@ -171,7 +170,7 @@ def test_the_same_request_passes_when_nothing_is_broken(
     )
     standin.idp()
 
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
 
     assert '"issuers"' in haproxy.ask("vertex show keys json")
     assert {name for name in functions if reached(name, "none") in haproxy.stderr} == functions
@@ -195,7 +194,7 @@ def test_a_broken_converter_or_wait_is_a_refusal(
         standin.idp("status")  # so that it has to wait
     haproxy = broken(function, fault)
 
-    assert reason(generate(haproxy, token)) == expected
+    assert reason(post(haproxy, token)) == expected
 
     assert reached(function, fault) in haproxy.stderr
     assert_refused(haproxy, standin, logs)
@@ -217,7 +216,7 @@ def test_the_log_line_of_a_late_refusal_says_what_the_caller_was_told(
         standin.idp("status")
     haproxy = broken(function, fault)
 
-    told = reason(generate(haproxy, token))
+    told = reason(post(haproxy, token))
 
     [line] = all_lines(haproxy, logs)
     assert (line["decision"], line["reason"]) == ("deny", told)
@@ -238,7 +237,7 @@ def test_without_its_task_no_request_gets_further_than_a_wait(
     standin.idp()
 
     with ThreadPoolExecutor(len(haproxies)) as pool:
-        answers = pool.map(lambda haproxy: reason(generate(haproxy, token)), haproxies.values())
+        answers = pool.map(lambda haproxy: reason(post(haproxy, token)), haproxies.values())
 
     assert dict(zip(haproxies, answers, strict=True)) == faults
     assert standin.requests(of="google") == []
@@ -263,7 +262,7 @@ def test_a_start_without_one_of_its_steps_is_refused_or_serves_nobody(
         if fault == "raises":
             assert "broken on purpose" in str(refusal.value)
     else:
-        assert reason(generate(haproxy.start(), token)) == expected
+        assert reason(post(haproxy.start(), token)) == expected
         assert_refused(haproxy, standin, logs)
     assert reached(function, fault) in haproxy.stderr
 
@@ -306,7 +305,7 @@ def test_a_broken_command_harms_no_request(
     haproxy.ask("vertex show issuers")
 
     assert reached(function, fault) in haproxy.stderr
-    assert generate(haproxy, token).status == 200, expected
-    assert generate(haproxy, standin.token(sign_with="other")).status == 401
+    assert post(haproxy, token).status == 200, expected
+    assert post(haproxy, standin.token(sign_with="other")).status == 401
     assert len(standin.requests(of="google")) == 1
     assert haproxy.worker == worker

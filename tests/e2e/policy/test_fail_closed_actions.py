@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from support.ask import generate
-from support.bare import ALL, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
-from support.configuration import Configuration
-from support.faults import broken_share, reached
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import haproxy_version
-from support.standin import Standin
+from support.log.server import LogServer
+from support.wire.calls import post
+from support.world.bare import ALL, AUTHORIZE, GATE, SIGN, VERIFY, bare, shown, unless
+from support.world.configuration import Configuration
+from support.world.faults import broken_share, reached
+from support.world.haproxy import Haproxy
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 DIES = ("raises", "raises_a_table", "panics", "never_ends")
 LIES = ("says_done", "says_done_with_junk")
@@ -93,7 +93,7 @@ def test_the_same_request_passes_when_nothing_is_broken(
     functions = ACTIONS[action].of
     haproxy = broken(action, " ".join(functions), "none")
 
-    assert generate(haproxy, standin.token()).status == 200
+    assert post(haproxy, standin.token()).status == 200
 
     assert {name for name in functions if reached(name, "none") in haproxy.stderr} == set(functions)
     [seen] = standin.requests(of="google")
@@ -107,7 +107,7 @@ def test_a_broken_action_is_a_refusal(
     haproxy = broken(action, function, fault)
     worker = haproxy.worker
 
-    response = generate(haproxy, standin.token())
+    response = post(haproxy, standin.token())
 
     assert reached(function, fault) in haproxy.stderr
     assert response.status == GATE
@@ -138,7 +138,7 @@ def test_an_allow_that_cannot_be_carried_out_is_a_refusal_whatever_it_says(
     share = broken_share(tmp_path, f"bearer {function}", fault)
     haproxy = launch(configuration(share=share, nbthread=1))
 
-    assert generate(haproxy, standin.token()).status == 503
+    assert post(haproxy, standin.token()).status == 503
 
     assert reached(function, fault) in haproxy.stderr
     assert standin.requests(of="google") == []

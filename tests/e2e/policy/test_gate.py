@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from support.access import all_lines
-from support.ask import BODY, GENERATE, generate, headers, outcome
-from support.client import once
-from support.configuration import Configuration, google_host, section, vertex_json
-from support.haproxy import Haproxy, NotStarted
-from support.logserver import LogServer
-from support.place import free_port
-from support.ruleset import elsewhere
-from support.standin import Standin
+from support.log.server import LogServer, all_lines
+from support.wire.calls import BODY, GENERATE, headers, outcome, post
+from support.wire.http1 import once
+from support.world.configuration import Configuration, google_host, section, vertex_json
+from support.world.haproxy import Haproxy, NotStarted
+from support.world.place import free_port
+from support.world.ruleset import elsewhere
+from support.world.standin import Standin
 
 HOST = google_host("us-central1")
 GLOBAL = GENERATE.replace("us-central1", "global")
@@ -24,10 +23,6 @@ GLOBAL = GENERATE.replace("us-central1", "global")
 @pytest.fixture
 def token(standin: Standin) -> str:
     return standin.token()
-
-
-def to_google(standin: Standin) -> list[dict[str, Any]]:
-    return standin.requests(of="google")
 
 
 def is_canonical(seen: dict[str, Any], target: str = GENERATE, host: str = HOST) -> bool:
@@ -81,10 +76,10 @@ def test_a_location_without_backend_is_refused_whatever_the_default_backend(
         vertex=everywhere,
     )
 
-    assert outcome(generate(haproxy, token)) == (403, "location_without_backend")
-    assert to_google(standin) == []
-    assert once(haproxy.port, "POST", GLOBAL, headers(token), BODY).status == 200
-    [seen] = to_google(standin)
+    assert outcome(post(haproxy, token)) == (403, "location_without_backend")
+    assert standin.requests(of="google") == []
+    assert post(haproxy, token, GLOBAL).status == 200
+    [seen] = standin.requests(of="google")
     assert is_canonical(seen, GLOBAL, google_host("global"))
     [refusal] = [line for line in all_lines(haproxy, logs, 2) if line.status == 403]
     assert (refusal["decision"], refusal["reason"]) == ("deny", "location_without_backend")
@@ -114,9 +109,9 @@ def test_what_a_rule_of_the_frontend_writes_does_not_reach_google(
 ) -> None:
     haproxy = gateway(frontend_lines=f"http-request {rule}")
 
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
 
-    [seen] = to_google(standin)
+    [seen] = standin.requests(of="google")
     assert is_canonical(seen), seen
     assert "elsewhere" not in json.dumps(seen["headers"])
 
@@ -127,13 +122,13 @@ def test_a_request_from_another_frontend_is_refused(
 ) -> None:
     port = free_port()
     haproxy = gateway(sections=second_frontend(port, parent=parent))
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     standin.forget_requests()
 
     answer = once(port, "POST", GENERATE, headers(token), BODY)
 
     assert outcome(answer) == (503, "internal")
-    assert to_google(standin) == []
+    assert standin.requests(of="google") == []
 
 
 @pytest.mark.parametrize(
@@ -155,13 +150,13 @@ def test_a_verdict_that_a_rule_makes_up_lends_no_bearer(
     port = free_port()
     rule = f"http-request set-var(txn.vertex.verdict) str({verdict})"
     haproxy = gateway(sections=second_frontend(port, rule))
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     standin.forget_requests()
 
     forged = once(port, "POST", GENERATE, headers(token), BODY)
 
     assert outcome(forged) == (503, reason)
-    assert to_google(standin) == []
+    assert standin.requests(of="google") == []
 
 
 def test_a_request_allowed_for_one_location_cannot_leave_by_another_ones_backend(
@@ -169,11 +164,11 @@ def test_a_request_allowed_for_one_location_cannot_leave_by_another_ones_backend
 ) -> None:
     haproxy = gateway(use_backend="use_backend vertex_global")
 
-    assert outcome(generate(haproxy, token)) == (503, "internal")
-    assert to_google(standin) == []
+    assert outcome(post(haproxy, token)) == (503, "internal")
+    assert standin.requests(of="google") == []
 
-    assert once(haproxy.port, "POST", GLOBAL, headers(token), BODY).status == 200
-    [seen] = to_google(standin)
+    assert post(haproxy, token, GLOBAL).status == 200
+    [seen] = standin.requests(of="google")
     assert is_canonical(seen, GLOBAL, google_host("global"))
 
 
@@ -182,7 +177,7 @@ def test_the_log_line_of_a_refusal_by_the_gate_is_no_allow(
 ) -> None:
     haproxy = gateway(use_backend="use_backend vertex_global")
 
-    assert outcome(generate(haproxy, token)) == (503, "internal")
+    assert outcome(post(haproxy, token)) == (503, "internal")
 
     [line] = all_lines(haproxy, logs)
     assert line.status == 503
@@ -208,7 +203,7 @@ def test_googles_refusal_of_the_gateway_is_not_the_callers(
     haproxy = gateway()
     standin.google(status=google)
 
-    answer = generate(haproxy, token)
+    answer = post(haproxy, token)
 
     assert outcome(answer) == (told, reason)
     assert answer.header("www-authenticate") is None
@@ -223,7 +218,7 @@ def test_any_other_answer_of_googles_passes(
     haproxy = gateway()
     for status in (200, 404, 429, 500):
         standin.google(status=status)
-        assert generate(haproxy, token).status == status
+        assert post(haproxy, token).status == status
 
     lines = all_lines(haproxy, logs, 4)
     # Two threads write them, in no order.
@@ -249,6 +244,6 @@ def test_the_bearer_goes_only_to_a_google_whose_certificate_is_verified(
     name = "elsewhere.example" if wrong == "name" else HOST
     haproxy = gateway(sections=tls_upstream(standin, ca, name), locations=("global",))
 
-    status = generate(haproxy, token).status
+    status = post(haproxy, token).status
 
-    assert (status, len(to_google(standin))) == ((200, 1) if wrong == "nothing" else (503, 0))
+    assert (status, len(standin.requests(of="google"))) == ((200, 1) if wrong == "nothing" else (503, 0))

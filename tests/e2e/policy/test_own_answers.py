@@ -8,21 +8,19 @@ from typing import Any
 
 import pytest
 
-from support.access import all_lines
-from support.ask import BODY, GENERATE, generate, headers, outcome
-from support.auditline import AuditLine
-from support.budget import with_roles
-from support.calls import CLAIMS, PROJECT
-from support.client import Closed, Connection, Response, once
-from support.eventually import eventually
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.metrics import Pages, key
-from support.place import free_port, haproxy_version
-from support.rawgoogle import RawGoogle
-from support.refusal import STATUS, reasons_of_the_product
-from support.standin import Standin
+from support.expect.budget import with_roles
+from support.expect.eventually import eventually
+from support.expect.metrics import Pages, key
+from support.expect.refusal import STATUS, reasons_of_the_product
+from support.log.line import AccessLine
+from support.log.server import LogServer, all_lines
+from support.wire.calls import BODY, GENERATE, PROJECT, headers, outcome, post
+from support.wire.http1 import Closed, Connection, Response
+from support.wire.http2 import H2
+from support.wire.rawgoogle import RawGoogle
+from support.world.haproxy import Haproxy
+from support.world.place import free_port, haproxy_version
+from support.world.standin import Standin
 
 WHO = {"principal": "corp:alice", "role": "ml", "credential": "ml-prod", "project": "acme-ml"}
 
@@ -49,11 +47,6 @@ def raw() -> Iterator[RawGoogle]:
     server = RawGoogle(hang=lambda client: time.sleep(3))
     yield server
     server.stop()
-
-
-@pytest.fixture
-def token(standin: Standin) -> str:
-    return standin.token({**CLAIMS, "groups": ["ml"]})
 
 
 @pytest.fixture
@@ -90,7 +83,7 @@ def to(model: str) -> str:
     return GENERATE.replace("flash", model)
 
 
-def assert_refused(line: AuditLine, reason: str, status: int, identifier: str) -> None:
+def assert_refused(line: AccessLine, reason: str, status: int, identifier: str) -> None:
     assert (line["decision"], line["reason"], line.status) == ("deny", reason, status)
     assert {name: line[name] for name in WHO} == WHO
     assert line["id"] == identifier
@@ -125,7 +118,7 @@ def test_haproxys_own_answer_has_a_reason_in_the_callers_dialect(
         haproxy.ask("disable server vertex_us-central1/google")
     path, asked = DIALECTS[dialect]
 
-    answer = once(haproxy.port, "POST", path, headers(token), json.dumps(asked).encode())
+    answer = post(haproxy, token, path, json.dumps(asked).encode())
 
     status = STATUS[reason][0]
     said, identifier = told(answer, dialect)
@@ -146,7 +139,7 @@ def test_googles_own_answer_is_what_it_is(
     haproxy = serve()
     for status in (200, 502, 503, 504, 500, 400, 408, 429):
         standin.google(status=status)
-        answer = generate(haproxy, token)
+        answer = post(haproxy, token)
         assert answer.status == status and answer.header("x-request-id") is None
 
     for line in all_lines(haproxy, logs, 8):
@@ -166,7 +159,7 @@ def test_an_answer_that_stops_before_it_is_whole_is_none_of_googles(
     raw.answers["stop"], raw.always = stop, "stop"
     haproxy = serve(google_http=raw.port)
 
-    answer = generate(haproxy, token)
+    answer = post(haproxy, token)
 
     assert outcome(answer) == (504, "upstream_timeout")
     [line] = all_lines(haproxy, logs)
@@ -194,7 +187,7 @@ def test_a_request_that_is_led_astray_keeps_who_asked_for_what(
 ) -> None:
     haproxy = serve(**different)
 
-    answer = generate(haproxy, token)
+    answer = post(haproxy, token)
 
     said, identifier = told(answer, "google")
     assert (answer.status, said) == (503, reason)
@@ -213,8 +206,8 @@ def test_a_rule_of_the_operators_that_answers_is_said_to(
 ) -> None:
     haproxy = serve(upstream_lines=f"http-request {rule} if {{ req.hdr(x-server-timeout) -m found }}")
 
-    answer = once(haproxy.port, "POST", GENERATE, headers(token, x_server_timeout="1"), BODY)
-    assert generate(haproxy, token).status == 200
+    answer = post(haproxy, token, x_server_timeout="1")
+    assert post(haproxy, token).status == 200
 
     lines = all_lines(haproxy, logs, 2)
     [refused] = [line for line in lines if line.status == answer.status]
@@ -239,7 +232,7 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
 ) -> None:
     pages = Pages()
     haproxy = serve(sections=pages.section, frontend_lines="timeout http-request 2s")
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     path, asked = DIALECTS[dialect]
     body = json.dumps(asked).encode()
     sized = {**headers(token), "Content-Length": str(len(body))}
@@ -259,7 +252,7 @@ def test_over_http2_a_slow_body_is_told_so_as_well(
     serve: Callable[..., Haproxy], logs: LogServer, token: str
 ) -> None:
     haproxy = serve()
-    assert generate(haproxy, token).status == 200
+    assert post(haproxy, token).status == 200
     with H2(haproxy.port, timeout=20) as h2:
         stream = h2.send(
             "POST", GENERATE, headers(token) | {"content-length": str(len(BODY))}, BODY[:9], end=False
@@ -286,7 +279,7 @@ def test_a_caller_who_leaves_amid_the_body_is_no_failure_of_the_gateways(
         standin.idp("normal", delay_ms=1500)
     haproxy = serve(sections=pages.section)
     if not first:
-        assert generate(haproxy, token).status == 200
+        assert post(haproxy, token).status == 200
     sized = {**headers(token), "Content-Length": str(len(BODY))}
     with Connection(haproxy.port, timeout=20) as connection:
         connection.send_request("POST", GENERATE, sized, BODY[:9])

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from support.calls import BODY, GENERATE, headers
-from support.client import Connection, Response, once
-from support.configuration import vertex_json
-from support.eventually import eventually
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.refusal import STATUS, assert_refused, message, reasons_of_the_product
-from support.refusals import CASES, Call, bearer, good, with_headers
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.expect.refusal import STATUS, assert_refused, message, reasons_of_the_product
+from support.expect.refusals import CASES, Call, bearer, good, with_headers
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, headers
+from support.wire.http1 import Connection, Response, once
+from support.wire.http2 import H2
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 # Refused for what the gateway or its peers cannot do: tests of their own, here or elsewhere.
 OF_THE_GATEWAY = {

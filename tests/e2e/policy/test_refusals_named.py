@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 import pytest
 
-from support.calls import BODY, GENERATE, headers
-from support.client import Connection, once
-from support.configuration import vertex_json
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.refusal import assert_refused, message
-from support.refusals import good
-from support.standin import Standin
+from support.expect.refusal import assert_refused, message
+from support.expect.refusals import good
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, headers
+from support.wire.http1 import Connection, once
+from support.wire.http2 import H2
+from support.world.configuration import vertex_json
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 EXPRESS = "/v1/publishers/google/models/gemini-2.5-flash:generateContent"
 # The packaged buffer less what HAProxy keeps for rewriting.

@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from support.ask import generate, outcome
-from support.calls import BODY, GENERATE, headers
-from support.certificate import of_a_client, sha256
-from support.client import once
-from support.configuration import Configuration, vertex_json
-from support.haproxy import Haproxy
-from support.issuers import trusting
-from support.logserver import LogServer
-from support.place import free_port
-from support.standin import Standin
+from support.log.server import LogServer
+from support.wire.calls import BODY, GENERATE, headers, outcome, post
+from support.wire.http1 import once
+from support.world.certificate import of_a_client, sha256
+from support.world.configuration import Configuration, vertex_json
+from support.world.haproxy import Haproxy
+from support.world.issuers import trusting
+from support.world.place import free_port
+from support.world.standin import Standin
 
 ALLOWED, REFUSED = (200, "-"), (403, "role_none")
 
@@ -69,8 +68,8 @@ def test_claims_of_any_shape(
     if shape == "absent":
         # The stand-in leaves a claim out that is given as None.
         fails = {"suspended": False}
-    assert outcome(generate(haproxy, standin.token(fails))) == REFUSED
-    assert outcome(generate(haproxy, standin.token(holds))) == ALLOWED
+    assert outcome(post(haproxy, standin.token(fails))) == REFUSED
+    assert outcome(post(haproxy, standin.token(holds))) == ALLOWED
     assert len(standin.requests(of="google")) == 1
 
 
@@ -86,7 +85,7 @@ def test_one_role_is_for_callers_of_several_issuers_each_by_its_own_rule(
     haproxy = gateway(vertex=vertex)
 
     def asks(issuer: str, **claims: Any) -> tuple[int, str]:
-        return outcome(generate(haproxy, standin.token(claims, issuer=issuer)))
+        return outcome(post(haproxy, standin.token(claims, issuer=issuer)))
 
     assert asks("partner", sub="alice", groups=["ml"]) == REFUSED
     assert asks("corp", sub="bob", groups=["x"]) == REFUSED
@@ -108,7 +107,7 @@ def test_the_network_is_that_of_the_connection(
     assert standin.requests(of="google") == []
 
     here = gateway(vertex=for_whom(networks=["10.0.0.0/8", "127.0.0.0/8"]))
-    assert outcome(generate(here, token)) == ALLOWED
+    assert outcome(post(here, token)) == ALLOWED
 
 
 def test_a_role_for_a_network_does_not_stand_in_the_way_of_the_next(
@@ -117,7 +116,7 @@ def test_a_role_for_a_network_does_not_stand_in_the_way_of_the_next(
     vertex = for_whom(networks=["10.0.0.0/8"])
     vertex["roles"].append({**vertex["roles"][0], "name": "next", "who": {"issuer": "corp", "anyone": True}})
 
-    assert outcome(generate(gateway(vertex=vertex), standin.token())) == ALLOWED
+    assert outcome(post(gateway(vertex=vertex), standin.token())) == ALLOWED
     [line] = logs.wait_for(1)
     assert line["role"] == "next"
 
@@ -193,7 +192,7 @@ def test_a_role_is_in_force_at_its_times(
     token = standin.token()
     for days, expected in ((later, REFUSED), (around, ALLOWED)):
         times = [{"days": days, "from": "00:00", "to": "24:00"}]
-        assert outcome(generate(gateway(vertex=for_whom(times=times)), token)) == expected
+        assert outcome(post(gateway(vertex=for_whom(times=times)), token)) == expected
 
 
 def test_stored_state_where_another_role_reaches_is_refused_at_start(

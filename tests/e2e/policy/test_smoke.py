@@ -4,48 +4,20 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
-import pytest
-
-from support.client import Connection, Response, once
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.standin import Standin
-
-PROJECT = "/v1/projects/acme-ml/locations/us-central1"
-GENERATE = f"{PROJECT}/publishers/google/models/gemini-2.5-flash:generateContent"
-STREAM = f"{PROJECT}/publishers/google/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
-OTHER_MODEL = f"{PROJECT}/publishers/google/models/gemini-1.5-pro:generateContent"
-BODY = json.dumps({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}).encode()
-
-
-def headers(token: str | None) -> dict[str, str]:
-    pairs = {"Content-Type": "application/json"}
-    if token is not None:
-        pairs["Authorization"] = f"Bearer {token}"
-    return pairs
-
-
-def post(haproxy: Haproxy, target: str, token: str | None) -> Response:
-    return once(haproxy.port, "POST", target, headers(token), BODY)
-
-
-def to_google(standin: Standin) -> list[dict[str, Any]]:
-    return standin.requests(of="google")
-
-
-@pytest.fixture
-def token(standin: Standin) -> str:
-    return standin.token({"groups": ["ml"], "email": "ada@corp.example"})
+from support.log.server import LogServer
+from support.wire.calls import BODY, OTHER_MODEL, STREAM, headers, post
+from support.wire.http1 import Connection
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 
 def test_without_a_token(gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer) -> None:
-    assert post(gateway(), GENERATE, None).status == 401
+    assert post(gateway(), None).status == 401
 
     [line] = logs.wait_for(1)
     assert (line["decision"], line["reason"]) == ("deny", "token_missing")
-    assert to_google(standin) == []
+    assert standin.requests(of="google") == []
 
 
 def test_for_another_audience(
@@ -53,29 +25,29 @@ def test_for_another_audience(
 ) -> None:
     foreign = standin.token({"aud": "another-service", "groups": ["ml"]})
 
-    assert post(gateway(), GENERATE, foreign).status == 401
+    assert post(gateway(), foreign).status == 401
 
     [line] = logs.wait_for(1)
     assert (line["decision"], line["reason"]) == ("deny", "audience_wrong")
-    assert to_google(standin) == []
+    assert standin.requests(of="google") == []
 
 
 def test_a_model_outside_the_role(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str
 ) -> None:
-    assert post(gateway(), OTHER_MODEL, token).status == 403
+    assert post(gateway(), token, OTHER_MODEL).status == 403
 
     [line] = logs.wait_for(1)
     assert (line["decision"], line["reason"]) == ("deny", "role_none")
-    assert to_google(standin) == []
+    assert standin.requests(of="google") == []
 
 
 def test_allowed(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, token: str
 ) -> None:
-    assert post(gateway(), GENERATE, token).status == 200
+    assert post(gateway(), token).status == 200
 
-    [seen] = to_google(standin)
+    [seen] = standin.requests(of="google")
     assert seen["bearer"]["valid"], seen["bearer"]
     assert token not in json.dumps(seen["headers"])
     assert seen["body_sha256"] == hashlib.sha256(BODY).hexdigest()
@@ -87,8 +59,8 @@ def test_allowed(
 def test_allowed_over_tls_upstream(
     gateway: Callable[..., Haproxy], standin: Standin, token: str
 ) -> None:
-    assert post(gateway(upstream_tls=True), GENERATE, token).status == 200
-    assert len(to_google(standin)) == 1
+    assert post(gateway(upstream_tls=True), token).status == 200
+    assert len(standin.requests(of="google")) == 1
 
 
 def test_streamed(gateway: Callable[..., Haproxy], standin: Standin, token: str) -> None:
@@ -118,7 +90,7 @@ def test_the_callers_token_is_in_no_variable_once_the_decision_is_made(
     held = "|".join(f"%[var(txn.vertex.{name})]" for name in names)
     haproxy = gateway(frontend_lines=f'http-response set-header x-held "{held}"')
 
-    response = post(haproxy, GENERATE, token)
+    response = post(haproxy, token)
 
     assert response.status == 200
     assert "allow|us-central1|" in (response.header("x-held") or "")

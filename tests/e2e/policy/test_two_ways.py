@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 import pytest
 
-from support.bare import ALL, ANSWERS, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
-from support.client import Response, once
-from support.configuration import Configuration
-from support.h2client import H2
-from support.haproxy import Haproxy
-from support.refusals import CASES, Call
-from support.standin import Standin
+from support.expect.refusals import CASES, Call
+from support.wire.http1 import Response, once
+from support.wire.http2 import H2
+from support.world.bare import ALL, ANSWERS, AUTHORIZE, SIGN, VERIFY, bare, shown, unless
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 # Without the packaged rule set the locations are those that roles name, and need no backend, and
 # buffers have HAProxy's own size.

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from support.ask import BODY, GENERATE, STREAM, outcome
-from support.client import once
-from support.configuration import google_host
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.wire.calls import BODY, GENERATE, STREAM, outcome
+from support.wire.http1 import once
+from support.world.configuration import google_host
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 JSON = ("Content-Type", "application/json")
 
