@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,8 @@ from support.log.server import LogServer  # noqa: E402
 from support.wire.calls import CLAIMS  # noqa: E402
 from support.world.bare import STEPS, bare  # noqa: E402
 from support.world.certificate import self_signed  # noqa: E402
-from support.world.configuration import Configuration, vertex_json  # noqa: E402
+from support.world.configuration import Configuration  # noqa: E402
+from support.world.gateway import in_front_of  # noqa: E402
 from support.world.haproxy import Haproxy  # noqa: E402
 from support.world.place import haproxy_binary, haproxy_version  # noqa: E402
 from support.world.standin import Standin  # noqa: E402
@@ -102,21 +102,7 @@ def launch(request: pytest.FixtureRequest) -> Iterator[Callable[..., Haproxy]]:
 @pytest.fixture
 def configuration(standin: Standin, logs: LogServer) -> Callable[..., Configuration]:
     """`configuration(**what_differs)`: a gateway in front of the stand-in."""
-
-    def one(**different: Any) -> Configuration:
-        return Configuration(
-            **{
-                "google_http": standin.ports["google_http"],
-                "google_https": standin.ports["google_https"],
-                "idp_https": standin.ports["idp_https"],
-                "ca": standin.ca,
-                "log_port": logs.port,
-                "vertex": vertex_json(standin.service_account),
-                **different,
-            }
-        )
-
-    return one
+    return lambda **different: in_front_of(standin, logs, **different)
 
 
 @pytest.fixture

@@ -3,20 +3,18 @@ src/haproxy/log_format.rs."""
 
 import json
 import re
-import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from support.expect.eventually import eventually
 from support.log.server import LogServer
 from support.wire.listener import Listener
-from support.world.place import ROOT, free_port, haproxy_binary
+from support.world.configuration import Written
+from support.world.haproxy import Haproxy
+from support.world.place import ROOT, free_port
 
 FIELDS = json.loads((ROOT / "tests/vectors/log_fields.json").read_text())
 NAMES = FIELDS["at_the_end"] + FIELDS["before"]
@@ -50,7 +48,7 @@ def names_in(lines: list[str]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def early(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
+def early() -> Iterator[set[str]]:
     """The fields whose lines came while every answer had its head and not its end."""
     ports = {name: free_port() for name in NAMES}
     slow, logs = Slow(), LogServer()
@@ -59,16 +57,15 @@ def early(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
         f'    log-format "<{name}> %{name}"\n    default_backend slow\n'
         for name, port in ports.items()
     ]
-    file = tmp_path_factory.mktemp("fields") / "fields.cfg"
-    file.write_text(
-        f"global\n    log 127.0.0.1:{logs.port} local0\n"
+    own = (
         "defaults\n    mode http\n    log global\n    timeout client 30s\n"
         "    timeout connect 5s\n    timeout server 30s\n"
         + "".join(sections)
         + f"backend slow\n    server s 127.0.0.1:{slow.port}\n"
     )
-    process = run(file)
+    haproxy = Haproxy(Written(log_port=logs.port, own=own))
     try:
+        haproxy.start()
         with ThreadPoolExecutor(len(NAMES)) as pool:
             clients = list(pool.map(first_bytes, ports.values()))
         # What is written at a head is here by now, as all heads are; a last one is waited for.
@@ -80,24 +77,14 @@ def early(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
             client.close()
         yield found
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        haproxy.remove()
         slow.stop()
         logs.stop()
 
 
-def run(file: Path) -> subprocess.Popen[bytes]:
-    with (file.parent / "stderr").open("wb") as output:
-        return subprocess.Popen([haproxy_binary(), "-db", "-f", str(file)], stderr=output)
-
-
 def first_bytes(port: int) -> socket.socket:
     """A client whose answer has begun."""
-
-    def connected() -> socket.socket:
-        return socket.create_connection(("127.0.0.1", port), 10)
-
-    client = eventually(connected, "HAProxy listens")
+    client = socket.create_connection(("127.0.0.1", port), 10)
     client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
     return client

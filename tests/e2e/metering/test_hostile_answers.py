@@ -15,7 +15,6 @@ from support.log.server import LogServer
 from support.wire.calls import BODY, headers
 from support.wire.http1 import Connection
 from support.wire.rawgoogle import RawGoogle, events, whole
-from support.world.configuration import LOCATIONS, Configuration, section
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
 
@@ -73,28 +72,15 @@ def google() -> Iterator[Scripted]:
 
 @pytest.fixture
 def scripted(
-    configuration: Callable[..., Configuration],
-    launch: Callable[..., Haproxy],
-    standin: Standin,
-    google: Scripted,
+    gateway: Callable[..., Haproxy], standin: Standin, google: Scripted
 ) -> Callable[[str], Haproxy]:
     """`scripted(style)`: a gateway whose Google answers in `google.bytes`."""
 
-    def one(style: str) -> Haproxy:
-        server = [f"server google 127.0.0.1:{google.port}", "filter lua.vertex-meter"]
-        upstreams = [
-            section(f"backend vertex_{location} from vertex-upstream", server)
-            for location in LOCATIONS
-        ]
-        made = configuration(
-            vertex=with_roles(standin.service_account, ROLE),
-            locations=(),
-            sections="\n".join(upstreams),
-            environment={"VERTEX_LOG_STYLE": style},
-        )
-        return launch(made)
-
-    return one
+    return lambda style: gateway(
+        google_http=google.port,
+        vertex=with_roles(standin.service_account, ROLE),
+        environment={"VERTEX_LOG_STYLE": style},
+    )
 
 
 def fields(style: str, logs: LogServer) -> dict[str, str]:

@@ -12,10 +12,8 @@ from support.log.line import AccessLine
 from support.log.server import LogServer
 from support.wire.calls import post
 from support.wire.rawgoogle import RawGoogle, events
-from support.world.configuration import LOCATIONS, Configuration, section
-from support.world.faults import module_with_panic
+from support.world.faults import lua_path_with_panic
 from support.world.haproxy import Haproxy
-from support.world.place import lua_version
 from support.world.standin import Standin
 
 METHODS = ["dreamContent", "streamDreamContent"]
@@ -32,9 +30,7 @@ def event(said: dict[str, Any]) -> bytes:
 
 @pytest.fixture
 def dreaming(
-    configuration: Callable[..., Configuration],
-    launch: Callable[..., Haproxy],
-    standin: Standin,
+    gateway: Callable[..., Haproxy], standin: Standin
 ) -> Callable[..., Haproxy]:
     """`dreaming(google, made_up)`: a gateway whose module has the rows that are made up, or not."""
 
@@ -43,21 +39,9 @@ def dreaming(
         vertex = with_roles(standin.service_account, {"ml": {"limits": limits}})
         [role] = vertex["roles"]
         role["may"]["methods"] = ["*"]
-        upstream = [f"server google 127.0.0.1:{google.port}", "filter lua.vertex-meter"]
         if made_up:
-            path = f"{module_with_panic().parent}/?.so;;"
-            lua = lua_version().replace(".", "_")
-            environment |= {"LUA_CPATH": path, f"LUA_CPATH_{lua}": path}
-        made = configuration(
-            vertex=vertex,
-            locations=(),
-            sections="\n".join(
-                section(f"backend vertex_{location} from vertex-upstream", upstream)
-                for location in LOCATIONS
-            ),
-            environment=environment,
-        )
-        return launch(made)
+            environment |= lua_path_with_panic()
+        return gateway(google_http=google.port, vertex=vertex, environment=environment)
 
     return one
 

@@ -11,7 +11,7 @@ import pytest
 from support.expect.eventually import eventually
 from support.log.server import LogServer
 from support.wire.calls import GENERATE, OTHER_MODEL, post
-from support.world.configuration import Configuration, vertex_json
+from support.world.configuration import Configuration, Written, vertex_json
 from support.world.haproxy import Haproxy
 from support.world.place import ROOT
 from support.world.standin import Standin
@@ -26,10 +26,7 @@ def printed() -> str:
 
 
 @dataclass
-class Documented(Configuration):
-    def file_arguments(self, own: Path) -> list[str]:
-        return ["-f", str(own)]
-
+class Documented(Written):
     def text(self, folder: Path) -> str:
         root = os.geteuid() == 0
         chroot = f"{folder}/chroot"

@@ -16,7 +16,7 @@ from support.log.line import AccessLine
 from support.log.server import LogServer
 from support.wire.http1 import Closed, Connection, once
 from support.wire.toy import ToyOrigin
-from support.world.configuration import Configuration, section
+from support.world.configuration import Written, section
 from support.world.haproxy import Haproxy, NotStarted, ReloadFailed
 
 LOG_FORMAT = (
@@ -27,7 +27,7 @@ LOG_FORMAT = (
 
 
 @dataclass
-class Plain(Configuration):
+class Plain(Written):
     origin_port: int = 0
     defaults_lines: str = ""
 
@@ -41,23 +41,14 @@ class Plain(Configuration):
             "timeout server 10s",
             LOG_FORMAT,
         ]
-        lines = [f"bind 127.0.0.1:{self.port}"]
-        if self.tls_certificate is not None:
-            lines.append(
-                f"bind 127.0.0.1:{self.tls_port} ssl crt {self.tls_certificate}"
-                " alpn h2,http/1.1"
-            )
         return "\n".join(
             [
                 self._global(folder),
                 section("defaults", defaults, self.defaults_lines),
-                section("frontend ai", lines, self.frontend_lines, "default_backend origin"),
+                section("frontend ai", self._binds(), self.frontend_lines, "default_backend origin"),
                 section("backend origin", [f"server toy 127.0.0.1:{self.origin_port}"]),
             ]
         )
-
-    def file_arguments(self, own: Path) -> list[str]:
-        return ["-f", str(own)]
 
 
 @pytest.fixture

@@ -2,18 +2,16 @@
 condition.rs, asked of HAProxy itself."""
 
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.expect.eventually import eventually
 from support.wire.http1 import once
-from support.world.place import ROOT, free_port, haproxy_binary, haproxy_version
+from support.world.configuration import Written
+from support.world.haproxy import Haproxy
+from support.world.place import ROOT, free_port, haproxy_version
 
 VECTORS = json.loads((ROOT / "tests/vectors/words.json").read_text())
 CONDITIONS = json.loads((ROOT / "tests/vectors/conditions.json").read_text())
@@ -43,10 +41,6 @@ def is_askable(vector: dict[str, Any]) -> bool:
     return words is not None and "" not in words
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, **VECTORS["environment"]}
-
-
 def frontend(vector: dict[str, Any], port: int, count: int) -> str:
     return (
         f"frontend f{port}\n    bind 127.0.0.1:{port}\n"
@@ -55,16 +49,15 @@ def frontend(vector: dict[str, Any], port: int, count: int) -> str:
     )
 
 
-def write(folder: Path, *sections: str) -> Path:
+def asking(folder: Path, *sections: str) -> Haproxy:
     (folder / "words.lua").write_text(SCRIPT)
     head = (
         "global\n    .if version_atleast(3.1)\n    tune.lua.bool-sample-conversion normal\n    .endif\n"
         f"    lua-load {folder}/words.lua\n"
         "defaults\n    mode http\n    timeout client 5s\n"
     )
-    file = folder / "words.cfg"
-    file.write_bytes((head + "".join(sections)).encode())
-    return file
+    own = head + "".join(sections)
+    return Haproxy(Written(own=own, environment=VECTORS["environment"]))
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +65,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, list[st
     """The words that HAProxy hands an action, by line."""
     askable = [(vector, free_port()) for vector in VECTORS["lines"] if is_askable(vector)]
     sections = [frontend(vector, port, len(expected(vector) or [])) for vector, port in askable]
-    file = write(tmp_path_factory.mktemp("words"), *sections)
-    with (file.parent / "stderr").open("wb") as output:
-        process = subprocess.Popen(
-            [haproxy_binary(), "-db", "-f", str(file)], env=environment(), stderr=output
-        )
-    try:
+    with asking(tmp_path_factory.mktemp("words"), *sections):
         found = {}
         for vector, port in askable:
-            answer = eventually(lambda port=port: ask(port), "HAProxy answers", 10.0)
+            answer = once(port, "GET", "/", {}, b"").body.decode()
             count, _, words = answer.partition(":")
             texts = [bytes.fromhex(word).decode() for word in words.split(",")]
             found[vector["line"]] = texts[: int(count)]
         yield found
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-
-def ask(port: int) -> str | None:
-    try:
-        return once(port, "GET", "/", {}, b"").body.decode()
-    except OSError:
-        return None
 
 
 @pytest.mark.parametrize(
@@ -112,30 +90,22 @@ def test_haproxy_reads_the_words_of_a_line_so(
 def test_haproxy_refuses_a_line(vector: dict[str, Any], tmp_path: Path) -> None:
     count = len(expected(vector) or [])
     for line, status in ((vector["line"], 1), ("a " * count, 0)):
-        file = write(tmp_path, frontend({"line": line}, free_port(), count))
-        command = [haproxy_binary(), "-c", "-f", str(file)]
-        done = subprocess.run(
-            command, env=environment(), capture_output=True, text=True, timeout=30, check=False
-        )
-        assert done.returncode == status, done.stderr
+        haproxy = asking(tmp_path, frontend({"line": line}, free_port(), count))
+        check = haproxy.check()
+        haproxy.remove()
+        assert check.status == status, check.output
 
 
-def test_haproxy_decides_conditions_so(tmp_path: Path) -> None:
+def test_haproxy_decides_conditions_so() -> None:
     lines = ["global"]
     for place, vector in enumerate(CONDITIONS["conditions"]):
         lines += [f".if {vector['text']}", f"    .notice <{place}>", ".endif"]
-    file = tmp_path / "conditions.cfg"
     # Without a listener HAProxy's check has no status of its own.
     listener = f"frontend f\n    bind 127.0.0.1:{free_port()}\n    timeout client 5s\n"
-    file.write_text("\n".join([*lines, listener]))
-    done = subprocess.run(
-        [haproxy_binary(), "-c", "-f", str(file)],
-        env={**os.environ, **CONDITIONS["environment"]},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    own = "\n".join([*lines, listener])
+    haproxy = Haproxy(Written(own=own, environment=CONDITIONS["environment"]))
+    check = haproxy.check()
+    haproxy.remove()
+    assert check.status == 0, check.output
     for place, vector in enumerate(CONDITIONS["conditions"]):
-        assert (f"<{place}>" in done.stderr) == vector["holds"], vector
+        assert (f"<{place}>" in check.output) == vector["holds"], vector

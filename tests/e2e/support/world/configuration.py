@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.world.place import CONFIGURATION, ROOT, SHARE, free_port, lua_version
+from support.world.place import CONFIGURATION, ROOT, SHARE, free_port, lua_cpath, lua_version
 
 LOCATIONS = ("us-central1", "global", "europe-west4")
 
@@ -142,16 +142,13 @@ class Configuration:
     def environ(self, folder: Path, binary: str) -> dict[str, str]:
         root = os.geteuid() == 0
         bind = folder / "chroot" / "vertex-fetch.sock"
-        lua = lua_version(binary)
-        cpath = f"{ROOT}/dist/lua/{lua}/?.so;;"
         ours = {
             "VERTEX_CONFIG": str(folder / "vertex.json"),
             "VERTEX_SHARE": str(self.share),
             "VERTEX_FETCH_BIND": str(bind),
             "VERTEX_FETCH_DST": "/vertex-fetch.sock" if root else str(bind),
             "VERTEX_USER": "haproxy" if root else _user_name(),
-            "LUA_CPATH": cpath,
-            "LUA_CPATH_" + lua.replace(".", "_"): cpath,
+            **lua_cpath(f"{ROOT}/dist/lua/{lua_version(binary)}/?.so;;", binary),
         }
         if self.log_port is not None:
             ours["VERTEX_LOG"] = f"127.0.0.1:{self.log_port}"
@@ -164,6 +161,19 @@ class Configuration:
         if self.vertex is None or isinstance(self.vertex, str):
             return self.vertex
         return json.dumps(self.vertex, indent=2)
+
+
+@dataclass
+class Written(Configuration):
+    """An HAProxy without the gateway: what stands in `own`, behind a statistics socket."""
+
+    own: str = ""
+
+    def file_arguments(self, own: Path) -> list[str]:
+        return ["-f", str(own)]
+
+    def text(self, folder: Path) -> str:
+        return self._global(folder) + self.own
 
 
 def unread(vertex: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from support.world.place import ROOT, SHARE, lua_version
+from support.world.place import ROOT, SHARE, lua_cpath, lua_version
 
 # Each is the body of a Lua function that takes `...`: `real` is what it stands for, `times` counts
 # its calls, `verdict` says a verdict as `real` would.
@@ -83,6 +83,11 @@ def broken_share(folder: Path, functions: str, fault: str) -> Path:
 
 def shipped_module() -> Path:
     return ROOT / "dist/lua" / lua_version() / "haproxy_vertex.so"
+
+
+def lua_path_with_panic() -> dict[str, str]:
+    """The environment in which HAProxy loads that module."""
+    return lua_cpath(f"{module_with_panic().parent}/?.so;;")
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from support.world.certificate import self_signed
 from support.world.haproxy import Check
-from support.world.place import ROOT, haproxy_binary, haproxy_version, lua_version
+from support.world.place import ROOT, haproxy_binary, haproxy_version, lua_cpath, lua_version
 from support.world.systemd import knows_systemd
 
 SHIPPED = ROOT / "haproxy-conf"
@@ -81,8 +81,7 @@ class Installed:
             "VERTEX_SHARE": str(self.share),
             "VERTEX_FETCH_BIND": str(self.path("run/fetch.sock")),
             "VERTEX_FETCH_DST": str(self.path("run/fetch.sock")),
-            "LUA_CPATH": self.cpath,
-            "LUA_CPATH_" + lua_version(haproxy_binary()).replace(".", "_"): self.cpath,
+            **lua_cpath(self.cpath),
             **self.environment,
         }
 

@@ -48,6 +48,12 @@ def lua_version(binary: str | None = None) -> str:
     return re.search(r"^Built with Lua version : Lua (\d+\.\d+)", text, re.M).group(1)
 
 
+def lua_cpath(pattern: str, binary: str | None = None) -> dict[str, str]:
+    """The environment in which this HAProxy's Lua looks for modules there."""
+    version = lua_version(binary).replace(".", "_")
+    return {"LUA_CPATH": pattern, f"LUA_CPATH_{version}": pattern}
+
+
 # Below the range that the kernel hands out for outgoing connections, and a
 # different start in every process, so that neither takes a port between our
 # look and HAProxy's bind.

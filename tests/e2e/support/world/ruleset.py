@@ -1,5 +1,6 @@
-"""What a user may have around our rules: lines in the named `defaults`, backends of his own."""
+"""A changed copy of vertex.cfg, and what a user may have around our rules."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,22 +10,37 @@ from support.world.standin import Standin
 
 
 @dataclass
-class Extended(Configuration):
+class ChangedRules(Configuration):
+    """With what `changed` makes of vertex.cfg in its place."""
+
+    def changed(self, rules: str) -> str:
+        raise NotImplementedError
+
+    def file_arguments(self, own: Path) -> list[str]:
+        file = own.with_name("vertex.cfg")
+        file.write_text(self.changed(CONFIGURATION.read_text()))
+        arguments = super().file_arguments(own)
+        return [str(file) if part == str(CONFIGURATION) else part for part in arguments]
+
+
+def replaced(rules: str, changes: Iterable[tuple[str, str]]) -> str:
+    """Each old text stands there once."""
+    for old, new in changes:
+        if rules.count(old) != 1:
+            raise ValueError(f"vertex.cfg does not have once: {old!r}")
+        rules = rules.replace(old, new)
+    return rules
+
+
+@dataclass
+class Extended(ChangedRules):
     """`added`: lines by the name of their `defaults` section."""
 
     added: dict[str, str] = field(default_factory=dict)
 
-    def file_arguments(self, own: Path) -> list[str]:
-        text = CONFIGURATION.read_text()
-        for name, line in self.added.items():
-            head = f"defaults {name}\n"
-            if text.count(head) != 1:
-                raise ValueError(f"not one section {head!r} in {CONFIGURATION}")
-            text = text.replace(head, f"{head}    {line}\n")
-        changed = own.with_name("vertex.cfg")
-        changed.write_text(text)
-        arguments = super().file_arguments(own)
-        return [str(changed) if part == str(CONFIGURATION) else part for part in arguments]
+    def changed(self, rules: str) -> str:
+        heads = {f"defaults {name}\n": line for name, line in self.added.items()}
+        return replaced(rules, ((head, f"{head}    {line}\n") for head, line in heads.items()))
 
 
 def elsewhere(standin: Standin) -> str:
