@@ -6,14 +6,10 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.wire.calls import GENERATE, STREAM, headers
 from support.wire.http1 import Response, once
 from support.world.standin import Standin
 
-_MODEL = (
-    "/v1/projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash"
-)
-UNARY = f"{_MODEL}:generateContent"
-STREAM = f"{_MODEL}:streamGenerateContent?alt=sse"
 BODY_BYTES = 300
 CALLER_TOKEN_BYTES = 600
 GOOGLE_TOKEN_BYTES = 900
@@ -28,10 +24,6 @@ def body() -> bytes:
         return json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]}]}).encode()
 
     return prompt("x" * (BODY_BYTES - len(prompt(""))))
-
-
-def headers(token: str) -> dict[str, str]:
-    return {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
 
 def google_token() -> str:
@@ -69,7 +61,7 @@ class Callers:
 
 
 def send(port: int, token: str) -> Response:
-    return once(port, "POST", UNARY, headers(token), body())
+    return once(port, "POST", GENERATE, headers(token), body())
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.body = self._written("body", body().decode())
-        self.unary = self._written("unary", UNARY)
+        self.unary = self._written("unary", GENERATE)
         self.stream = self._written("stream", STREAM)
 
     def tokens(self, name: str, tokens: list[str]) -> Path:

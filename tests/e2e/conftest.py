@@ -3,16 +3,17 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.clients.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
+from support.clients.callers import OTHER_SETTINGS, every_dialect  # noqa: E402
+from support.expect.metrics import Pages  # noqa: E402
 from support.log.server import LogServer  # noqa: E402
 from support.wire.calls import CLAIMS  # noqa: E402
+from support.wire.rawgoogle import RawGoogle  # noqa: E402
 from support.world.bare import STEPS, bare  # noqa: E402
 from support.world.certificate import self_signed  # noqa: E402
 from support.world.configuration import Configuration  # noqa: E402
@@ -20,11 +21,6 @@ from support.world.gateway import in_front_of  # noqa: E402
 from support.world.haproxy import Haproxy  # noqa: E402
 from support.world.place import haproxy_binary, haproxy_version  # noqa: E402
 from support.world.standin import Standin  # noqa: E402
-
-
-# Libraries that want an older google-genai have an environment of their own: see the Makefile.
-if find_spec("langchain_google_vertexai") is None:
-    collect_ignore = ["clients/test_clients_aiplatform.py", "clients/test_clients_langchain_older.py"]
 
 
 def pytest_report_header() -> str:
@@ -81,6 +77,19 @@ def logs() -> Iterator[LogServer]:
 
 
 @pytest.fixture
+def pages() -> Pages:
+    """Where a gateway with `sections=pages.section` has its pages."""
+    return Pages()
+
+
+@pytest.fixture
+def raw() -> Iterator[RawGoogle]:
+    server = RawGoogle()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def launch(request: pytest.FixtureRequest) -> Iterator[Callable[..., Haproxy]]:
     """`launch(configuration)` starts an HAProxy; `start=False` only prepares one."""
     running: list[Haproxy] = []
@@ -114,20 +123,11 @@ def gateway(
 
 
 @pytest.fixture
-def callers(
-    gateway: Callable[..., Haproxy],
-    standin: Standin,
-    logs: LogServer,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callers:
-    """A gateway for all client libraries, none of which knows anything of this machine."""
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Client libraries know nothing of whoever runs the tests."""
     for name in OTHER_SETTINGS:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    vertex = every_dialect(standin.service_account)
-    haproxy = gateway(vertex=vertex, tls_certificate=certificate)
-    return Callers(haproxy, standin, logs)
 
 
 @pytest.fixture

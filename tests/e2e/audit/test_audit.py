@@ -283,10 +283,8 @@ def test_no_secret_is_in_anything_that_haproxy_writes(
     known = secrets.of_a_key_file(standin.service_account)
     if kind == "access_token":
         access_token = "ya29." + "k" * 200
-        (tmp_path / "token").write_text(access_token)
-        standin.accept_token(access_token)
+        vertex["credentials"] = standin.access_token(tmp_path, access_token)
         known = {access_token}
-        vertex["credentials"][0] = {"name": "ml-prod", "type": kind, "file": f"{tmp_path}/token"}
     haproxy = gateway(vertex=vertex)
     good = standin.token({"groups": ["ml"]})
     bearers = [good, good + "A", good + ".x", standin.token({"aud": "other"}), "ya29.caller"]

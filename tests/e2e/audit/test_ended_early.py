@@ -35,10 +35,9 @@ def read_chunks_and_close(client: socket.socket) -> None:
 
 
 @pytest.fixture
-def raw() -> Iterator[RawGoogle]:
-    server = RawGoogle(drain=read_chunks_and_close)
-    yield server
-    server.stop()
+def raw(raw: RawGoogle) -> RawGoogle:
+    raw.answers["drain"] = read_chunks_and_close
+    return raw
 
 
 @pytest.fixture

@@ -17,14 +17,7 @@ from support.world.standin import Standin
 LEARNING_REQUESTS = 50
 LEARNING_SECS = 2 * 3600
 
-ACCESS_TOKEN = "ya29.an-access-token-of-a-test"
-
 RULE = "http-request deny deny_status 403 if { var(txn.vertex.signals) -m sub new_client }"
-
-
-@pytest.fixture
-def pages() -> Pages:
-    return Pages()
 
 
 def status(haproxy: Haproxy, token: str, target: str = GENERATE, client: str = "curl/8") -> int:
@@ -71,10 +64,8 @@ def learnt(
     """A gateway that has known a caller, `curl`, for more than two hours."""
 
     # Google would take no token that is signed in what is the future there.
-    (tmp_path / "access-token").write_text(ACCESS_TOKEN)
-    standin.accept_token(ACCESS_TOKEN)
     vertex = vertex_json(standin.service_account)
-    vertex["credentials"][0] |= {"type": "access_token", "file": str(tmp_path / "access-token")}
+    vertex["credentials"] = standin.access_token(tmp_path)
 
     def one(token: str, **different: Any) -> Haproxy:
         haproxy = launch(configuration(nbthread=1, vertex=vertex, **different), start=False)

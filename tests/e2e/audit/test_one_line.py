@@ -3,7 +3,7 @@ callers, Googles and reloads of every kind. Afterwards nothing is in flight."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -36,13 +36,6 @@ MOBS = of_two(
 ROOM = 64  # in flight at once; there are fewer clients
 
 styles = pytest.mark.parametrize("style", STYLES)
-
-
-@pytest.fixture
-def raw() -> Iterator[RawGoogle]:
-    server = RawGoogle()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -234,7 +227,9 @@ CLOSING = (
 )  # fmt: skip
 
 
-def asked_over_http1(haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tuple[str, ...], mark: str) -> None:
+def asked_over_http1(
+    haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tuple[str, ...], mark: str
+) -> None:
     with Connection(haproxy.port, timeout=20) as connection:
         for turn, kind in enumerate(kinds):
             name = f"gemini-2.5-{kind}-{mark}-{turn}"
@@ -247,7 +242,9 @@ def asked_over_http1(haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tup
                 return
 
 
-def asked_over_http2(haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tuple[str, ...], mark: str) -> None:
+def asked_over_http2(
+    haproxy: Haproxy, mob: RoughCallers, token: str, kinds: tuple[str, ...], mark: str
+) -> None:
     with H2(haproxy.port, timeout=20) as connection:
         for turn, kind in enumerate(kinds):
             asked = mob.target("ill", kind, f"{mark}-{turn}", streamed=kind in ("piece", "fin"))

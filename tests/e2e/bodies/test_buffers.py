@@ -36,12 +36,8 @@ def token(standin: Standin) -> str:
 def with_access_token(standin: Standin, folder: Path, length: int) -> dict[str, Any]:
     """A configuration whose Google credential is an access token of that length."""
     access_token = ("ya29." + os.urandom(length).hex())[:length]
-    (folder / "access-token").write_text(access_token + "\n")
-    standin.accept_token(access_token)
     vertex = vertex_json(standin.service_account)
-    vertex["credentials"] = [
-        {"name": "ml-prod", "type": "access_token", "file": str(folder / "access-token")}
-    ]
+    vertex["credentials"] = standin.access_token(folder, access_token)
     return unread(vertex)
 
 

@@ -15,8 +15,8 @@ import pytest
 from support.clients.posts import OVER_HTTP_1, OVER_HTTP_2, Client, Post
 from support.expect.eventually import eventually
 from support.expect.refusal import assert_refused
-from support.expect.refusals import CASES
 from support.expect.shown import has_no_keys, requests_so_far
+from support.expect.twins import CASES
 from support.log.server import LogServer
 from support.wire.calls import BODY, GENERATE, headers, outcome
 from support.wire.http1 import Connection

@@ -25,11 +25,6 @@ Client = aiplatform_v1.PredictionServiceClient
 
 
 @pytest.fixture
-def wallet(callers: Callers) -> Wallet:
-    return Wallet(callers.token())
-
-
-@pytest.fixture
 def names(callers: Callers, wallet: Wallet) -> dict[str, Any]:
     return run("google-genai", callers.url, fresh_token=wallet)
 

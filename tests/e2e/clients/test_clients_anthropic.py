@@ -18,11 +18,6 @@ MODELS = "/v1/projects/acme-ml/locations/us-central1/publishers/anthropic/models
 
 
 @pytest.fixture
-def wallet(callers: Callers) -> Wallet:
-    return Wallet(callers.token())
-
-
-@pytest.fixture
 def client(callers: Callers, wallet: Wallet) -> Iterator[anthropic.AnthropicVertex]:
     names = run("google-genai", callers.url, fresh_token=wallet)
     names["client"].close()

@@ -20,11 +20,6 @@ TEXT = f"Echo from {MODEL}: hello"
 
 
 @pytest.fixture
-def wallet(callers: Callers) -> Wallet:
-    return Wallet(callers.token())
-
-
-@pytest.fixture
 def client(callers: Callers, wallet: Wallet) -> Iterator[genai.Client]:
     with run("google-genai", callers.url, fresh_token=wallet)["client"] as client:
         yield client

@@ -19,11 +19,6 @@ TEXT = f"Echo from {MODEL}: hello"
 
 
 @pytest.fixture
-def wallet(callers: Callers) -> Wallet:
-    return Wallet(callers.token())
-
-
-@pytest.fixture
 def names(callers: Callers, wallet: Wallet) -> Iterator[dict[str, Any]]:
     names = run("google-genai", callers.url, fresh_token=wallet)
     names["client"].close()

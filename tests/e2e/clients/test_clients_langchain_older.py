@@ -21,11 +21,6 @@ UNKNOWN = {"chat": exceptions.Unauthorized, "claude": anthropic.AuthenticationEr
 
 
 @pytest.fixture
-def wallet(callers: Callers) -> Wallet:
-    return Wallet(callers.token())
-
-
-@pytest.fixture
 def names(callers: Callers, wallet: Wallet) -> dict[str, Any]:
     names = run("google-genai", callers.url, fresh_token=wallet)
     return run("LangChain, the older classes", callers.url, **names)

@@ -21,11 +21,6 @@ PATH = "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi"
 
 
 @pytest.fixture
-def wallet(callers: Callers) -> Wallet:
-    return Wallet(callers.token())
-
-
-@pytest.fixture
 def client(callers: Callers, wallet: Wallet) -> Iterator[openai.OpenAI]:
     with run("openai", callers.url, fresh_token=wallet)["client"] as client:
         yield client

@@ -3,7 +3,7 @@ exception of the status, with the gateway's words."""
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import openai
 import pytest
 from google.genai import errors
 
-from support.clients.callers import OTHER_SETTINGS, Wallet, every_dialect
+from support.clients.callers import Wallet, every_dialect
 from support.clients.node import ApiError, Node
 from support.clients.snippets import run
 from support.expect.refusal import STATUS, text
@@ -116,12 +116,9 @@ THAT_RETRY: dict[str, Call] = {"openai": openai_, "anthropic": anthropic_}
 
 @pytest.fixture
 def behind(
-    gateway: Callable[..., Haproxy], standin: Standin, monkeypatch: pytest.MonkeyPatch
+    gateway: Callable[..., Haproxy], standin: Standin, no_settings: None
 ) -> Callable[[int], str]:
     """`behind(port)`: the URL of a gateway with roles for every dialect, whose Google is there."""
-    for name in OTHER_SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
     vertex = every_dialect(standin.service_account)
 
     def one(port: int) -> str:
@@ -132,10 +129,9 @@ def behind(
 
 
 @pytest.fixture
-def google() -> Iterator[RawGoogle]:
-    raw = RawGoogle(**ANSWERS)
-    yield raw
-    raw.stop()
+def google(raw: RawGoogle) -> RawGoogle:
+    raw.answers |= ANSWERS
+    return raw
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["unary", "streamed"])

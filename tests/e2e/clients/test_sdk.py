@@ -18,20 +18,9 @@ from support.world.standin import Standin
 MODEL = "gemini-2.5-flash"
 TEXT = f"Echo from {MODEL}: hello"
 
-OTHER_SETTINGS = (
-    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY",
-    "GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
-)  # fmt: skip
-
 Connect = Callable[..., genai.Client]
 
-
-@pytest.fixture(autouse=True)
-def no_other_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a proxy nor a Google project of whoever runs the tests."""
-    for name in OTHER_SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
+pytestmark = pytest.mark.usefixtures("no_settings")
 
 
 @pytest.fixture(params=["credentials", "api_key"])

@@ -16,7 +16,6 @@ from support.world.standin import Standin
 
 MINUTE = 60
 HOUR = 3600
-ACCESS_TOKEN = "ya29.an-access-token-of-a-test"
 
 
 @pytest.fixture
@@ -36,13 +35,7 @@ def clocked(
 @pytest.fixture
 def timeless(standin: Standin, tmp_path: Path) -> dict[str, Any]:
     """A configuration whose Google credential has no times that a step could matter to."""
-    standin.accept_token(ACCESS_TOKEN)
-    (tmp_path / "access-token").write_text(ACCESS_TOKEN)
-    vertex = vertex_json(standin.service_account)
-    vertex["credentials"] = [
-        {"name": "ml-prod", "type": "access_token", "file": str(tmp_path / "access-token")}
-    ]
-    return vertex
+    return vertex_json(standin.service_account) | {"credentials": standin.access_token(tmp_path)}
 
 
 def test_a_verified_token_is_judged_by_the_clock_as_it_is_now_in_both_directions(

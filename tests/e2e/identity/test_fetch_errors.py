@@ -12,7 +12,7 @@ import pytest
 from support.expect.eventually import eventually
 from support.log.server import LogServer
 from support.wire.calls import outcome, post
-from support.wire.mischief import Mischief
+from support.wire.listener import Mischief
 from support.world.configuration import Configuration, section
 from support.world.haproxy import Haproxy
 from support.world.issuers import fetch_backend

@@ -30,11 +30,6 @@ both_ways = pytest.mark.parametrize("option", ABORTS)
 
 
 @pytest.fixture
-def pages() -> Pages:
-    return Pages()
-
-
-@pytest.fixture
 def start(
     configuration: Callable[..., Configuration],
     launch: Callable[..., Haproxy],

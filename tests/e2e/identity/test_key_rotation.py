@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from support.wire.calls import outcome, post
+from support.wire.tokens import with_kid
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
@@ -41,14 +42,6 @@ def rotating(gateway: Callable[..., Haproxy], idp: Standin) -> Haproxy:
 def rotate(idp: Standin) -> str:
     """A token of a key that takes the place of all others."""
     return idp.token(alg="ES256", kid=idp.rotate_keys(alg="ES256", keep_old=False))
-
-
-def with_kid(token: str, kid: str) -> str:
-    """The token with another `kid`, and so with a wrong signature."""
-    header, rest = token.split(".", 1)
-    decoded = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    encoded = base64.urlsafe_b64encode(json.dumps({**decoded, "kid": kid}).encode())
-    return f"{encoded.decode().rstrip('=')}.{rest}"
 
 
 def passes_within_two_seconds(haproxy: Haproxy, token: str) -> None:

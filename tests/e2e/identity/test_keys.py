@@ -1,6 +1,5 @@
 """Where an issuer's keys come from, and what happens when they do not come or change."""
 
-import base64
 import json
 import pwd
 import stat
@@ -16,6 +15,7 @@ import pytest
 from support.expect.eventually import eventually
 from support.load.steady import Request, SteadyLoad
 from support.wire.calls import BODY, GENERATE, headers, outcome, outcomes, post
+from support.wire.tokens import with_kid
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 from support.world.issuers import MISBEHAVING, asked_for, fetch_backend, misbehave, trusting
@@ -108,14 +108,6 @@ def test_an_unknown_key_is_no_fault_of_the_caller_while_the_provider_is_away(
     standin.down("idp", False)
     back = (401, "key_unknown")
     eventually(lambda: outcome(post(warm, unknown)) == back, "the answer is known", within=15)
-
-
-def with_kid(token: str, kid: str) -> str:
-    """The token with another `kid`. Its signature is wrong then, but nobody can tell."""
-    header, rest = token.split(".", 1)
-    decoded = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
-    encoded = base64.urlsafe_b64encode(json.dumps({**decoded, "kid": kid}).encode())
-    return f"{encoded.decode().rstrip('=')}.{rest}"
 
 
 def test_a_flood_of_made_up_keys_costs_few_fetches_and_no_known_token(

@@ -255,10 +255,7 @@ def test_a_request_takes_from_every_limit_or_from_none(
 @pytest.fixture
 def timeless(standin: Standin, tmp_path: Path) -> dict[str, Any]:
     """A credential without times that a step of the clock could matter to."""
-    standin.accept_token("ya29.of-a-test")
-    (tmp_path / "access-token").write_text("ya29.of-a-test")
-    file = str(tmp_path / "access-token")
-    return {"credentials": [{"name": "ml-prod", "type": "access_token", "file": file}]}
+    return {"credentials": standin.access_token(tmp_path)}
 
 
 @pytest.mark.parametrize(("amount", "step"), [("minute", 60), ("hour", 3600)])

@@ -14,7 +14,6 @@ from google import genai
 from google.genai import errors, types
 from google.oauth2.credentials import Credentials
 
-from support.clients.callers import OTHER_SETTINGS
 from support.expect.budget import FLASH, hold, left_of, well_inside_a_minute, with_roles
 from support.expect.shown import requests_so_far
 from support.wire.calls import PROJECT
@@ -31,11 +30,8 @@ Asking = Callable[..., Callable[[], Any]]
 
 
 @pytest.fixture
-def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asking]:
+def asking(no_settings: None) -> Iterator[Asking]:
     """`asking(dialect, haproxy, token, retries, output)`: a call of that library."""
-    for name in OTHER_SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
     with ExitStack() as stack:
 
         def one(

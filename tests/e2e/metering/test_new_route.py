@@ -47,10 +47,9 @@ def dreaming(
 
 
 @pytest.fixture
-def google() -> Any:
-    server = RawGoogle(stream=lambda client: client.sendall(events(event(LAST), b"") + b"0\r\n\r\n"))
-    yield server
-    server.stop()
+def google(raw: RawGoogle) -> RawGoogle:
+    raw.answers["stream"] = lambda client: client.sendall(events(event(LAST), b"") + b"0\r\n\r\n")
+    return raw
 
 
 def dream(haproxy: Haproxy, token: str, model: str, method: str, cap: int = CAP) -> int:

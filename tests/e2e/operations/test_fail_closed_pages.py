@@ -40,11 +40,6 @@ def cases() -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def pages() -> Pages:
-    return Pages()
-
-
-@pytest.fixture
 def broken(
     configuration: Callable[..., Configuration],
     launch: Callable[..., Haproxy],

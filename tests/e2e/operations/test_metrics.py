@@ -21,11 +21,6 @@ CORP = {"issuer": "corp"}
 
 
 @pytest.fixture
-def pages() -> Pages:
-    return Pages()
-
-
-@pytest.fixture
 def warm(gateway: Callable[..., Haproxy], standin: Standin, pages: Pages) -> Haproxy:
     haproxy = gateway(sections=pages.section)
     assert post(haproxy, standin.token()).status == 200

@@ -5,18 +5,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 
 from support.expect.eventually import eventually
 from support.expect.metrics import Pages, key
 from support.wire.calls import post
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
-
-
-@pytest.fixture
-def pages() -> Pages:
-    return Pages()
 
 
 def details(pages: Pages) -> tuple[int, dict[str, Any]]:

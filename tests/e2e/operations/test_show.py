@@ -129,10 +129,8 @@ def test_a_credential_tells_each_location_and_when_it_is_signed_next(warm: Hapro
 def test_an_access_token_has_no_times(
     gateway: Callable[..., Haproxy], standin: Standin, tmp_path: Path
 ) -> None:
-    (tmp_path / "token").write_text("ya29." + "k" * 200)
     vertex = vertex_json(standin.service_account)
-    file = str(tmp_path / "token")
-    vertex["credentials"][0] = {"name": "ml-prod", "type": "access_token", "file": file}
+    vertex["credentials"] = standin.access_token(tmp_path)
 
     for credential in rows(gateway(vertex=vertex), "credentials"):
         assert (credential["type"], credential["ready"]) == ("access_token", True)

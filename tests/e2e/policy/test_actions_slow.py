@@ -96,12 +96,8 @@ def test_a_large_credential_beside_a_long_body(
 ) -> None:
     tmp_path.chmod(0o755)
     google = "ya29." + "x" * (kilobytes * 1024 - 5)
-    (tmp_path / "access-token").write_text(google + "\n")
     vertex = vertex_json(standin.service_account)
-    vertex["credentials"] = [
-        {"name": "ml-prod", "type": "access_token", "file": str(tmp_path / "access-token")}
-    ]
-    standin.accept_token(google)
+    vertex["credentials"] = standin.access_token(tmp_path, google)
     large = "tune.bufsize 65536\ntune.maxrewrite 16384"
     haproxy = start("one by one", vertex=vertex, global_lines=large)
     token = standin.token()

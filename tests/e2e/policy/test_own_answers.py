@@ -3,7 +3,7 @@ library knows, with a reason, and line and metric say the same."""
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,10 +43,9 @@ DIALECTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.fixture
-def raw() -> Iterator[RawGoogle]:
-    server = RawGoogle(hang=lambda client: time.sleep(3))
-    yield server
-    server.stop()
+def raw(raw: RawGoogle) -> RawGoogle:
+    raw.answers["hang"] = lambda client: time.sleep(3)
+    return raw
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from support.expect.eventually import eventually
 from support.expect.refusal import STATUS, assert_refused, message, reasons_of_the_product
-from support.expect.refusals import CASES, Call, bearer, good, with_headers
+from support.expect.twins import CASES, Call, bearer, good, with_headers
 from support.log.server import LogServer
 from support.wire.calls import BODY, GENERATE, headers
 from support.wire.http1 import Connection, Response, once

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from support.expect.refusal import assert_refused, message
-from support.expect.refusals import good
+from support.expect.twins import good
 from support.log.server import LogServer
 from support.wire.calls import BODY, GENERATE, headers
 from support.wire.http1 import Connection, once

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from support.expect.refusals import CASES, Call
+from support.expect.twins import CASES, Call
 from support.wire.http1 import Response, once
 from support.wire.http2 import H2
 from support.world.bare import ALL, ANSWERS, AUTHORIZE, SIGN, VERIFY, bare, shown, unless

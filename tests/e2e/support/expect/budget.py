@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from support.wire.calls import PROJECT, headers, outcome
-from support.wire.http1 import Connection, Response, once
+from support.wire.calls import PROJECT, headers, outcome, post
+from support.wire.http1 import Connection, Response
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 
@@ -96,7 +96,7 @@ def remaining(haproxy: Haproxy, token: str) -> int:
     """The tokens that are left, told in the refusal of a request that can never pass: asking takes
     nothing."""
     asked, content = chat(MORE_THAN_ANY_BUDGET)
-    refused = once(haproxy.port, "POST", asked, headers(token), content)
+    refused = post(haproxy, token, asked, content)
     assert refused.status == 429, refused
     return int(refused.header("x-ratelimit-remaining-tokens") or "")
 

@@ -1,17 +1,18 @@
 """The configuration of a gateway in front of the stand-in."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 from support.log.server import LogServer
 from support.world.configuration import Configuration, vertex_json
 from support.world.standin import Standin
 
-Kind = TypeVar("Kind", bound=Configuration)
-
 
 def in_front_of(
-    standin: Standin, logs: LogServer, kind: type[Kind] = Configuration, **different: Any
-) -> Kind:
+    standin: Standin,
+    logs: LogServer,
+    kind: type[Configuration] = Configuration,
+    **different: Any,
+) -> Configuration:
     """`different`: members of `Configuration` that are to be otherwise."""
     usual = {
         "google_http": standin.ports["google_http"],

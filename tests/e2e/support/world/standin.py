@@ -113,6 +113,14 @@ class Standin:
         returns how many streams were waiting."""
         return self.call("POST", "/google/release", {"all": all})["streams"]
 
+    def access_token(self, folder: Path, token: str = "ya29.of-a-test") -> list[dict[str, str]]:
+        """The `credentials` of a vertex.json with this one, which Google takes and which has no
+        times. Its file is in `folder`."""
+        file = folder / "access-token"
+        file.write_text(token + "\n")
+        self.accept_token(token)
+        return [{"name": "ml-prod", "type": "access_token", "file": str(file)}]
+
     def accept_token(self, token: str) -> None:
         self.call("POST", "/google/access-tokens", {"token": token})
 
