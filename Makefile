@@ -12,7 +12,7 @@ AT_ONCE ?= -n 3
 # Clients that want an older google-genai than the others: they leave connections to the collector.
 PYTHON_GOOGLE = target/venv-google/bin/python
 CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
-	tests/e2e/test_clients_aiplatform.py tests/e2e/test_clients_langchain_older.py
+	tests/e2e/clients/test_clients_aiplatform.py tests/e2e/clients/test_clients_langchain_older.py
 NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
 TOOLS = target/tools/bin
 # Where it cannot be had, the C programs run without it.
@@ -87,8 +87,8 @@ test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and 
 	PROPTEST_CASES=20000 $(CARGO) test --locked --features cli --target-dir target/cli \
 	  --lib --test meter --test limits --test watch
 	HV_LONG=1 HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest -q -rP \
-	  tests/e2e/test_limits*.py tests/e2e/test_hostile_answers.py tests/e2e/test_accounting_broken.py \
-	  tests/e2e/test_one_line.py
+	  tests/e2e/limits tests/e2e/metering/test_hostile_answers.py \
+	  tests/e2e/metering/test_accounting_broken.py tests/e2e/audit/test_one_line.py
 
 test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \

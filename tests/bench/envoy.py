@@ -12,8 +12,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from support.eventually import eventually
-from support.place import free_port
+from support.expect.eventually import eventually
+from support.world.place import free_port
 
 from measure import Answered, Invalid
 

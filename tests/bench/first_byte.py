@@ -5,10 +5,11 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from support.client import Connection
+from support.wire.calls import STREAM, headers
+from support.wire.http1 import Connection
 
 from measure import Invalid
-from traffic import STREAM, body, headers
+from traffic import body
 
 CALLS = 300
 _WARM_UP = 20

@@ -33,13 +33,14 @@ import subjects  # noqa: E402
 from measure import Invalid  # noqa: E402
 from sink import Sink  # noqa: E402
 from subjects import Gateways  # noqa: E402
-from support.client import Connection  # noqa: E402
-from support.configuration import Configuration  # noqa: E402
-from support.eventually import eventually  # noqa: E402
-from support.haproxy import Haproxy  # noqa: E402
-from support.place import haproxy_binary  # noqa: E402
-from support.standin import Standin  # noqa: E402
-from traffic import STREAM, UNARY, Callers, body, google_token, headers  # noqa: E402
+from support.wire.calls import GENERATE, STREAM  # noqa: E402
+from support.wire.http1 import Connection  # noqa: E402
+from support.world.configuration import Configuration  # noqa: E402
+from support.expect.eventually import eventually  # noqa: E402
+from support.world.haproxy import Haproxy  # noqa: E402
+from support.world.place import haproxy_binary  # noqa: E402
+from support.world.standin import Standin  # noqa: E402
+from traffic import Callers, body, google_token, sdk_headers  # noqa: E402
 from variants import Unmetered  # noqa: E402
 
 TABLE = HERE / "instructions.json"
@@ -66,10 +67,10 @@ class Row:
 
 
 ROWS = (
-    Row("plain", UNARY, 60),
-    Row("native", UNARY, 60),
-    Row("unmetered", UNARY, 60, 185_000, 170_000),
-    Row("metered", UNARY, 60, 255_000, 235_000),
+    Row("plain", GENERATE, 60),
+    Row("native", GENERATE, 60),
+    Row("unmetered", GENERATE, 60, 185_000, 170_000),
+    Row("metered", GENERATE, 60, 255_000, 235_000),
     Row("plain_stream", STREAM, 6),
     Row("metered_stream", STREAM, 6, 850_000, 700_000),
 )
@@ -139,7 +140,7 @@ class Crowd:
     def ask(self, times: int) -> None:
         for _ in range(times):
             for connection in self._connections:
-                connection.send_request("POST", self._row.target, headers(self._token), body())
+                connection.send_request("POST", self._row.target, sdk_headers(self._token), body())
             for connection in self._connections:
                 answer = connection.read()
                 if answer.status != 200:
@@ -174,7 +175,7 @@ def measured(row: Row, configuration: Configuration, token: str, wanted: str, si
 def _passes(port: int, row: Row, token: str) -> bool:
     connection = Connection(port)
     try:
-        return connection.request("POST", row.target, headers(token), body()).status == 200
+        return connection.request("POST", row.target, sdk_headers(token), body()).status == 200
     finally:
         connection.close()
 
@@ -201,8 +202,8 @@ def all_measured(names: list[str]) -> dict[str, int]:
         streams = standin.ports["google_http"]
         caller, to_google = upstream[subjects.CALLER], upstream[subjects.GOOGLE]
         made = {
-            "plain": lambda: (subjects.plain(sink, caller), UNARY),
-            "native": lambda: (subjects.native(sink, caller, key), UNARY),
+            "plain": lambda: (subjects.plain(sink, caller), GENERATE),
+            "native": lambda: (subjects.native(sink, caller, key), GENERATE),
             "unmetered": lambda: (gateways.leading_to(to_google, Unmetered), "tokens=unknown"),
             "metered": lambda: (gateways.leading_to(to_google), "tokens=exact"),
             "plain_stream": lambda: (subjects.plain(sink, streams), STREAM),

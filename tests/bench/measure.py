@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from support.haproxy import Haproxy
+from support.world.haproxy import Haproxy
 
 from cpu import Pinned, used_us
 from sink import Sink

@@ -28,7 +28,7 @@ import inside  # noqa: E402
 import report  # noqa: E402
 import stage  # noqa: E402
 from measure import Invalid  # noqa: E402
-from support.place import haproxy_binary  # noqa: E402
+from support.world.place import haproxy_binary  # noqa: E402
 
 ROUNDS = 20
 REQUESTS = 2000

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.configuration import Configuration
-from support.eventually import eventually
-from support.haproxy import Haproxy
-from support.standin import Standin
+from support.expect.eventually import eventually
+from support.wire.calls import GENERATE, STREAM
+from support.world.configuration import Configuration
+from support.world.haproxy import Haproxy
+from support.world.standin import Standin
 
 import answers
 import envoy
@@ -21,7 +22,7 @@ from first_byte import Way
 from measure import Invalid, Load, Measured, Proxy, Subject
 from sink import Sink
 from subjects import AUDIENCE, ISSUER, Gateways
-from traffic import KNOWN_TOKENS, STREAM, UNARY, Callers, Files, Work, google_token, send
+from traffic import KNOWN_TOKENS, Callers, Files, Work, google_token, send
 from variants import CALLBACKS, Unmetered, counting_scripts
 
 PREFLIGHT_REQUESTS = 200
@@ -109,7 +110,7 @@ class Stage:
         jwks.write_text(self._jwks())
         key = self._folder / "issuer.pem"
         key.write_text(subjects.rsa_key_pem(jwks.read_text()))
-        plain = (f'"POST {UNARY} HTTP/1.1"',)
+        plain = (f'"POST {GENERATE} HTTP/1.1"',)
 
         self._add_haproxy("plain", subjects.plain(sink, caller), plain, verifies=False)
         self._add_haproxy("native", subjects.native(sink, caller, key), plain)
@@ -134,7 +135,7 @@ class Stage:
         self._rows.append(Row(name, Subject(name, proxy, logged), work))
 
     def _add_envoys(self, program: Path, upstream: int, jwks: Path) -> None:
-        logged = (f'"POST {UNARY} HTTP/1.1" 200',)
+        logged = (f'"POST {GENERATE} HTTP/1.1" 200',)
         filters = {
             "envoy_plain": [],
             "envoy_jwt": [envoy.jwt_authn(ISSUER, AUDIENCE, jwks, cache=False)],

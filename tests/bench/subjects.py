@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.configuration import Configuration, unread, vertex_json
-from support.place import CONFIGURATION
+from support.world.configuration import Configuration, Written, unread, vertex_json
+from support.world.place import CONFIGURATION
 
 from measure import Invalid
 from sink import Sink
@@ -76,13 +76,8 @@ frontend {google}
 
 
 @dataclass
-class Written(Configuration):
-    """An HAProxy without the gateway: `own` is its text behind the common part."""
-
-    own: str = ""
-
-    def file_arguments(self, own: Path) -> list[str]:
-        return ["-f", str(own)]
+class Compared(Written):
+    """`own` behind the common part."""
 
     def text(self, folder: Path) -> str:
         user = "user haproxy\n    group haproxy" if os.geteuid() == 0 else ""
@@ -98,9 +93,9 @@ def preset(name: str) -> str:
     return found[1]
 
 
-def upstream(answer: Path, google_token: str) -> tuple[Written, dict[str, int]]:
+def upstream(answer: Path, google_token: str) -> tuple[Compared, dict[str, int]]:
     """The upstream and its ports."""
-    configuration = Written()
+    configuration = Compared()
     ports = {CALLER: configuration.port, GOOGLE: configuration.tls_port}
     configuration.own = _UPSTREAM.format(
         caller=CALLER,
@@ -113,15 +108,15 @@ def upstream(answer: Path, google_token: str) -> tuple[Written, dict[str, int]]:
     return configuration, ports
 
 
-def plain(sink: Sink, port: int, rules: str = "") -> Written:
-    configuration = Written()
+def plain(sink: Sink, port: int, rules: str = "") -> Compared:
+    configuration = Compared()
     configuration.own = _PLAIN.format(
         port=configuration.port, upstream=port, log=sink.address, rules=rules.strip()
     )
     return configuration
 
 
-def native(sink: Sink, port: int, key: Path) -> Written:
+def native(sink: Sink, port: int, key: Path) -> Compared:
     """With HAProxy's own verification of tokens."""
     return plain(sink, port, _NATIVE_RULES % key)
 

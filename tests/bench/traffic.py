@@ -6,14 +6,10 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.client import Response, once
-from support.standin import Standin
+from support.wire.calls import GENERATE, STREAM, headers
+from support.wire.http1 import Response, once
+from support.world.standin import Standin
 
-_MODEL = (
-    "/v1/projects/acme-ml/locations/us-central1/publishers/google/models/gemini-2.5-flash"
-)
-UNARY = f"{_MODEL}:generateContent"
-STREAM = f"{_MODEL}:streamGenerateContent?alt=sse"
 BODY_BYTES = 300
 CALLER_TOKEN_BYTES = 600
 GOOGLE_TOKEN_BYTES = 900
@@ -30,16 +26,11 @@ def body() -> bytes:
     return prompt("x" * (BODY_BYTES - len(prompt(""))))
 
 
-def headers(token: str) -> dict[str, str]:
+def sdk_headers(token: str) -> dict[str, str]:
     """As Google's SDK for Python sends them, and as `load.lua` does."""
-    return {
-        "Content-Type": "application/json",
-        "Accept": "*/*",
-        "Accept-Encoding": "gzip, deflate",
-        "User-Agent": "google-genai-sdk/1.52.0 gl-python/3.11.7",
-        "X-Goog-Api-Client": "google-genai-sdk/1.52.0 gl-python/3.11.7",
-        "Authorization": f"Bearer {token}",
-    }
+    sdk = "google-genai-sdk/1.52.0 gl-python/3.11.7"
+    accepted = {"Accept": "*/*", "Accept_Encoding": "gzip, deflate"}
+    return headers(token, User_Agent=sdk, X_Goog_Api_Client=sdk, **accepted)
 
 
 def google_token() -> str:
@@ -77,7 +68,7 @@ class Callers:
 
 
 def send(port: int, token: str) -> Response:
-    return once(port, "POST", UNARY, headers(token), body())
+    return once(port, "POST", GENERATE, headers(token), body())
 
 
 @dataclass(frozen=True)
@@ -95,7 +86,7 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.body = self._written("body", body().decode())
-        self.unary = self._written("unary", UNARY)
+        self.unary = self._written("unary", GENERATE)
         self.stream = self._written("stream", STREAM)
 
     def tokens(self, name: str, tokens: list[str]) -> Path:

@@ -5,8 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.configuration import Configuration
-from support.place import CONFIGURATION, SHARE
+from support.world.place import SHARE
+from support.world.ruleset import ChangedRules
 
 from measure import Invalid
 
@@ -43,15 +43,12 @@ def without_metering(rules: str) -> str:
 
 
 @dataclass
-class Unmetered(Configuration):
+class Unmetered(ChangedRules):
     # The module wants to see the line and does not know what HAProxy was built with; HAProxy skips it.
     meter: str = ".if feature(METERED)\n    filter lua.vertex-meter\n    .endif"
 
-    def file_arguments(self, own: Path) -> list[str]:
-        rules = own.with_name("unmetered.cfg")
-        rules.write_text(without_metering(CONFIGURATION.read_text()))
-        shipped = super().file_arguments(own)
-        return [str(rules) if part == str(CONFIGURATION) else part for part in shipped]
+    def changed(self, rules: str) -> str:
+        return without_metering(rules)
 
 
 def counting_scripts(folder: Path) -> Path:

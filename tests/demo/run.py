@@ -11,18 +11,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from support.auditline import AuditLine  # noqa: E402
-from support.client import Connection, Response, once  # noqa: E402
-from support.configuration import Configuration, vertex_json  # noqa: E402
-from support.haproxy import Haproxy  # noqa: E402
-from support.logserver import LogServer  # noqa: E402
-from support.standin import Standin  # noqa: E402
+from support.log.line import AccessLine  # noqa: E402
+from support.log.server import LogServer  # noqa: E402
+from support.wire.calls import BODY, GENERATE, OTHER_MODEL, STREAM, headers, post  # noqa: E402
+from support.wire.http1 import Connection, Response  # noqa: E402
+from support.world.gateway import in_front_of  # noqa: E402
+from support.world.haproxy import Haproxy  # noqa: E402
+from support.world.standin import Standin  # noqa: E402
 
-MODELS = "/v1/projects/acme-ml/locations/us-central1/publishers/google/models"
-GENERATE = f"{MODELS}/gemini-2.5-flash:generateContent"
-STREAM = f"{MODELS}/gemini-2.5-flash:streamGenerateContent?alt=sse"
-OTHER_MODEL = f"{MODELS}/gemini-1.0-pro:generateContent"
-BODY = json.dumps({"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}).encode()
 CHUNKS = 4
 INTERVAL_MILLISECONDS = 300
 
@@ -38,16 +34,12 @@ class Demo:
             self.faults.append(what)
             print(f"   NOT AS IT SHOULD BE: {what}")
 
-    def headers(self, token: str | None) -> dict[str, str]:
-        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
-        return {"Content-Type": "application/json", **bearer}
-
     def announce(self, title: str, target: str, token: str | None) -> None:
         self.shown += 1
         shown = "no token" if token is None else f"Authorization: Bearer {token[:12]}…"
         print(f"\n{self.shown}. {title}\n   POST {target}\n   {shown}")
 
-    def audit(self) -> AuditLine:
+    def audit(self) -> AccessLine:
         line = self.logs.wait_for(self.shown)[-1]
         print(f"   audit line: {line.text.partition(']: ')[2]}")
         return line
@@ -56,7 +48,7 @@ class Demo:
         self, title: str, target: str, token: str | None, status: int, reason: str
     ) -> Response:
         self.announce(title, target, token)
-        response = once(self.haproxy.port, "POST", target, self.headers(token), BODY)
+        response = post(self.haproxy, token, target)
         print(f"   -> {response.status} {response.reason}: {summary(response)}")
         line = self.audit()
         self.expect(response.status == status, f"status {response.status} instead of {status}")
@@ -68,7 +60,7 @@ class Demo:
         self.standin.google(chunks=CHUNKS, interval_ms=INTERVAL_MILLISECONDS)
         connection = Connection(self.haproxy.port)
         started = time.monotonic()
-        connection.send_request("POST", STREAM, self.headers(token), BODY)
+        connection.send_request("POST", STREAM, headers(token), BODY)
         response = connection.read_head()
         print(f"   -> {response.status} {response.reason}, {response.header('content-type')}")
         times = []
@@ -138,17 +130,7 @@ def main() -> int:
     try:
         standin, logs = Standin(), LogServer()
         undo += [standin.stop, logs.stop]
-        haproxy = Haproxy(
-            Configuration(
-                google_http=standin.ports["google_http"],
-                google_https=standin.ports["google_https"],
-                idp_https=standin.ports["idp_https"],
-                ca=standin.ca,
-                log_port=logs.port,
-                vertex=vertex_json(standin.service_account),
-                upstream_tls=True,
-            )
-        )
+        haproxy = Haproxy(in_front_of(standin, logs, upstream_tls=True))
         undo += [haproxy.remove, haproxy.stop]
         haproxy.start()
         demo = Demo(standin, haproxy, logs)

@@ -3,28 +3,24 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from support.bare import STEPS, bare  # noqa: E402
-from support.callers import OTHER_SETTINGS, Callers, every_dialect  # noqa: E402
-from support.calls import CLAIMS  # noqa: E402
-from support.certificate import self_signed  # noqa: E402
-from support.configuration import Configuration, vertex_json  # noqa: E402
-from support.haproxy import Haproxy  # noqa: E402
-from support.logserver import LogServer  # noqa: E402
-from support.place import haproxy_binary, haproxy_version  # noqa: E402
-from support.standin import Standin  # noqa: E402
-
-
-# Libraries that want an older google-genai have an environment of their own: see the Makefile.
-if find_spec("langchain_google_vertexai") is None:
-    collect_ignore = ["test_clients_aiplatform.py", "test_clients_langchain_older.py"]
+from support.clients.callers import OTHER_SETTINGS, every_dialect  # noqa: E402
+from support.expect.metrics import Pages  # noqa: E402
+from support.log.server import LogServer  # noqa: E402
+from support.wire.calls import CLAIMS  # noqa: E402
+from support.wire.rawgoogle import RawGoogle  # noqa: E402
+from support.world.bare import STEPS, bare  # noqa: E402
+from support.world.certificate import self_signed  # noqa: E402
+from support.world.configuration import Configuration  # noqa: E402
+from support.world.gateway import in_front_of  # noqa: E402
+from support.world.haproxy import Haproxy  # noqa: E402
+from support.world.place import haproxy_binary, haproxy_version  # noqa: E402
+from support.world.standin import Standin  # noqa: E402
 
 
 def pytest_report_header() -> str:
@@ -81,6 +77,19 @@ def logs() -> Iterator[LogServer]:
 
 
 @pytest.fixture
+def pages() -> Pages:
+    """Where a gateway with `sections=pages.section` has its pages."""
+    return Pages()
+
+
+@pytest.fixture
+def raw() -> Iterator[RawGoogle]:
+    server = RawGoogle()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def launch(request: pytest.FixtureRequest) -> Iterator[Callable[..., Haproxy]]:
     """`launch(configuration)` starts an HAProxy; `start=False` only prepares one."""
     running: list[Haproxy] = []
@@ -102,21 +111,7 @@ def launch(request: pytest.FixtureRequest) -> Iterator[Callable[..., Haproxy]]:
 @pytest.fixture
 def configuration(standin: Standin, logs: LogServer) -> Callable[..., Configuration]:
     """`configuration(**what_differs)`: a gateway in front of the stand-in."""
-
-    def one(**different: Any) -> Configuration:
-        return Configuration(
-            **{
-                "google_http": standin.ports["google_http"],
-                "google_https": standin.ports["google_https"],
-                "idp_https": standin.ports["idp_https"],
-                "ca": standin.ca,
-                "log_port": logs.port,
-                "vertex": vertex_json(standin.service_account),
-                **different,
-            }
-        )
-
-    return one
+    return lambda **different: in_front_of(standin, logs, **different)
 
 
 @pytest.fixture
@@ -128,20 +123,11 @@ def gateway(
 
 
 @pytest.fixture
-def callers(
-    gateway: Callable[..., Haproxy],
-    standin: Standin,
-    logs: LogServer,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Callers:
-    """A gateway for all client libraries, none of which knows anything of this machine."""
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Client libraries know nothing of whoever runs the tests."""
     for name in OTHER_SETTINGS:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    vertex = every_dialect(standin.service_account)
-    haproxy = gateway(vertex=vertex, tls_certificate=certificate)
-    return Callers(haproxy, standin, logs)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import gzip
 import zlib
 
-from support.calls import BODY, GENERATE, PROJECT
+from support.wire.calls import BODY, GENERATE, PROJECT
 
 from bypass.pair import (
     Harm,

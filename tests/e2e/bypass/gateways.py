@@ -1,15 +1,15 @@
 """The gateways that the table is sent to, with every check on, or without some of them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from support.configuration import Configuration, vertex_json
-from support.faults import module_with_panic
-from support.haproxy import Haproxy
-from support.logserver import LogServer
-from support.place import CONFIGURATION, lua_version
-from support.standin import Standin
+from support.log.server import LogServer
+from support.world.configuration import vertex_json
+from support.world.faults import lua_path_with_panic
+from support.world.gateway import in_front_of
+from support.world.haproxy import Haproxy
+from support.world.ruleset import ChangedRules, replaced
+from support.world.standin import Standin
 
 # Rules of vertex.cfg that stop something, each as it is and as it is without: a text of the file
 # and what takes its place. The module's own checks have switches, see src/test_switches.rs.
@@ -27,22 +27,13 @@ RULES: dict[str, tuple[str, str]] = {
 
 
 @dataclass
-class Changed(Configuration):
+class Without(ChangedRules):
     """`without`: names of `RULES`."""
 
     without: tuple[str, ...] = ()
 
-    def file_arguments(self, own: Path) -> list[str]:
-        text = CONFIGURATION.read_text()
-        for name in self.without:
-            old, new = RULES[name]
-            if text.count(old) != 1:
-                raise ValueError(f"vertex.cfg does not have once: {old!r}")
-            text = text.replace(old, new)
-        changed = own.with_name("vertex.cfg")
-        changed.write_text(text)
-        arguments = super().file_arguments(own)
-        return [str(changed) if part == str(CONFIGURATION) else part for part in arguments]
+    def changed(self, rules: str) -> str:
+        return replaced(rules, (RULES[name] for name in self.without))
 
 
 INFERENCE = [
@@ -124,19 +115,14 @@ class Gateways:
     def _start(self, desk: str) -> Haproxy:
         environment: dict[str, str | None] = {}
         if self._checks:
-            lua = lua_version()
-            module = f"{module_with_panic().parent}/?.so;;"
             environment = {
-                "LUA_CPATH": module,
-                f"LUA_CPATH_{lua.replace('.', '_')}": module,
+                **lua_path_with_panic(),
                 "HAPROXY_VERTEX_WITHOUT": " ".join(self._checks),
             }
-        configuration = Changed(
-            google_http=self._standin.ports["google_http"],
-            google_https=self._standin.ports["google_https"],
-            idp_https=self._standin.ports["idp_https"],
-            ca=self._standin.ca,
-            log_port=self._logs.port,
+        configuration = in_front_of(
+            self._standin,
+            self._logs,
+            Without,
             vertex=DESKS[desk](self._standin),
             environment=environment,
             without=self._rules,

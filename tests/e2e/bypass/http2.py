@@ -1,6 +1,6 @@
 """What only HTTP/2 can say: pseudo-headers, and headers that have no meaning there."""
 
-from support.calls import GENERATE, OTHER_MODEL
+from support.wire.calls import GENERATE, OTHER_MODEL
 
 from bypass.pair import HOST, NEUTRALISED, Harm, Kind, Pair, Request, header_has, is_marked, mark
 

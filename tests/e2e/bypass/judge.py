@@ -3,10 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from support.auditline import AuditLine
-from support.logserver import LogServer
-from support.refusal import ERRORS
-from support.standin import Standin
+from support.expect.refusal import ERRORS
+from support.log.line import AccessLine
+from support.log.server import LogServer
+from support.world.standin import Standin
 
 from bypass.gateways import Gateways
 from bypass.pair import HOST, NEUTRALISED, Pair, Request, Seen
@@ -55,7 +55,7 @@ class Judge:
             return Outcome(answer, "", "", seen)
         return Outcome(answer, line["decision"], line["reason"], seen)
 
-    def _line(self, answer: Answer) -> AuditLine | None:
+    def _line(self, answer: Answer) -> AccessLine | None:
         """The access-log line of the connection; HAProxy writes none for an HTTP/2 stream that it
         resets before it was a request."""
         mark = f" 127.0.0.1:{answer.port} ["
@@ -70,7 +70,7 @@ class Judge:
             return None
         finally:
             self._logs.clear()
-        return AuditLine(lines[-1])
+        return AccessLine(lines[-1])
 
     # The attack.
     def escaped(self, version: str, pair: Pair) -> Outcome | None:

@@ -1,6 +1,6 @@
 """What stands behind the part of a body that is read, and behind the body."""
 
-from support.calls import BODY
+from support.wire.calls import BODY
 
 from bypass.bodies import NO_JSON, TOO_LARGE, TOOLS, body
 from bypass.pair import BOTH, NEUTRALISED, Kind, Pair, Request, Seen, body_arrives, dumps

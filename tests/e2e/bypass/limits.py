@@ -1,6 +1,6 @@
 """Limits of a role: one that is set where nobody looks limits nothing."""
 
-from support.calls import BODY
+from support.wire.calls import BODY
 
 from bypass.bodies import CHAT, CONTENTS
 from bypass.models import CLAUDE, GOOD

@@ -1,6 +1,6 @@
 """A model in the path and another one in the body."""
 
-from support.calls import PROJECT
+from support.wire.calls import PROJECT
 
 from bypass.bodies import CONTENTS, body
 from bypass.pair import Kind, dumps

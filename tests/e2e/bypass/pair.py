@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from support.calls import BODY, GENERATE
+from support.wire.calls import BODY, GENERATE
 
 Pairs = tuple[tuple[str, str], ...]
 

@@ -1,6 +1,6 @@
 """Google's system parameters: who is asking, what is answered and in which shape."""
 
-from support.calls import GENERATE, STREAM
+from support.wire.calls import GENERATE, STREAM
 
 from bypass.pair import Kind, Pair, Request, target_has
 

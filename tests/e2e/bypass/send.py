@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import h2.exceptions
-from support.client import Closed, Connection
-from support.h2client import H2
+from support.wire.http1 import Closed, Connection
+from support.wire.http2 import H2
 
 from bypass.pair import Request
 

@@ -1,6 +1,6 @@
 """The whole table."""
 
-from support.place import haproxy_version
+from support.world.place import haproxy_version
 
 from bypass import (
     bodies,

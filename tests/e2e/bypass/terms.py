@@ -1,6 +1,6 @@
 """What a body makes Google do with the gateway's rights: rows for it."""
 
-from support.calls import BODY, GENERATE, PROJECT
+from support.wire.calls import BODY, GENERATE, PROJECT
 
 from bypass.bodies import CONTENTS
 from bypass.pair import Kind, Pair, Request, body_arrives, dumps

@@ -5,9 +5,9 @@ The module is the one with cargo's feature `faults`; rules are taken out of a co
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.logserver import LogServer
-from support.place import haproxy_version
-from support.standin import Standin
+from support.log.server import LogServer
+from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 from bypass import tally
 from bypass.gateways import Gateways

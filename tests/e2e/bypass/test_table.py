@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from support.logserver import LogServer
-from support.place import ROOT
-from support.standin import Standin
+from support.log.server import LogServer
+from support.world.place import ROOT
+from support.world.standin import Standin
 
 from bypass import tally
 from bypass.gateways import RULES, Gateways

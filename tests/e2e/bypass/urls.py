@@ -1,6 +1,6 @@
 """Paths that mean something else to one reader than to another."""
 
-from support.calls import GENERATE, MODEL, PROJECT
+from support.wire.calls import GENERATE, MODEL, PROJECT
 
 from bypass.pair import (
     HOST,

@@ -1,6 +1,6 @@
 """What Google keeps and where it writes, for callers whose role does not list it."""
 
-from support.calls import GENERATE
+from support.wire.calls import GENERATE
 
 from bypass.bodies import CHAT
 from bypass.models import CLAUDE, GOOD

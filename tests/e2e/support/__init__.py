@@ -1,1 +1,1 @@
-"""What the end-to-end tests are made of: one idea a module."""
+"""What the end-to-end tests are made of."""

@@ -1,0 +1,1 @@
+"""What a test expects: answers, refusals, pages, and how it waits for them."""

@@ -1,0 +1,1 @@
+"""What is sent and received: clients, servers and requests, byte by byte."""

@@ -1,0 +1,1 @@
+"""What stands around a test: HAProxy, its configuration, the stand-in, certificates, clocks."""

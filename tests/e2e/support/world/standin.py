@@ -1,0 +1,157 @@
+"""The program `standin`: identity providers and Google in one process, and its control API."""
+
+import http.client
+import json
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from support.expect.eventually import eventually
+from support.world.place import standin_binary
+
+class Standin:
+    def __init__(self, issuers: tuple[str, ...] = ("corp", "partner")) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="hv-standin-"))
+        self._output = open(self.folder / "output", "wb")
+        self._process = subprocess.Popen(
+            [standin_binary(), "--dir", self.folder, "--issuers", ",".join(issuers)],
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
+        )
+        try:
+            self.ports: dict[str, Any] = eventually(self._read_ports, "the stand-in's ports", 60)
+            eventually(lambda: self.counters() is not None, "the stand-in answers")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _read_ports(self) -> dict[str, Any] | None:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the stand-in ended:\n{self.output}")
+        try:
+            return json.loads((self.folder / "ports.json").read_text())
+        except json.JSONDecodeError:
+            return None  # still being written
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output").read_text("utf-8", "replace")
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+    @property
+    def service_account(self) -> Path:
+        return self.folder / "service-account.json"
+
+    def issuer(self, name: str) -> str:
+        return self.ports["issuers"][name]
+
+    def stop(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        self._output.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # The control API.
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports["control"], timeout=30)
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, path, payload, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            text = response.read().decode()
+        finally:
+            connection.close()
+        if response.status >= 300:
+            raise AssertionError(f"stand-in: {method} {path} {body}: {response.status} {text}")
+        return json.loads(text) if text.strip() else {}
+
+    def token(self, claims: dict[str, Any] | None = None, issuer: str = "corp", **more: Any) -> str:
+        """A caller's token. A claim given as None is left out; `more`: alg, kid,
+        header, lifetime, iat_offset, sign_with ("own", "other", "none"), sign_as."""
+        return self.call("POST", "/tokens", _given(issuer=issuer, claims=claims, **more))["token"]
+
+    def tokens(
+        self, count: int, claims: dict[str, Any] | None = None, issuer: str = "corp", **more: Any
+    ) -> list[str]:
+        answer = self.call(
+            "POST", "/tokens", _given(issuer=issuer, claims=claims, count=count, **more)
+        )
+        return answer["tokens"] if count != 1 else [answer["token"]]
+
+    def rotate_keys(self, issuer: str = "corp", alg: str = "RS256", keep_old: bool = True) -> str:
+        """The new key's kid."""
+        wanted = {"issuer": issuer, "alg": alg, "keep_old": keep_old}
+        return self.call("POST", "/keys/rotate", wanted)["kid"]
+
+    def remove_key(self, kid: str, issuer: str = "corp") -> None:
+        self.call("POST", "/keys/remove", {"issuer": issuer, "kid": kid})
+
+    def idp(self, mode: str = "normal", **more: Any) -> None:
+        """normal, refuse, hang, status, drip, endless, not_json, http_jwks_uri,
+        foreign_jwks_uri, wrong_issuer or redirect; `more`: status, delay_ms,
+        max_age, jwks_bytes, header_bytes, chunked, issuer, endpoint, location. Without `issuer`
+        it replaces all."""
+        self.call("POST", "/idp/behaviour", {"mode": mode, **more})
+
+    def google(self, **behaviour: Any) -> None:
+        """status, delay_ms, chunks, interval_ms, gate, hangup_after_chunks,
+        mid_stream_error, record, canned (content_type, pieces); what is not given is normal."""
+        self.call("POST", "/google/behaviour", behaviour)
+
+    def release(self, all: bool = False) -> int:
+        """Lets one gated chunk out of each stream, or every one from here on;
+        returns how many streams were waiting."""
+        return self.call("POST", "/google/release", {"all": all})["streams"]
+
+    def access_token(self, folder: Path, token: str = "ya29.of-a-test") -> list[dict[str, str]]:
+        """The `credentials` of a vertex.json with this one, which Google takes and which has no
+        times. Its file is in `folder`."""
+        file = folder / "access-token"
+        file.write_text(token + "\n")
+        self.accept_token(token)
+        return [{"name": "ml-prod", "type": "access_token", "file": str(file)}]
+
+    def accept_token(self, token: str) -> None:
+        self.call("POST", "/google/access-tokens", {"token": token})
+
+    def refuse_token(self, token: str) -> None:
+        self.call("DELETE", "/google/access-tokens", {"token": token})
+
+    def down(self, what: str, down: bool = True) -> None:
+        """Closes the listeners of "idp" or "google", or opens them again."""
+        self.call("POST", "/down", {"what": what, "down": down})
+
+    def requests(self, of: str | None = None, since: int = 0) -> list[dict[str, Any]]:
+        """What reached the stand-in; `of`: only its side "google" or "idp". Of each:
+        method, target, headers as pairs, bearer {valid, kind, reason, claims},
+        body_length, body_sha256, body_text, trailers, status, chunks_sent, client_gone, port."""
+        side = "" if of is None else f"&of={of}"
+        return self.call("GET", f"/requests?since={since}{side}")["requests"]
+
+    def forget_requests(self) -> None:
+        self.call("DELETE", "/requests")
+
+    def counters(self) -> dict[str, Any]:
+        return self.call("GET", "/counters")
+
+    def reset(self) -> None:
+        """As at the start, but for keys and access tokens."""
+        for what in ("idp", "google"):
+            self.down(what, False)
+        self.idp()
+        self.google()
+        self.forget_requests()
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
