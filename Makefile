@@ -122,6 +122,10 @@ bench: test-setup build standin $(PYTHON) $(ENVOY) ## What the gateway costs, as
 	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 	$(PYTHON) tests/bench/run.py --haproxy $(HAPROXY) --cargo $(CARGO)
 
+bench-instructions: test-setup build standin $(PYTHON) ## User instructions a request, by callgrind, against the table in tests/bench/instructions.json
+	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
+	$(PYTHON) tests/bench/instructions.py --haproxy $(HAPROXY)
+
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \
 	  lua=$$(basename $$(dirname $$so)); \
@@ -150,4 +154,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
-	test-c test-bypass test-metering test-matrix header schema routes lint lint-tools bench install clean
+	test-c test-bypass test-metering test-matrix header schema routes lint lint-tools bench bench-instructions install clean

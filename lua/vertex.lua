@@ -24,7 +24,7 @@ local function find_native()
 end
 
 local native = find_native()
-local account = require("vertex.log_fields")
+local log_fields = require("vertex.log_fields")
 local authorize = require("vertex.authorize")
 local bearer = require("vertex.bearer")
 local fetch = require("vertex.fetch")
@@ -44,9 +44,9 @@ local version = core.get_info().Version
 
 core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", bearer.run)
-core.register_converters("vertex_says", native.says)
+core.register_converters("vertex_error_json", native.error_json)
 core.register_converters("vertex_usage", usage.run)
-core.register_converters("vertex_account", account.run)
+core.register_converters("vertex_log_fields", log_fields.run)
 core.register_action("vertex_wait", { "http-req" }, wait.run, 0)
 core.register_action("vertex", { "http-req" }, steps.run, 0)
 core.register_action("vertex-verify", { "http-req" }, verify.run, 0)

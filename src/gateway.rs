@@ -2,13 +2,13 @@
 //! call until its log line: reads its answer and settles its limits. Nothing here does I/O or reads
 //! a clock; the host passes the time in and fetches what `step` names.
 
-mod account;
 mod actions;
 mod admin;
 mod begin;
 mod calls;
 mod decide;
 mod ended;
+mod line;
 mod load;
 
 use std::sync::Arc;
@@ -304,7 +304,7 @@ fn tail_of(judgement: &Judgement<'_>, request: Option<&Request<'_>>) -> String {
 /// What an answer of HAProxy's own says: JSON in the dialect that is spoken at the path in a verdict,
 /// with its request's id. `status` is HAProxy's, where that is not the reason's.
 #[must_use]
-pub fn says(verdict: &str, reason: Reason, status: Option<u16>) -> String {
+pub fn error_json(verdict: &str, reason: Reason, status: Option<u16>) -> String {
     // The log line reports `undecided` too.
     let is_undecided = verdict.is_empty() && reason != Reason::Unrouted;
     let own = reason.status();

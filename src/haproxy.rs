@@ -39,7 +39,7 @@ pub const SWITCHES: [(&str, [&str; 2]); 2] =
     [("VERTEX_ABORTONCLOSE", ["on", "off"]), ("VERTEX_LOG_STYLE", ["text", "json"])];
 
 /// The function that a log format calls for the module's fields.
-const ACCOUNT: &str = "lua.vertex_account";
+const ACCOUNT: &str = "lua.vertex_log_fields";
 
 /// HAProxy's settings, as far as a gateway depends on them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,7 +107,7 @@ pub fn configuration_files(arguments: impl Iterator<Item = String>) -> Vec<Strin
 
 /// Whether a word of this line asks for the fields of an ended call.
 #[must_use]
-pub fn asks_for_account(line: &Line) -> bool {
+pub fn asks_for_log_fields(line: &Line) -> bool {
     line.words.iter().any(|word| word.contains(ACCOUNT))
 }
 
@@ -120,7 +120,7 @@ impl Haproxy {
         let backends = sections.iter().filter(|section| section.is_backend());
         let backends = backends.map(|section| section.name.clone()).collect();
         let mut lines = sections.iter().flat_map(|section| &section.lines);
-        let accounts = lines.any(asks_for_account);
+        let accounts = lines.any(asks_for_log_fields);
         let mut haproxy = Self {
             backends,
             version: system.version,
@@ -228,7 +228,7 @@ mod tests {
             let system = System { environment: &|_| None, version: None, users, real_path };
             Haproxy::read(&files, &system).accounts
         };
-        assert!(!read("frontend a\n # log-format %[str(),lua.vertex_account]"));
-        assert!(read("frontend a\n log-format %[str(),lua.vertex_account]"));
+        assert!(!read("frontend a\n # log-format %[str(),lua.vertex_log_fields]"));
+        assert!(read("frontend a\n log-format %[str(),lua.vertex_log_fields]"));
     }
 }

@@ -5,6 +5,7 @@
 mod alg;
 mod algorithms;
 mod encoding;
+mod fingerprint;
 mod jwk;
 mod jws;
 mod key;
@@ -14,6 +15,7 @@ mod weak;
 pub use alg::{Algorithm, PublicKey};
 pub use algorithms::Algorithms;
 pub use encoding::{base64_padded, base64url, digest, hex, random_hex};
+pub use fingerprint::FingerprintKey;
 pub use jwk::{JwksError, KeySet};
 pub use jws::{Compact, Header, MAX_TOKEN_BYTES};
 pub use key::Key;

@@ -38,7 +38,7 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
-    exports.set("says", lua.create_function(says)?)?;
+    exports.set("error_json", lua.create_function(error_json)?)?;
     exports.set("meter", lua.create_function(meter)?)?;
     exports.set("decided", lua.create_function(decided)?)?;
     exports.set("unlogged", lua.create_function(unlogged)?)?;
@@ -274,10 +274,10 @@ fn sign(
 }
 
 /// What an answer of HAProxy's own says to the request of this verdict.
-fn says(
+fn error_json(
     _: &Lua,
     (verdict, reason, status): (String, String, Option<String>),
 ) -> Result<Option<String>> {
     let status = status.and_then(|status| status.parse().ok());
-    Ok(Reason::of_code(&reason).map(|reason| gateway::says(&verdict, reason, status)))
+    Ok(Reason::of_code(&reason).map(|reason| gateway::error_json(&verdict, reason, status)))
 }

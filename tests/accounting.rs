@@ -36,7 +36,7 @@ fn streaming(key: &SigningKey) -> (Gateway, String, u64) {
 }
 
 fn line(gateway: &Gateway, verdict: &str, secs: i64) -> String {
-    gateway.account(&format!("-{verdict}^^200^200^"), Style::Text, at(secs)).unwrap()
+    gateway.log_fields(&format!("-{verdict}^^200^200^"), Style::Text, at(secs)).unwrap()
 }
 
 fn in_flight(gateway: &Gateway, secs: i64) -> bool {
@@ -138,7 +138,7 @@ fn page_after(method: &str, usage: &str) -> String {
     assert!(gateway.bearer(call.as_bytes(), at(1)).is_some(), "{verdict}");
     let number = said.field(4)[1..].parse().unwrap();
     assert!(gateway.usage(number, usage.as_bytes(), at(1)));
-    let line = gateway.account(&format!("-{verdict}^^200^200^"), Style::Text, at(1));
+    let line = gateway.log_fields(&format!("-{verdict}^^200^200^"), Style::Text, at(1));
     assert!(line.unwrap().contains(" tokens=exact tokens_in=12 "));
     gateway.metrics_page(&[], at(1))
 }

@@ -140,7 +140,7 @@ fn a_clock_step_of_ten_minutes_is_made_good_by_one_step() {
         });
         let stepped = now(wall, 1000);
         let good = |handle: &str, now: Now| {
-            bearer(&gateway, &handle, now).is_some_and(|bearer| {
+            bearer(&gateway, handle, now).is_some_and(|bearer| {
                 let (_, claims, verified) = opened(&bearer);
                 let date = |name: &str| claims[name].as_i64().unwrap();
                 verified && date("iat") <= now.wall.0 + 30 && date("exp") > now.wall.0 + 30
@@ -201,7 +201,7 @@ fn roles_with_different_credentials_get_different_handles() {
     let ((ml, ml_role), (ops, ops_role)) = (handle("ml"), handle("ops"));
     assert_eq!((ml_role.as_str(), ops_role.as_str()), ("ml-team", "ops"));
     assert_ne!(ml, ops);
-    let bearer = |handle: &str| bearer(&gateway, &handle, at(1)).unwrap();
+    let bearer = |handle: &str| bearer(&gateway, handle, at(1)).unwrap();
     assert!(bearer(&ml).starts_with("Bearer eyJ") && !bearer(&ops).starts_with("Bearer eyJ"));
 }
 

@@ -78,7 +78,7 @@ impl Call<'_> {
     /// The line, after Google's status, HAProxy's, and the bytes that came.
     fn line(self, upstream: &str, left: &str, uploaded: &str) -> String {
         let text = format!("-{}^^{upstream}^{left}^{uploaded}", self.verdict);
-        self.stage.gateway.account(&text, Style::Text, at(2)).unwrap()
+        self.stage.gateway.log_fields(&text, Style::Text, at(2)).unwrap()
     }
 
     fn ends(self) -> String {
@@ -328,7 +328,11 @@ fn models_that_google_does_not_know_leave_their_callers_share_of_the_keys() {
             let verdict = stage.gateway.decide(&ask.bytes(), now);
             let text = format!("-{verdict}^^{upstream}^{upstream}^500");
             assert!(
-                stage.gateway.account(&text, Style::Text, now).unwrap().contains("reserved=1039")
+                stage
+                    .gateway
+                    .log_fields(&text, Style::Text, now)
+                    .unwrap()
+                    .contains("reserved=1039")
             );
         }
         let page = stage.gateway.metrics_page(&[], at(2));

@@ -85,7 +85,7 @@ fn setting(rules: &str, wanted: &str) -> String {
         let (name, text) = line.split_once(' ').unwrap();
         let (mut value, mut rest) = (String::new(), text);
         while let Some(quote) = rest.chars().next() {
-            let (inside, after) = rest[1..].split_once(quote).unwrap_or((&rest[1..], ""));
+            let (inside, after) = rest[1..].split_once(quote).unwrap_or_else(|| (&rest[1..], ""));
             value.push_str(inside);
             rest = after;
         }
@@ -112,8 +112,9 @@ fn what_the_rule_set_says_is_what_the_reason_says() {
         assert!(rule.contains(&format!("return status {} ", status.code)), "{rule}");
         said += 1;
     }
-    for rule in rules.lines().filter(|line| line.contains("lua.vertex_says(")) {
-        let said_here = rule.split("lua.vertex_says(").nth(1).unwrap().split(')').next().unwrap();
+    for rule in rules.lines().filter(|line| line.contains("lua.vertex_error_json(")) {
+        let said_here =
+            rule.split("lua.vertex_error_json(").nth(1).unwrap().split(')').next().unwrap();
         let (code, status) = said_here.split_once(',').unwrap_or((said_here, ""));
         let reason = Reason::ALL.iter().find(|reason| reason.code() == code).unwrap();
         let status = status.parse().unwrap_or_else(|_| reason.status().code);

@@ -7,7 +7,7 @@ local M = {}
 ---@param ended string
 ---@param style string?
 function M.run(ended, style)
-  local whole, said = pcall(native.account, ended, style)
+  local whole, said = pcall(native.log_fields, ended, style)
   if whole and type(said) == "string" and said ~= "" then
     return said
   end

@@ -5,9 +5,8 @@ local native = require("haproxy_vertex")
 local stream = require("vertex.stream")
 
 -- HAProxy looks for a callback in the filter's object before it builds what the callback is given, which
--- is dearer than all that is done here. What it finds for `http_payload` that is no function is how many
--- bytes to forward: `hlua_filter_callback` and its callers, read in 2.6 to 3.2. Others get a callback.
-local EVERYTHING = 0x7fffffff
+-- is dearer than all that is done here, and takes what is no function for the number of bytes to forward:
+-- `hlua_filter_http_payload` of 2.6 to 3.2. Others get a callback each time.
 local FIRST_READ, LAST_READ = 206, 302
 
 ---@return boolean
@@ -21,6 +20,8 @@ end
 local Meter = { id = "vertex-meter", flags = filter.FLT_CFG_FL_HTX }
 local Reader = { on_end = closed.on_end }
 
+---@param call integer
+---@param message HTTPMessage
 local function read(call, message)
   local piece = message:body()
   if piece and piece ~= "" then
@@ -34,29 +35,18 @@ function Reader:http_payload(_, message)
   pcall(read, self.call, message)
 end
 
--- The same, with the message that the first callback got: a stream's answer has one.
+-- The same, and the message is kept: a stream's answer has one.
 ---@param message HTTPMessage
 local function read_and_keep(reader, _, message)
-  reader.message = message
-  pcall(read, reader.call, message)
+  if pcall(read, reader.call, message) then
+    reader.message = message
+  end
 end
 
-local function looked_up(reader, name)
-  if name ~= "http_payload" then
-    return Reader[name]
-  end
-  local message = rawget(reader, "message")
-  if not message then
-    return read_and_keep
-  end
-  pcall(read, reader.call, message)
-  return EVERYTHING
-end
-
-Reader.__index = looks_first() and looked_up or Reader
+Reader.__index = looks_first() and native.reader_index(Reader, read_and_keep, native.feed) or Reader
 
 function Meter.new()
-  local self = setmetatable({}, Reader)
+  local self = setmetatable({ call = false, message = false, end_analyze = false }, Reader)
   stream.keep(self)
   return self
 end

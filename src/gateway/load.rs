@@ -201,7 +201,7 @@ fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError>
         None => Ok(()),
         Some(pointer) => {
             let problem = "nobody tells when a request has ended, so none can be counted as in \
-                           flight: call lua.vertex_account in the log-format, or leave \
+                           flight: call lua.vertex_log_fields in the log-format, or leave \
                            `parallel_requests` out";
             Err(ConfigError::at(pointer, problem))
         }

@@ -82,7 +82,7 @@ mod tests {
             "%ci:%cp[%Tt]",
             "%{+Q}o %ci %{+X}U",
             "%(bytes:sint)B",
-            "%[str(-),lua.vertex_account]%B",
+            "%[str(-),lua.vertex_log_fields]%B",
             "%[str(']'),concat(\"]\")]%ts",
             "%%%ID",
             "%tsc %ts",

@@ -9,8 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use mlua::ffi::{
-    lua_Integer, lua_pushboolean, lua_pushinteger, lua_pushlstring, lua_tointegerx, lua_tolstring,
-    lua_type,
+    LUA_TSTRING, LUA_TTABLE, lua_Integer, lua_call, lua_getfield, lua_pcall, lua_pushboolean,
+    lua_pushcclosure, lua_pushinteger, lua_pushlstring, lua_pushvalue, lua_rawget, lua_settop,
+    lua_tointegerx, lua_tolstring, lua_type, lua_upvalueindex,
 };
 use mlua::{Lua, Result, Table, lua_State};
 
@@ -52,12 +53,13 @@ impl From<Option<String>> for Given {
 
 /// Adds these functions to the module's.
 pub(super) fn export(lua: &Lua, exports: &Table) -> Result<()> {
-    let functions: [(&str, mlua::lua_CFunction); 5] = [
+    let functions: [(&str, mlua::lua_CFunction); 6] = [
         ("decide", decide),
         ("bearer", bearer),
         ("usage", usage),
         ("feed", feed),
-        ("account", account),
+        ("log_fields", log_fields),
+        ("reader_index", reader_index),
     ];
     for (name, function) in functions {
         // SAFETY: each of them takes any arguments, and leaves on the stack as many values as it says.
@@ -88,15 +90,17 @@ unsafe extern "C-unwind" fn bearer(state: *mut lua_State) -> c_int {
     unsafe { give_text(state, give) }
 }
 
-/// `account(ended, style)`: what a request's log line says of it, as text or, with `json`, as members
+/// `log_fields(ended, style)`: what a request's log line says of it, as text or, with `json`, as members
 /// of an object.
-unsafe extern "C-unwind" fn account(state: *mut lua_State) -> c_int {
+unsafe extern "C-unwind" fn log_fields(state: *mut lua_State) -> c_int {
     let give = |[ended, style]: [&[u8]; 2]| {
         let style = style_named(str::from_utf8(style).ok());
         // The module wrote all of it, but for statuses.
         let ended = str::from_utf8(ended).ok();
         let gateway = GATEWAY.get().zip(ended);
-        Given::from(gateway.and_then(|(gateway, ended)| gateway.account(ended, style, host::now())))
+        Given::from(
+            gateway.and_then(|(gateway, ended)| gateway.log_fields(ended, style, host::now())),
+        )
     };
     // SAFETY: Lua calls it with its state.
     unsafe { give_text(state, give) }
@@ -119,6 +123,64 @@ unsafe extern "C-unwind" fn feed(state: *mut lua_State) -> c_int {
     let (call, piece) = unsafe { (number(state, 1), text(state, 2)) };
     let read = || GATEWAY.get().map(|gateway| gateway.feed(call, piece, host::now()));
     drop(catch_unwind(AssertUnwindSafe(read)));
+    0
+}
+
+/// What HAProxy takes for all bytes of a piece: more than there can be.
+const EVERYTHING: lua_Integer = 0x7fff_ffff;
+
+/// `reader_index(class, first, feed)`: the `__index` of the objects that read answers, whose
+/// `http_payload` is `first` until it has kept the answer's message. From then on HAProxy finds the number of bytes to
+/// forward, and what came has been read. It is C, as the timer of a Lua function would have stood still
+/// since the last callback, and ended a long answer's.
+unsafe extern "C-unwind" fn reader_index(state: *mut lua_State) -> c_int {
+    // SAFETY: three values are on the stack, whatever was given.
+    unsafe {
+        lua_settop(state, 3);
+        lua_pushcclosure(state, find_in_reader, 3);
+    }
+    1
+}
+
+/// `__index(reader, name)`.
+unsafe extern "C-unwind" fn find_in_reader(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with an object, which is a table, and a name, and has room for 20 values. The
+    // upvalues are those of `reader_index`.
+    unsafe {
+        if text(state, 2) != b"http_payload" {
+            lua_pushvalue(state, 2);
+            lua_rawget(state, lua_upvalueindex(1));
+            return 1;
+        }
+        lua_pushcclosure(state, read_piece, 0);
+        lua_pushlstring(state, c"message".as_ptr(), 7);
+        if lua_rawget(state, 1) != LUA_TTABLE {
+            lua_pushvalue(state, lua_upvalueindex(2));
+            return 1;
+        }
+        lua_pushlstring(state, c"call".as_ptr(), 4);
+        lua_rawget(state, 1);
+        lua_pushvalue(state, lua_upvalueindex(3));
+        // What cannot be read passes, and costs its call what was reserved.
+        lua_pcall(state, 3, 0, 0);
+        lua_pushinteger(state, EVERYTHING);
+    }
+    1
+}
+
+/// `read_piece(message, call, feed)`: calls `feed` with what has come of an answer's body.
+unsafe extern "C-unwind" fn read_piece(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with its state and three values; its errors pass no value of Rust's.
+    unsafe {
+        lua_pushvalue(state, 2);
+        lua_getfield(state, 1, c"body".as_ptr());
+        lua_pushvalue(state, 1);
+        lua_call(state, 1, 1);
+        // Nothing comes at the end of an answer.
+        if !text(state, -1).is_empty() {
+            lua_call(state, 2, 0);
+        }
+    }
     0
 }
 
@@ -172,7 +234,7 @@ unsafe fn text<'a>(state: *mut lua_State, index: c_int) -> &'a [u8] {
     // SAFETY: an index beyond the arguments is of no value, and none of a text is changed.
     let start = unsafe {
         match lua_type(state, index) {
-            mlua::ffi::LUA_TSTRING => lua_tolstring(state, index, &raw mut length),
+            LUA_TSTRING => lua_tolstring(state, index, &raw mut length),
             _ => std::ptr::null(),
         }
     };

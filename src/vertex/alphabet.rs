@@ -19,6 +19,18 @@ impl Alphabet {
         TABLE.get(usize::from(byte)).is_some_and(|known| known & self.bit() != 0)
     }
 
+    /// The bits of those that have this character.
+    const fn of(byte: u8) -> u8 {
+        let of_all = Self::Model.bit() | Self::Id.bit() | Self::Path.bit();
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' => of_all | Self::Lower.bit(),
+            b'A'..=b'Z' | b'.' | b'_' => of_all,
+            b'@' => Self::Model.bit() | Self::Path.bit(),
+            b':' => Self::Path.bit(),
+            _ => 0,
+        }
+    }
+
     const fn bit(self) -> u8 {
         match self {
             Self::Lower => 1,
@@ -30,21 +42,12 @@ impl Alphabet {
 }
 
 static TABLE: [u8; 256] = {
-    let (mut table, mut byte) = ([0; 256], 0_u8);
-    loop {
-        let of_all = Alphabet::Model.bit() | Alphabet::Id.bit() | Alphabet::Path.bit();
+    let (mut table, mut byte, mut index) = ([0; 256], 0_u8, 0_usize);
+    while index < table.len() {
         #[allow(clippy::indexing_slicing, reason = "at compile time")]
-        let known = &mut table[byte as usize];
-        *known = match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' => of_all | Alphabet::Lower.bit(),
-            b'A'..=b'Z' | b'.' | b'_' => of_all,
-            b'@' => Alphabet::Model.bit() | Alphabet::Path.bit(),
-            b':' => Alphabet::Path.bit(),
-            _ => 0,
-        };
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
+        let known = &mut table[index];
+        *known = Alphabet::of(byte);
+        (byte, index) = (byte.wrapping_add(1), index + 1);
     }
+    table
 };

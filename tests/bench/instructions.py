@@ -40,14 +40,13 @@ from support.expect.eventually import eventually  # noqa: E402
 from support.world.haproxy import Haproxy  # noqa: E402
 from support.world.place import haproxy_binary  # noqa: E402
 from support.world.standin import Standin  # noqa: E402
-from traffic import Callers, body, google_token, sdk_headers  # noqa: E402
+from traffic import CONNECTIONS, Callers, body, google_token, sdk_headers  # noqa: E402
 from variants import Unmetered  # noqa: E402
 
 TABLE = HERE / "instructions.json"
 STEADY_PER_CENT = 3
 # As slow as callgrind makes HAProxy, it must come up and answer within this.
 WITHIN_SECONDS = 120
-CONNECTIONS = 8
 IDLE_SECONDS = 1.0
 # Events of a stream come one by one, as a model's do, also to an HAProxy that is slow.
 PACED_MS = 20

@@ -13,8 +13,6 @@ from cpu import Pinned, used_us
 from sink import Sink
 from traffic import Files, Work
 
-CONNECTIONS = 8
-
 _SCRIPT = Path(__file__).resolve().parent / "load.lua"
 _LIMIT_SECONDS = 60
 _SETTLE_SECONDS = 0.05
@@ -81,10 +79,10 @@ class Load:
 
     def run(self, port: int, work: Work) -> None:
         command = [
-            self._wrk, "--threads", "1", "--connections", str(CONNECTIONS),
+            self._wrk, "--threads", "1", "--connections", str(work.connections),
             "--duration", f"{_LIMIT_SECONDS}s", "--timeout", "10s", "--script", _SCRIPT,
             f"http://127.0.0.1:{port}", "--",
-            str(work.requests), str(CONNECTIONS), work.target, self._files.body, work.tokens,
+            str(work.requests), str(work.connections), work.target, self._files.body, work.tokens,
         ]  # fmt: skip
         with Pinned(self._core):
             done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -121,10 +121,20 @@ def _line(name: str, *columns: str) -> str:
     return f"{name:<36}" + "".join(f"{column:>16}" for column in columns)
 
 
+def bars(figures: dict[str, Any]) -> str:
+    """Each figure that has a bar, beside it and beside what is wanted."""
+    lines = [_line("", "now", "bar", "wanted")]
+    for bar in BARS:
+        if bar.name in figures:
+            wanted = "-" if bar.wanted is None else f"{bar.wanted:g}"
+            lines.append(_line(bar.name, f"{figures[bar.name]:.3f}", f"{bar.at_most:g}", wanted))
+    return "\n".join(lines)
+
+
 def missed(figures: dict[str, Any]) -> list[str]:
     """What is over its bar. Without Envoy there is nothing to compare with it."""
     return [
-        f"{bar.name} is {figures[bar.name]:.3f}, at most {bar.at_most} is wanted"
+        f"{bar.name} is {figures[bar.name]:.3f}, the bar is {bar.at_most:g}"
         for bar in BARS
         if bar.name in figures and figures[bar.name] > bar.at_most
     ]

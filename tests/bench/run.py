@@ -94,7 +94,7 @@ def main() -> int:
         run = measured(chosen)
         summary = report.summary(run)
         report.write(summary, SUMMARY)
-        print(report.table(run, summary), flush=True)
+        print(report.table(run, summary), report.bars(summary), sep="\n", flush=True)
         missed = report.missed(summary)
         if chosen.cargo:
             missed += measured_inside(chosen.cargo, summary)

@@ -22,7 +22,16 @@ from first_byte import Way
 from measure import Invalid, Load, Measured, Proxy, Subject
 from sink import Sink
 from subjects import AUDIENCE, ISSUER, Gateways
-from traffic import KNOWN_TOKENS, Callers, Files, Work, google_token, send
+from traffic import (
+    CONNECTIONS,
+    FEW_CONNECTIONS,
+    KNOWN_TOKENS,
+    Callers,
+    Files,
+    Work,
+    google_token,
+    send,
+)
 from variants import CALLBACKS, Unmetered, counting_scripts
 
 PREFLIGHT_REQUESTS = 200
@@ -32,6 +41,7 @@ STREAMS_OF_REQUESTS = 5
 # takes for each to be read by itself, as a model's are.
 AT_ONCE_MS, PACED_MS = 0, 1
 FIRST_BYTE_MS = 5
+AT_FEW_CONNECTIONS = ("plain", "unmetered", "warm")
 
 _AUDIT = "vertex{decision=allow reason=ok principal=corp:alice role=ml-team credential=ml-prod"
 _METERED = (_AUDIT, "tokens=exact")
@@ -131,8 +141,12 @@ class Stage:
     ) -> None:
         proxy = Measured(self._start(configuration, self._core), self._sink)
         self._prove(proxy, verifies)
+        subject = Subject(name, proxy, logged)
         work = self._fresh_work() if name == "cold" else self._known_work(self._files.unary, 1)
-        self._rows.append(Row(name, Subject(name, proxy, logged), work))
+        self._rows.append(Row(name, subject, work))
+        if name in AT_FEW_CONNECTIONS:
+            few = self._known_work(self._files.unary, 1, FEW_CONNECTIONS)
+            self._rows.append(Row(f"{name}_at_{FEW_CONNECTIONS}", subject, few))
 
     def _add_envoys(self, program: Path, upstream: int, jwks: Path) -> None:
         logged = (f'"POST {GENERATE} HTTP/1.1" 200',)
@@ -174,8 +188,10 @@ class Stage:
             for pace, pace_ms in (("stream", AT_ONCE_MS), ("paced", PACED_MS)):
                 self._rows.append(Row(f"{name}_{pace}", subject, work, pace_ms))
 
-    def _known_work(self, target: Path, fewer: int) -> Callable[[int], Work]:
-        return lambda _: Work(target, self._known, self._requests // fewer)
+    def _known_work(
+        self, target: Path, fewer: int, connections: int = CONNECTIONS
+    ) -> Callable[[int], Work]:
+        return lambda _: Work(target, self._known, self._requests // fewer, connections)
 
     def _fresh_work(self) -> Callable[[int], Work]:
         fresh = self._callers.many(self._requests * self._rounds)

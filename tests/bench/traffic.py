@@ -10,6 +10,8 @@ from support.wire.calls import GENERATE, STREAM, headers
 from support.wire.http1 import Response, once
 from support.world.standin import Standin
 
+# At so many the kernel charges the wake-ups of an idle load generator to the proxy; at few it does not.
+CONNECTIONS, FEW_CONNECTIONS = 8, 2
 BODY_BYTES = 300
 CALLER_TOKEN_BYTES = 600
 GOOGLE_TOKEN_BYTES = 900
@@ -78,6 +80,7 @@ class Work:
     target: Path
     tokens: Path
     requests: int
+    connections: int = CONNECTIONS
 
 
 class Files:

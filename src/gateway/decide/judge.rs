@@ -13,7 +13,7 @@ use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::decide::verified_token::VerifiedToken;
 use crate::gateway::decide::waiting::Patience;
 use crate::google::Credential;
-use crate::jose::{self, Key};
+use crate::jose::Key;
 use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Caller, Client, Contents, Decision, Reading, Role};
 use crate::test_switches::{Check, on};
@@ -231,8 +231,8 @@ impl Decide {
         since: Monotonic,
     ) -> Result<Arc<VerifiedToken>, Verdict<'static>> {
         let token = request.token().map_err(Verdict::from)?;
-        let digest = jose::digest(token.as_bytes());
-        if let Some(verified) = self.tokens.get(&digest)
+        let fingerprint = self.tokens.fingerprint(token);
+        if let Some(verified) = fingerprint.and_then(|fingerprint| self.tokens.get(&fingerprint))
             && verified.is_current()
         {
             verified.validity.check(now.wall).map_err(Verdict::from)?;
@@ -243,7 +243,9 @@ impl Decide {
             Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
             Outcome::Valid(Verified { key, identity }) => {
                 let verified = self.token_of(identity, Some(key)).map_err(Verdict::from)?;
-                self.tokens.insert(digest, Arc::clone(&verified));
+                if let Some(fingerprint) = fingerprint {
+                    self.tokens.insert(fingerprint, Arc::clone(&verified));
+                }
                 Ok(verified)
             }
         }

@@ -85,7 +85,7 @@ fn write_allow(out: &mut String, target: &Target<'_>, slot: &Slot, attached: &At
     }
     write_signals(out, attached.signals);
     out.push('|');
-    out.push_str(attached.call.unwrap_or(slot.handle()));
+    out.push_str(attached.call.unwrap_or_else(|| slot.handle()));
     let (id, labels) = (attached.id.unwrap_or("-"), attached.labels.unwrap_or("-"));
     for part in ["|", id, "|", labels, "|", slot.host(), "|"] {
         out.push_str(part);

@@ -1,4 +1,4 @@
-//! The cache of verified tokens, by the SHA-256 of the whole token, signature included. An entry
+//! The cache of verified tokens, by the fingerprint of the whole token, signature included. An entry
 //! follows from token, key and configuration alone; refusals are not cached.
 
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
-use crate::jose::Key;
+use crate::jose::{FingerprintKey, Key};
 use crate::keyed_hash::KeyedHash;
 use crate::log_value;
 use crate::oidc::{Identity, Validity};
@@ -73,11 +73,14 @@ fn principal(issuer: &str, subject: &str) -> String {
     out
 }
 
+type Fingerprint = [u8; 16];
+
 /// The cache, shared by all threads.
 pub(in crate::gateway) struct VerifiedTokens {
     /// Makes the digests of issuer and subject.
     pub(in crate::gateway) hash: KeyedHash,
-    cache: Option<Cache<[u8; 32], Arc<VerifiedToken>>>,
+    fingerprints: Option<FingerprintKey>,
+    cache: Option<Cache<Fingerprint, Arc<VerifiedToken>>>,
     /// Each list of grants once: callers with the same roles share it.
     lists: Mutex<HashSet<Arc<[u32]>>>,
 }
@@ -96,13 +99,23 @@ impl Default for VerifiedTokens {
                 DefaultLifecycle::default(),
             )
         });
-        Self { hash: KeyedHash::default(), cache, lists: Mutex::default() }
+        Self {
+            hash: KeyedHash::default(),
+            fingerprints: FingerprintKey::random(),
+            cache,
+            lists: Mutex::default(),
+        }
     }
 }
 
 impl VerifiedTokens {
-    pub(in crate::gateway) fn get(&self, digest: &[u8; 32]) -> Option<Arc<VerifiedToken>> {
-        self.cache.as_ref()?.get(digest)
+    /// What a token is cached by; `None` where nothing is cached.
+    pub(in crate::gateway) fn fingerprint(&self, token: &str) -> Option<Fingerprint> {
+        self.fingerprints.as_ref()?.of(token.as_bytes())
+    }
+
+    pub(in crate::gateway) fn get(&self, fingerprint: &Fingerprint) -> Option<Arc<VerifiedToken>> {
+        self.cache.as_ref()?.get(fingerprint)
     }
 
     /// The shared list of these grants.
@@ -133,9 +146,9 @@ impl VerifiedTokens {
         (lists.len(), MAX_LISTS)
     }
 
-    pub(in crate::gateway) fn insert(&self, digest: [u8; 32], token: Arc<VerifiedToken>) {
+    pub(in crate::gateway) fn insert(&self, fingerprint: Fingerprint, token: Arc<VerifiedToken>) {
         if let Some(cache) = &self.cache {
-            cache.insert(digest, token);
+            cache.insert(fingerprint, token);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Checks for lines that would leave calls uncounted: each request must have one log line, written
-//! when its answer has ended, that calls `vertex_account`.
+//! when its answer has ended, that calls `vertex_log_fields`.
 
 use crate::error::ConfigError;
 use crate::gateway::load::{BACKEND_DEFAULTS, FRONTEND_DEFAULTS, METER, fault};
 use crate::haproxy::{
-    Haproxy, Line, Section, SectionKind, Version, asks_for_account, waits_for_the_end,
+    Haproxy, Line, Section, SectionKind, Version, asks_for_log_fields, waits_for_the_end,
 };
 
 /// Options that set a log format of HAProxy's own.
@@ -20,7 +20,7 @@ pub(super) fn faults(haproxy: &Haproxy) -> Vec<ConfigError> {
         lines.map(|line| {
             let problem = format!(
                 "HAProxy's {} has `{}`: each request must have its log line once, at its end, and \
-                 that must call lua.vertex_account, or calls never end; leave the line out, or take \
+                 that must call lua.vertex_log_fields, or calls never end; leave the line out, or take \
                  the log-format of vertex.cfg into yours",
                 section.title(),
                 line.text
@@ -49,7 +49,7 @@ pub(super) fn doubt_of_log(haproxy: &Haproxy) -> Option<String> {
 
 /// Log formats that HAProxy fills in at the head of an answer, before its tokens are known.
 fn early_formats(section: &Section) -> impl Iterator<Item = ConfigError> {
-    let asking = section.settings("log-format").filter(|(line, _)| asks_for_account(line));
+    let asking = section.settings("log-format").filter(|(line, _)| asks_for_log_fields(line));
     let early = asking.filter(|(_, format)| !format.first().is_some_and(|f| waits_for_the_end(f)));
     let early = early.map(|(line, _)| {
         let problem = format!(
@@ -62,14 +62,15 @@ fn early_formats(section: &Section) -> impl Iterator<Item = ConfigError> {
     });
     // HAProxy does not wait for what a profile's format holds.
     let profiles = (section.kind == SectionKind::LogProfile).then_some(&section.lines);
-    let twice = profiles.into_iter().flatten().filter(|line| asks_for_account(line)).map(|line| {
-        let problem = format!(
-            "HAProxy's {} calls lua.vertex_account: a call ends once, with the line of the \
+    let twice =
+        profiles.into_iter().flatten().filter(|line| asks_for_log_fields(line)).map(|line| {
+            let problem = format!(
+                "HAProxy's {} calls lua.vertex_log_fields: a call ends once, with the line of the \
              frontend's log-format; leave it out of the profile",
-            section.title()
-        );
-        fault(line, problem)
-    });
+                section.title()
+            );
+            fault(line, problem)
+        });
     early.chain(twice)
 }
 
@@ -77,7 +78,7 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
     let own = || section.lines.iter();
     if section.is_frontend() && !haproxy.is_bare && section.from == FRONTEND_DEFAULTS {
         let mut silent = silencing(own());
-        silent.extend(format_of(own()).filter(|line| !asks_for_account(line)));
+        silent.extend(format_of(own()).filter(|line| !asks_for_log_fields(line)));
         return silent;
     }
     if section.is_backend() && !haproxy.is_bare && section.from == BACKEND_DEFAULTS {
@@ -90,7 +91,7 @@ fn silent_lines<'h>(haproxy: &'h Haproxy, section: &'h Section) -> Vec<&'h Line>
     }
     // Of the operator's frontends, only those whose log line asks count.
     match format_of(lines.iter().copied()) {
-        Some(format) if section.is_frontend() && asks_for_account(format) => {
+        Some(format) if section.is_frontend() && asks_for_log_fields(format) => {
             silencing(lines.into_iter())
         }
         _ => Vec::new(),
@@ -175,14 +176,14 @@ mod tests {
             "http-request \"set-log-level\" 'silent'",
             "http-request do-log",
             "tcp-request content do-log",
-            "log-format \"%B %[str(-),lua.vertex_account]\"\n option httplog",
+            "log-format \"%B %[str(-),lua.vertex_log_fields]\"\n option httplog",
         ] {
             assert_eq!(said("vertex", line), 1, "{line}");
             assert_eq!(said("mine", line), 0, "{line}");
         }
         for line in [
-            "log-format \"%ci %B %[str(-),lua.vertex_account]\"",
-            "option httplog\n log-format \"%ci %B %[str(-),lua.vertex_account]\"",
+            "log-format \"%ci %B %[str(-),lua.vertex_log_fields]\"",
+            "option httplog\n log-format \"%ci %B %[str(-),lua.vertex_log_fields]\"",
             "error-log-format %ci",
             "option dontlognull",
             "no option logasap",
@@ -203,7 +204,7 @@ mod tests {
 
     #[test]
     fn finds_formats_that_are_written_at_the_answers_head() {
-        let ask = "%[str(-),lua.vertex_account]";
+        let ask = "%[str(-),lua.vertex_log_fields]";
         for fields in ["%ci", "%tsc", "%ST %r", "%%B", "%[bytes_out]"] {
             let [problem] =
                 problems(&format!("frontend a from vertex\n log-format \"{fields} {ask}\"\n"))
@@ -232,7 +233,7 @@ mod tests {
             let haproxy = Haproxy { is_bare: true, ..read(&text) };
             faults(&haproxy).len()
         };
-        let ask = "log-format \"%B %[str(-),lua.vertex_account]\"";
+        let ask = "log-format \"%B %[str(-),lua.vertex_log_fields]\"";
         assert_eq!(bare(ask, "bind :1"), 0);
         assert_eq!(bare(ask, "option logasap"), 1);
         assert_eq!(bare("option logasap", ask), 1);
@@ -259,7 +260,7 @@ mod tests {
         let formats: Vec<_> =
             haproxy.sections.iter().flat_map(|section| section.settings("log-format")).collect();
         assert_eq!(formats.len(), 2);
-        assert!(formats.iter().all(|(line, _)| asks_for_account(line)));
+        assert!(formats.iter().all(|(line, _)| asks_for_log_fields(line)));
         assert_eq!(faults(&haproxy), []);
     }
 
@@ -267,7 +268,7 @@ mod tests {
     fn in_rules_of_ones_own_a_backend_with_calls_is_not_silent() {
         let bare = |backend: &str| {
             let text = format!(
-                "frontend f\n log-format \"%B %[str(),lua.vertex_account]\"\nbackend b\n {backend}\n"
+                "frontend f\n log-format \"%B %[str(),lua.vertex_log_fields]\"\nbackend b\n {backend}\n"
             );
             let haproxy = Haproxy { is_bare: true, ..read(&text) };
             faults(&haproxy).len()
@@ -288,7 +289,7 @@ mod tests {
     #[test]
     fn lines_that_are_left_to_us_have_a_log() {
         let doubt = |version: &str, global: &str| {
-            let account = "frontend f\n log-format \"%B %[str(),lua.vertex_account]\"";
+            let account = "frontend f\n log-format \"%B %[str(),lua.vertex_log_fields]\"";
             let text = format!("global\n {global}\n{account}\n");
             doubt_of_log(&read_on(version, &text)).is_some()
         };

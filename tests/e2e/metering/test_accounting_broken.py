@@ -15,7 +15,7 @@ from support.world.faults import broken_share, reached
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
 
-FUNCTIONS = ("usage", "meter", "feed", "account")
+FUNCTIONS = ("usage", "meter", "feed", "log_fields")
 FAULTS = ("none", "raises", "returns_nothing", "returns_an_empty_text")
 
 
@@ -58,3 +58,20 @@ def test_answers_pass_and_lines_are_written(
                 member = json.loads(line.text[line.text.index("{") :])
                 assert member["http.response.status_code"] == 200
         logs.clear()
+
+
+@pytest.mark.parametrize("fault", ["raises", "returns_nothing", "returns_a_number"])
+def test_a_line_is_written_where_nobody_can_say_what_was_decided(
+    gateway: Callable[..., Haproxy],
+    standin: Standin,
+    logs: LogServer,
+    tmp_path: Path,
+    fault: str,
+) -> None:
+    share = broken_share(tmp_path, "log_fields decided", fault)
+    haproxy = gateway(share=share)
+
+    assert post(haproxy, standin.token()).status == 200
+
+    assert reached("decided", fault) in haproxy.stderr
+    logs.wait_until(lambda lines: any(" ai vertex_us-central1/google " in s for s in lines), "a line")

@@ -25,16 +25,21 @@ NOTHING = ("returns_nothing", "returns_false", "returns_an_empty_text", "returns
 # Callback: native function: faults.
 METERING: dict[str, dict[str, tuple[str, ...]]] = {
     "converters vertex_usage": {"usage": (*DIES, *NOTHING, "returns_a_text", "never_ends")},
-    "converters vertex_account": {"account": (*DIES, *NOTHING, "never_ends")},
+    # What is said where the first fails: test_accounting_broken.py.
+    "converters vertex_log_fields": {"log_fields": (*DIES, *NOTHING, "never_ends"), "decided": ()},
     "action vertex-meter": {
         "meter": (*DIES, *NOTHING, "returns_a_number", "returns_a_text", "never_ends"),
         "feed": (*DIES, *NOTHING, "never_ends"),
         "unlogged": (*DIES, *NOTHING, "returns_a_text", "never_ends"),
+        # Called while HAProxy loads the scripts.
+        "reader_index": (),
     },
     "filter vertex-meter": {
         "meter": (*DIES, *NOTHING, "returns_a_number", "returns_a_text", "never_ends"),
         "feed": (*DIES, *NOTHING, "never_ends"),
         "unlogged": (*DIES, *NOTHING, "returns_a_text", "never_ends"),
+        # Called while HAProxy loads the scripts.
+        "reader_index": (),
     },
 }
 
@@ -48,7 +53,7 @@ def cases(unlogged: bool = False) -> list[tuple[str, str]]:
         for function, faults in functions.items()
         for fault in faults
         if (function == "unlogged") == unlogged
-        if (function, fault) != ("account", "never_ends")
+        if (function, fault) != ("log_fields", "never_ends")
     }
     return sorted(case for case in found if case[1] != "never_ends" or ends_loops)
 
@@ -83,7 +88,7 @@ def test_nothing_broken_is_counted_as_it_is(
     broken: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     standin.google(interval_ms=0)
-    haproxy = broken("usage account meter feed", "none")
+    haproxy = broken("usage log_fields meter feed", "none")
     token = standin.token(dict(CLAIMS))
 
     for target in (GENERATE, STREAM, GENERATE, STREAM):
@@ -91,7 +96,7 @@ def test_nothing_broken_is_counted_as_it_is(
         assert answer is not None and answer.status == 200
 
     assert [line["tokens"] for line in logs.wait_for(4)] == ["exact"] * 4
-    for function in ("usage", "account", "meter", "feed"):
+    for function in ("usage", "log_fields", "meter", "feed"):
         assert reached(function, "none") in haproxy.stderr
 
 
@@ -100,14 +105,14 @@ def test_an_account_that_never_ends_costs_its_line_and_no_budget(
     broken: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     """HAProxy logs that it ended the loop over the line that is being written."""
-    haproxy = broken("account", "never_ends")
+    haproxy = broken("log_fields", "never_ends")
     worker = haproxy.worker
     token = standin.token(dict(CLAIMS))
 
     answers = [answer_of(haproxy, GENERATE, token) for _ in range(3)]
 
     assert [answer.status for answer in answers if answer] == [200, 200, 429]
-    ended = re.compile("Lua converter 'vertex_account': (burst|execution) timeout[.]")
+    ended = re.compile("Lua converter 'vertex_log_fields': (burst|execution) timeout[.]")
     logs.wait_until(lambda lines: sum(map(bool, map(ended.search, lines))) >= 3, "each is logged")
     assert haproxy.worker == worker
 

@@ -25,10 +25,10 @@ SILENT = [
 def test_a_frontend_whose_requests_would_never_end_does_not_start(
     gateway: Callable[..., Haproxy], line: str
 ) -> None:
-    with pytest.raises(NotStarted, match="vertex_account"):
+    with pytest.raises(NotStarted, match="vertex_log_fields"):
         gateway(frontend_lines=line)
     if line.endswith("silent"):
-        with pytest.raises(NotStarted, match="vertex_account"):
+        with pytest.raises(NotStarted, match="vertex_log_fields"):
             gateway(upstream_lines=line)
     gateway(frontend_lines="http-request set-log-level info")
 

@@ -18,8 +18,8 @@ from support.world.ruleset import elsewhere
 from support.world.standin import Standin
 
 ACCOUNT = (
-    "%[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.undone),concat(^,txn.vertex.upstream),"
-    "concat(^,txn.vertex.left),concat(^,txn.vertex.usage),lua.vertex_account]"
+    "%[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.revoked),concat(^,txn.vertex.upstream),"
+    "concat(^,txn.vertex.sent_status),concat(^,txn.vertex.uploaded),lua.vertex_log_fields]"
 )
 
 
@@ -97,7 +97,7 @@ WRITTEN = [
 def test_quotes_and_escapes_hide_nothing(
     refused: Callable[..., str], taken: Callable[..., None], wrong: str, right: str
 ) -> None:
-    assert "lua.vertex_account" in refused(frontend_lines=wrong)
+    assert "lua.vertex_log_fields" in refused(frontend_lines=wrong)
     taken(frontend_lines=right)
     taken(frontend_lines=f"# {wrong}")
     taken(frontend_lines=f".if streq(a,b)\n{wrong}\n.endif")
@@ -117,7 +117,7 @@ def test_a_line_that_is_written_before_the_end_is_refused(
 def test_a_profile_ends_no_call(refused: Callable[..., str], taken: Callable[..., None]) -> None:
     profile = 'log-profile p\n    on close format "%B {}"\n'
     use = "log 127.0.0.1:9 profile p local0"
-    assert "calls lua.vertex_account" in refused(sections=profile.format(ACCOUNT), frontend_lines=use)
+    assert "calls lua.vertex_log_fields" in refused(sections=profile.format(ACCOUNT), frontend_lines=use)
     taken(sections=profile.format("%ci"), frontend_lines=use)
 
 

@@ -53,13 +53,8 @@ ACTIONS = {
     ),
 }
 
-# Used where an allow cannot be carried out, which is the fault here.
-REFUSED = {
-    "converters vertex_refused": {"refused": ("raises", "panics", "returns_nothing", "returns_true")}
-}
-
 # Used where a bearer is not to be had, which is the fault here.
-SAYS = {"converters vertex_says": {"says": ("raises", "panics", "returns_nothing", "returns_true")}}
+SAYS = {"converters vertex_error_json": {"error_json": ("raises", "panics", "returns_nothing", "returns_true")}}
 
 
 def cases() -> list[tuple[str, str, str]]:
@@ -120,7 +115,7 @@ def test_a_broken_action_is_a_refusal(
     ("function", "fault"),
     [
         (function, fault)
-        for functions in (*SAYS.values(), *REFUSED.values())
+        for functions in SAYS.values()
         for function, faults in functions.items()
         for fault in faults
     ],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from support.listener import Listener
+from support.wire.listener import Listener
 
 
 @dataclass(frozen=True)

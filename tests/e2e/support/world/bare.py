@@ -34,12 +34,12 @@ SHOW = "\n".join(
 
 # What a log-format of one's own has to ask, and what reads an answer.
 COUNTING = (
-    '[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.undone),concat(^,txn.vertex.upstream),'
-    'concat(^,txn.vertex.left),concat(^,txn.vertex.usage),concat(^,txn.vertex.uploaded),lua.vertex_account]'
+    '[str(-),concat(,txn.vertex.verdict),concat(^,txn.vertex.revoked),concat(^,txn.vertex.upstream),'
+    'concat(^,txn.vertex.sent_status),concat(^,txn.vertex.uploaded),lua.vertex_log_fields]'
 )
 LOGGED = f"""log-format "%ci:%cp [%tr] %ft %b/%s %Ta %ST %B %{COUNTING}}}"
-http-after-response set-var(txn.vertex.left) status
-http-after-response set-var(txn.vertex.left) status,neg unless {{ srv_id gt 0 }}
+http-after-response set-var(txn.vertex.sent_status) status
+http-after-response set-var(txn.vertex.sent_status) status,neg unless {{ srv_id gt 0 }}
 """
 READ = "filter lua.vertex-meter\nhttp-response set-var(txn.vertex.upstream) status\nhttp-response lua.vertex-meter"
 

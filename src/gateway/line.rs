@@ -33,7 +33,7 @@ impl Gateway {
 
     /// Ends the request whose log line HAProxy is writing, and returns the fields of that line.
     #[must_use]
-    pub fn account(&self, text: &str, style: Style, now: Now) -> Option<String> {
+    pub fn log_fields(&self, text: &str, style: Style, now: Now) -> Option<String> {
         let ended = Ended::parse(text)?;
         if ended.verdict.word().is_empty() {
             // HAProxy answered before the rules ran: its log format says so by itself.
