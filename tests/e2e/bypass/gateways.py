@@ -14,7 +14,10 @@ from support.world.standin import Standin
 # Rules of vertex.cfg that stop something, each as it is and as it is without: a text of the file
 # and what takes its place. The module's own checks have switches, see src/test_switches.rs.
 RULES: dict[str, tuple[str, str]] = {
-    "headers": ("    http-request del-header "^(?!", "    # http-request del-header ^(?!"),
+    "headers": (
+        '    http-request del-header "^(?!',
+        '    # http-request del-header "^(?!',
+    ),
     "uri": ("    http-request set-uri ", "    # http-request set-uri "),
     "host": ("    http-request set-header host ", "    # http-request set-header host "),
     "user-agent": (",regsub(haproxy-vertex,client,gi)]", "]"),

@@ -15,31 +15,32 @@ from support.wire.http1 import Connection, Response
 from support.wire.rawgoogle import RawGoogle
 from support.world.configuration import Configuration, vertex_json
 from support.world.faults import broken_share, reached
-from support.world.haproxy import Haproxy
+from support.world.haproxy import Haproxy, NotStarted
 from support.world.place import haproxy_version
 from support.world.standin import Standin
 
 DIES = ("raises", "raises_a_table", "panics")
 NOTHING = ("returns_nothing", "returns_false", "returns_an_empty_text", "returns_a_table")
 
+# Where nobody can say what was decided (test_accounting_broken.py), and at the load.
+UNTOLD = ("raises", "returns_nothing", "returns_a_number")
+UNSTARTED = ("raises", "panics")
+
 # Callback: native function: faults.
 METERING: dict[str, dict[str, tuple[str, ...]]] = {
     "converters vertex_usage": {"usage": (*DIES, *NOTHING, "returns_a_text", "never_ends")},
-    # What is said where the first fails: test_accounting_broken.py.
-    "converters vertex_log_fields": {"log_fields": (*DIES, *NOTHING, "never_ends"), "decided": ()},
+    "converters vertex_log_fields": {"log_fields": (*DIES, *NOTHING, "never_ends"), "decided": UNTOLD},
     "action vertex-meter": {
         "meter": (*DIES, *NOTHING, "returns_a_number", "returns_a_text", "never_ends"),
         "feed": (*DIES, *NOTHING, "never_ends"),
         "unlogged": (*DIES, *NOTHING, "returns_a_text", "never_ends"),
-        # Called while HAProxy loads the scripts.
-        "reader_index": (),
+        "reader_index": UNSTARTED,
     },
     "filter vertex-meter": {
         "meter": (*DIES, *NOTHING, "returns_a_number", "returns_a_text", "never_ends"),
         "feed": (*DIES, *NOTHING, "never_ends"),
         "unlogged": (*DIES, *NOTHING, "returns_a_text", "never_ends"),
-        # Called while HAProxy loads the scripts.
-        "reader_index": (),
+        "reader_index": UNSTARTED,
     },
 }
 
@@ -52,7 +53,7 @@ def cases(unlogged: bool = False) -> list[tuple[str, str]]:
         for functions in METERING.values()
         for function, faults in functions.items()
         for fault in faults
-        if (function == "unlogged") == unlogged
+        if (function == "unlogged") == unlogged and faults not in (UNTOLD, UNSTARTED)
         if (function, fault) != ("log_fields", "never_ends")
     }
     return sorted(case for case in found if case[1] != "never_ends" or ends_loops)
@@ -178,3 +179,22 @@ def test_a_line_of_a_closed_connection_that_cannot_be_written_harms_no_request(
     assert post(haproxy, token, good).status == 200
     assert haproxy.worker == worker
     raw.stop()
+
+
+@pytest.mark.parametrize("fault", UNSTARTED)
+def test_without_what_reads_streams_nothing_starts(
+    broken: Callable[..., Haproxy], fault: str
+) -> None:
+    with pytest.raises(NotStarted):
+        broken("reader_index", fault)
+
+
+def test_a_stream_is_read_in_callbacks_where_haproxy_is_not_known_to_look_first(
+    broken: Callable[..., Haproxy], standin: Standin, logs: LogServer
+) -> None:
+    haproxy = broken("reader_index", "returns_nothing")
+
+    answer = answer_of(haproxy, STREAM, standin.token(dict(CLAIMS)))
+
+    assert answer is not None and answer.status == 200
+    assert logs.wait_for(1)[0]["tokens"] == "exact"
