@@ -12,7 +12,7 @@ use crate::gateway::{Gateway, tail_of};
 use crate::google::Slot;
 use crate::limits::Prompt;
 use crate::time::Now;
-use crate::vertex::{Target, Tokens};
+use crate::vertex::{Model, ModelText, Tokens};
 use crate::watch::{Seen, Signals};
 
 /// A judged request; its call has begun if it is allowed.
@@ -103,7 +103,7 @@ impl Gateway {
             reservation: None,
             at: now.mono,
         };
-        let call = self.calls.begin(begun, || model_of(target), now);
+        let call = self.calls.begin(begun, target.model.map(Model::text), now);
         if matches!(call, Ok(None)) {
             self.admin.counters.request(role.place, pattern);
         }
@@ -122,10 +122,10 @@ impl Gateway {
         let (Some(token), Some(request), true) = (token, request, verdict.is_final()) else {
             return Signals::NONE;
         };
-        let model = target.as_ref().map(model_of).unwrap_or_default();
+        let model = target.as_ref().and_then(|target| target.model).map(Model::text);
         let seen = Seen {
             is_allowed: verdict.reason().is_none(),
-            model: Some(model.as_str()).filter(|model| !model.is_empty()),
+            model: model.as_ref().map(ModelText::as_str),
             location: target.as_ref().map_or("", |target| target.location),
             network: request.address,
             client: request.user_agent,
@@ -135,9 +135,4 @@ impl Gateway {
         self.admin.counters.signals(signals);
         signals
     }
-}
-
-/// `publisher/model`; empty for a request without a model.
-fn model_of(target: &Target<'_>) -> String {
-    target.model.map(|model| [model.publisher, "/", model.name].concat()).unwrap_or_default()
 }

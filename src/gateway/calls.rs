@@ -12,6 +12,7 @@ pub(super) mod upstream;
 
 use crate::limits::{BudgetKey, Exhausted, Limits, Rules};
 use crate::time::Now;
+use crate::vertex::ModelText;
 use crate::watch::Watch;
 use table::{Begun, CallMark, CallTable};
 
@@ -40,13 +41,13 @@ impl Calls {
     pub(super) fn begin(
         &self,
         mut begun: Begun,
-        model: impl FnOnce() -> String,
+        model: Option<ModelText>,
         now: Now,
     ) -> Result<Option<CallMark>, Exhausted> {
         let estimate = begun.estimate();
         if !self.limits.is_empty_for(begun.role) {
-            let model = model();
-            let who = BudgetKey { role: begun.role, principal: begun.principal, model: &model };
+            let model = model.as_ref().map_or("", ModelText::as_str);
+            let who = BudgetKey { role: begun.role, principal: begun.principal, model };
             let reserved = match begun.is_free {
                 true => self.limits.count(who, now),
                 false => self.limits.reserve(who, estimate, now),

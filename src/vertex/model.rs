@@ -3,7 +3,7 @@
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
 use crate::vertex::route::Variable;
-use crate::vertex::{Body, ModelPlace, Target};
+use crate::vertex::{Body, MAX_NAME_BYTES, ModelPlace, Target};
 
 /// The publisher of names without one: Google's own models.
 const DEFAULT_PUBLISHER: &str = "google";
@@ -17,11 +17,40 @@ pub struct Model<'m> {
     pub name: &'m str,
 }
 
+/// A model as `publisher/name`, without an allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelText {
+    bytes: [u8; 2 * MAX_NAME_BYTES + 1],
+    len: usize,
+}
+
+impl ModelText {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+    }
+}
+
 impl<'m> Model<'m> {
     /// A deployed or tuned model.
     #[must_use]
     pub const fn endpoint(name: &'m str) -> Self {
         Self { publisher: "endpoints", name }
+    }
+
+    /// `publisher/name`.
+    #[must_use]
+    pub fn text(self) -> ModelText {
+        let mut text = ModelText { bytes: [0; 2 * MAX_NAME_BYTES + 1], len: 0 };
+        for part in [self.publisher, "/", self.name] {
+            let end = text.len.saturating_add(part.len());
+            if let Some(room) = text.bytes.get_mut(text.len..end) {
+                room.copy_from_slice(part.as_bytes());
+                text.len = end;
+            }
+        }
+        text
     }
 
     /// Reads a name in a body: `google/gemini-2.5-flash`, `gemini-2.5-flash`, or a resource's name
