@@ -1,6 +1,6 @@
 -- `http-request lua.vertex-authorize`: whether the caller that `vertex-verify` found may do this.
 local native = require("haproxy_vertex")
-local settle = require("vertex.await")
+local step = require("vertex.step")
 local variables = require("vertex.variables")
 
 local M = {}
@@ -14,19 +14,9 @@ function M.step(txn)
     variables.forget(txn, { { "allowed", "signed" } })
     return false
   end
-  -- Until it is allowed again, nothing is: not what was allowed before either.
-  txn:set_priv(nil)
-  variables.decide_anew(txn, variables.OF_AUTHORIZE)
-  local answer, passage, told = settle.settle(txn, function(text, ticket)
+  return step.take(txn, variables.OF_AUTHORIZE, "allowed", function(text, ticket)
     return native.permit(verified, text, ticket)
   end)
-  variables.tell(txn, told)
-  if answer ~= "done" then
-    return false
-  end
-  txn:set_priv(passage)
-  variables.affirm(txn, "allowed")
-  return true
 end
 
 ---@param txn TXN

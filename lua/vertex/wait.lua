@@ -1,6 +1,6 @@
 -- The slow path of vertex.cfg: a request whose verdict is not the last word asks until there is one.
 local native = require("haproxy_vertex")
-local settle = require("vertex.await")
+local await = require("vertex.await")
 
 local VERDICT = "txn.vertex.verdict"
 
@@ -16,7 +16,7 @@ function M.run(txn)
     core.msleep(milliseconds)
     txn:set_var(VERDICT, undecided)
   end
-  local verdict = settle.settle(txn, native.resume, pause)
+  local verdict = await.settle(txn, native.resume, pause)
   if verdict then
     txn:set_var(VERDICT, verdict)
   end
