@@ -131,18 +131,22 @@ impl Gateway {
     #[must_use]
     pub fn refused(&self, verdict: &str, reason: Reason) -> Option<String> {
         let former = VerdictText::of(verdict);
-        let of_call = || self.calls.table.tail(CallMark::parse(former.call()?)?.number);
-        let tail = match former.tail() {
-            "" => of_call()?,
-            tail => tail.to_owned(),
-        };
-        let tail = calls::log_tail::with_outcome(&tail, Some(reason))?;
+        let tail = calls::log_tail::with_outcome(&self.tail(former), Some(reason))?;
         let told = ToldRefusal::for_reason(reason, Dialect::of(&tail), reason.text(), former.id());
         let mut out = String::with_capacity(1024);
         told.write_to(&mut out, "deny", former.id());
         out.push_str("-|");
         out.push_str(&tail);
         Some(out)
+    }
+
+    /// The log tail of a verdict, which its text has or its call; empty where neither has one.
+    fn tail(&self, verdict: VerdictText<'_>) -> String {
+        let call = || verdict.call().and_then(CallMark::parse);
+        match verdict.tail() {
+            "" => call().and_then(|mark| self.calls.table.tail(mark.number)).unwrap_or_default(),
+            tail => tail.to_owned(),
+        }
     }
 
     /// Counts a decision that is the last word, where no log line will.

@@ -8,8 +8,9 @@ use common::at;
 use common::gateway::{Ask, BACKENDS, Said, URL, bearer, fetching, member, open, open_minimal};
 use common::keys::SigningKey;
 use common::script::{JWKS, ok};
-use common::settings::minimal;
-use haproxy_vertex::gateway::{Gateway, Passage, Signed, Step, Variables};
+use common::settings::{Files, haproxy, minimal};
+use haproxy_vertex::gateway::{Gateway, Passage, Signed, Step, Style, Variables};
+use haproxy_vertex::haproxy::Haproxy;
 use haproxy_vertex::time::Now;
 use serde_json::json;
 
@@ -139,6 +140,26 @@ fn nothing_is_signed_without_a_grant_but_what_says_so() {
     let told = refused(gateway.sign(Some(&granted), "nobody", at(1)));
     assert_eq!(value(&told, "reason"), "credential_unavailable");
     assert!(value(&told, "audit").contains("principal=corp:alice role=ml-team"));
+}
+
+#[test]
+fn the_log_line_names_the_credential_that_signed() {
+    let key = SigningKey::ed();
+    let mut settings = minimal();
+    let second = json!({ "name": "other", "type": "access_token", "file": "token.txt" });
+    settings["credentials"].as_array_mut().unwrap().push(second);
+    let config = Files::new(&key).load(&settings.to_string()).unwrap();
+    let host = Haproxy { accounts: true, ..haproxy(BACKENDS) };
+    let gateway = Gateway::open(config, &host, at(0)).unwrap();
+    for (name, logged) in [("role", "ml-prod"), ("other", "other")] {
+        let ask = Ask::with(&key.token("k1", &member()));
+        let (verified, _) = done(verify(&gateway, &ask, at(1)));
+        let (granted, told) = done(permit(&gateway, &verified, &ask, at(1)));
+        done(gateway.sign(Some(&granted), name, at(1)));
+        let ended = format!("-{}^^200^200^", value(&told, "verdict"));
+        let line = gateway.log_fields(&ended, Style::Text, at(2)).unwrap();
+        assert!(line.contains(&format!(" role=ml-team credential={logged} ")), "{line}");
+    }
 }
 
 #[test]

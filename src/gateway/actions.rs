@@ -94,6 +94,9 @@ impl Gateway {
             told.push(("google_identity", identity.unwrap_or("-").to_owned()));
             if let Some(grant) = grant {
                 let tail = log_tail::with_credential(&grant.audit, &credential.name, identity);
+                if let Some(call) = call {
+                    self.calls.table.tell(call, &tail);
+                }
                 told.push(("audit", tail));
             }
         }

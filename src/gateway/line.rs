@@ -53,19 +53,13 @@ impl Gateway {
         if verdict.word().is_empty() {
             return Some(String::new());
         }
-        let tail = match verdict.tail() {
-            "" => self.tail_of_call(&ended),
-            tail => tail.to_owned(),
-        };
-        Some(format!("{tail} google=- id={}", verdict.id().unwrap_or("-")))
+        let (tail, id) = (self.tail(verdict), verdict.id().unwrap_or("-"));
+        Some(format!("{tail} google=- id={id}"))
     }
 
-    fn tail_of_call(&self, ended: &Ended<'_>) -> String {
-        ended.mark().and_then(|mark| self.calls.table.tail(mark.number)).unwrap_or_default()
-    }
-
-    /// Ends a call that Google closed the connection on, of which HAProxy says nothing: the line that
-    /// is missing. Nothing if the call is over. `date` writes a time as `%tr` does.
+    /// Ends a call whose connection Google closed, for which HAProxy writes no log line, and
+    /// returns that line. `None` if the call has ended already. `date` formats a time as `%tr`
+    /// does.
     #[must_use]
     pub fn unlogged(
         &self,
@@ -105,9 +99,8 @@ impl Gateway {
                 signals.extend(settled.signals.iter().map(|signal| signal.name()));
                 (settled.record, tail)
             }
-            None => (Record::default(), self.tail_of_call(&ended)),
+            None => (Record::default(), self.tail(verdict)),
         };
-        let tail = if verdict.tail().is_empty() { tail } else { verdict.tail().to_owned() };
         // The tail of a call was written with its allow.
         let tail = match refusal {
             None if !tail.is_empty() => tail,

@@ -130,23 +130,31 @@ unsafe extern "C-unwind" fn feed(state: *mut lua_State) -> c_int {
 const EVERYTHING: lua_Integer = 0x7fff_ffff;
 
 /// `reader_index(class, first, feed)`: the `__index` of the objects that read answers, whose
-/// `http_payload` is `first` until it has kept the answer's message. From then on HAProxy finds the number of bytes to
-/// forward, and what came has been read. It is C, as the timer of a Lua function would have stood still
-/// since the last callback, and ended a long answer's.
+/// `http_payload` is `first` until it has kept the answer's message. From then on HAProxy finds the
+/// number of bytes to forward, and what came has been read. It is C, as the timer of a Lua function
+/// would have stood still since the last callback, and ended a long answer's. Nothing for a class that
+/// is no table.
 unsafe extern "C-unwind" fn reader_index(state: *mut lua_State) -> c_int {
     // SAFETY: three values are on the stack, whatever was given.
     unsafe {
         lua_settop(state, 3);
+        if lua_type(state, 1) != LUA_TTABLE {
+            return 0;
+        }
         lua_pushcclosure(state, find_in_reader, 3);
     }
     1
 }
 
-/// `__index(reader, name)`.
+/// `__index(reader, name)`; nothing for a reader that is no table.
 unsafe extern "C-unwind" fn find_in_reader(state: *mut lua_State) -> c_int {
-    // SAFETY: Lua calls it with an object, which is a table, and a name, and has room for 20 values. The
-    // upvalues are those of `reader_index`.
+    // SAFETY: two values are on the stack, and there is room for 20 more. The upvalues are those of
+    // `reader_index`: the first is a table.
     unsafe {
+        lua_settop(state, 2);
+        if lua_type(state, 1) != LUA_TTABLE {
+            return 0;
+        }
         if text(state, 2) != b"http_payload" {
             lua_pushvalue(state, 2);
             lua_rawget(state, lua_upvalueindex(1));

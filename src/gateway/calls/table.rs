@@ -138,6 +138,11 @@ impl CallTable {
         call.or_else(|| Some(&shard.lapsed.get(&number)?.1)).cloned()
     }
 
+    /// Replaces the log tail of a call.
+    pub(in crate::gateway) fn tell(&self, number: u64, tail: &str) {
+        self.with(number, |call| tail.clone_into(&mut call.begun.tail));
+    }
+
     /// Keeps what its answer said; whether there is such a call.
     pub(in crate::gateway) fn keep(&self, number: u64, usage: Usage, now: Monotonic) -> bool {
         let keep = |call: &mut Call| {
