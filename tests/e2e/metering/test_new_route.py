@@ -74,8 +74,10 @@ def test_a_new_method_is_metered_limited_and_logged(
     model = GOOD if method == "dreamContent" else "gemini-2.5-stream"
     prompt = -(-len(body(CAP)) // 4)
     # What it took, not what was reserved: else the second would not fit.
-    for _ in range(2):
+    for calls in (1, 2):
         assert dream(haproxy, token, model, method) == 200
+        # It is settled with its line, a moment after its answer.
+        logs.wait_for(calls)
     for line in logs.wait_for(2):
         assert (line["method"], line["decision"]) == (method, "allow")
         assert (line["tokens"], line["tokens_total"]) == ("exact", "7"), line.text
