@@ -157,7 +157,7 @@ def test_a_chunked_body_costs_the_bytes_that_went_up_to_a_google_that_says_nothi
         with pytest.raises(Closed):
             connection.read()
 
-    line = logs.wait_for(2)[1]
+    line = logs.in_order(2)[1]
     assert (line["upstream"], line["prompt_bytes"]) == ("closed", "-"), line.text
     assert int(line["charged"]) >= len(long) // 4
 
@@ -192,7 +192,7 @@ def test_a_rule_that_answers_in_googles_place_is_said_to(
     standin.google(status=500)
     assert post(haproxy, token).status == 500
 
-    answered, twin = logs.wait_for(2)
+    answered, twin = logs.in_order(2)
     assert answered.status == answer.status
     said = ("deny", "answered_by_rule") == (answered["decision"], answered["reason"])
     assert said == ANSWERS[rule], answered.text

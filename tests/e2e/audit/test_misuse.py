@@ -32,7 +32,7 @@ def test_refusals_in_a_row_are_told_once(
     statuses = [status(haproxy, token, OTHER_MODEL) for _ in range(12)]
 
     assert statuses == [403] * 12
-    signals = [line["signals"] for line in logs.wait_for(12)]
+    signals = [line["signals"] for line in logs.in_order(12)]
     assert signals == ["-"] * 9 + ["refusals"] + ["-"] * 2
     [counted] = [
         line for line in pages.get("/metrics").text.splitlines()
@@ -92,6 +92,6 @@ def test_a_client_that_is_new_is_told_and_a_rule_can_act_on_it(
     assert status(haproxy, token, client="python-requests/2") == 403
     assert status(haproxy, token, client="python-requests/2") == 200, "it is known from then on"
 
-    signals = [line["signals"] for line in logs.wait_for(3)]
+    signals = [line["signals"] for line in logs.in_order(3)]
     assert signals == ["-", "new_client", "-"]
     assert len(standin.requests(of="google")) == 2

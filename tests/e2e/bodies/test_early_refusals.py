@@ -189,7 +189,7 @@ def test_who_never_ends_a_request_is_refused_in_two_seconds_for_what_it_is(
 
     assert took < 3
     assert took < 1 or haproxy_version() < (3, 0)
-    line, _ = logs.wait_for(2)
+    line, _ = logs.in_order(2)
     assert (line["reason"], line.status) == (case.reason, answer.status)
 
 

@@ -81,7 +81,7 @@ def test_a_stream_that_ends_well_without_counts_costs_what_it_reserved(
     standin.google(interval_ms=0, canned={"content_type": STREAM, "pieces": events({})})
     token = standin.token({"groups": ["ml"], "sub": "silent"})
     assert streamed(haproxy, token, 3) == [200, 200, 429], "two calls have used it up"
-    for line in logs.wait_for(3)[:2]:
+    for line in logs.in_order(3)[:2]:
         assert (line["tokens"], line["charged"], line["aborted"]) == ("at_least", str(reserved), "0")
     logs.clear()
 

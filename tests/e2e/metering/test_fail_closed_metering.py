@@ -132,7 +132,7 @@ def test_a_broken_meter_makes_nothing_free(
     answers = [answer_of(haproxy, target, token) for _ in range(3)]
 
     assert reached(function, fault) in haproxy.stderr
-    lines = logs.wait_for(3)
+    lines = logs.in_order(3)
     assert len(lines) == 3
     assert [line["decision"] for line in lines[:2]] == ["allow", "allow"]
     if function == "usage" and fault not in DIES and fault != "never_ends":

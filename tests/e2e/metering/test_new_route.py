@@ -87,7 +87,7 @@ def test_a_new_method_is_metered_limited_and_logged(
     # The body's own cap is what it may take, and what it costs where nothing says what it took.
     assert dream(haproxy, token, model, method, 3 * CAP) == 429
     assert dream(haproxy, token, CUT, method) in (0, 200)
-    refused, cut = logs.wait_for(2)
+    refused, cut = logs.in_order(2)
     assert refused["reason"] == "limit_tokens"
     assert cut["tokens"] in ("at_least", "unknown"), cut.text
     assert cut["charged"] == str(prompt + CAP), cut.text
@@ -110,6 +110,6 @@ def test_the_module_that_ships_does_not_know_it(
     token = standin.token({"groups": ["ml"]})
     assert dream(haproxy, token, GOOD, "dreamContent") == 404
     assert dream(haproxy, token, GOOD, "generateContent") == 200
-    refused, passed = logs.wait_for(2)
+    refused, passed = logs.in_order(2)
     assert (refused["reason"], passed["reason"]) == ("route_unknown", "ok")
     assert google.targets == [target(GOOD)]

@@ -241,7 +241,7 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
 
     said, identifier = told(answer, dialect)
     assert (answer.status, said) == (408, "request_incomplete")
-    line = logs.wait_for(2)[1]
+    line = logs.in_order(2)[1]
     assert (line["decision"], line["reason"], line.status) == ("deny", "request_incomplete", 408)
     assert (line["principal"], line["id"], line["charged"]) == ("corp:alice", identifier, "-")
     assert is_out_of_internal(pages)
@@ -260,7 +260,7 @@ def test_over_http2_a_slow_body_is_told_so_as_well(
 
     assert answer.status == 408
     assert json.loads(answer.body)["error"]["details"][0]["reason"] == "request_incomplete"
-    assert logs.wait_for(2)[1]["reason"] == "request_incomplete"
+    assert logs.in_order(2)[1]["reason"] == "request_incomplete"
 
 
 @pytest.mark.parametrize("way", ["close", "reset", "shut_write"])

@@ -59,7 +59,7 @@ def test_a_refusal_has_its_shape_and_its_twin_passes(
         assert h2.request(twin.method, twin.target, twin.pairs, twin.body).status == 200
 
     assert len(standin.requests(of="google")) == 2
-    reasons = [line["reason"] for line in logs.wait_for(4)]
+    reasons = [line["reason"] for line in logs.in_order(4)]
     assert reasons == [case.reason] * 2 + ["ok"] * 2
 
 
@@ -91,7 +91,7 @@ def test_google_s_refusal_of_the_gateway_is_not_the_caller_s(
         standin.google()
         assert connection.request(call.method, call.target, call.pairs, BODY).status == 200
 
-    refused, passed = logs.wait_for(2)
+    refused, passed = logs.in_order(2)
     assert (refused["decision"], refused["reason"]) == ("deny", reason)
     assert refused["google"] == reason
     assert (passed["decision"], passed["google"]) == ("allow", "-")
@@ -182,7 +182,7 @@ def test_only_post_is_let_through(
             assert_refused(answer, "route_unknown")
         assert connection.request("POST", GENERATE, headers(token), BODY).status == 200
 
-    assert [line["reason"] for line in logs.wait_for(2)] == ["route_unknown", "ok"]
+    assert [line["reason"] for line in logs.in_order(2)] == ["route_unknown", "ok"]
     assert len(standin.requests(of="google")) == 1
 
 

@@ -80,7 +80,7 @@ def test_what_is_refused_is_named_to_its_caller_and_in_the_line(
             assert message(answer).endswith(f": {detail}")
     assert once(haproxy.port, "POST", GENERATE, pairs, twin).status == 200
 
-    *refused, passed = logs.wait_for(3)
+    *refused, passed = logs.in_order(3)
     written = quote(detail, safe="-._:@/")
     for line in refused:
         found = f" detail={written} " if len(written) <= 128 else f" detail={written[:100]}"
@@ -102,4 +102,4 @@ def test_a_body_without_length_is_told_that_it_declares_none(
         assert_refused(answer, "body_too_large_to_check")
         assert message(answer).endswith(": it declares none; send Content-Length")
     assert once(haproxy.port, "POST", GENERATE, pairs, BODY).status == 200
-    assert [line["reason"] for line in logs.wait_for(2)] == ["body_too_large_to_check", "ok"]
+    assert [line["reason"] for line in logs.in_order(2)] == ["body_too_large_to_check", "ok"]

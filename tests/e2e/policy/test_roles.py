@@ -91,7 +91,7 @@ def test_one_role_is_for_callers_of_several_issuers_each_by_its_own_rule(
     assert asks("corp", sub="bob", groups=["x"]) == REFUSED
     assert asks("corp", sub="alice", groups=["ml"]) == ALLOWED
     assert asks("partner", sub="bob", groups=["x"]) == ALLOWED
-    told = [(line["role"], line["principal"]) for line in logs.wait_for(4)]
+    told = [(line["role"], line["principal"]) for line in logs.in_order(4)]
     assert told[2:] == [("corp-team", "corp:alice"), ("corp-team", "partner:bob")]
 
 

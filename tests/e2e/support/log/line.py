@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -159,6 +160,11 @@ class AccessLine:
     @property
     def status(self) -> int:
         return int(self.http["status"])
+
+    @property
+    def accepted(self) -> datetime:
+        """When the request came (`%t`), to the millisecond."""
+        return datetime.strptime(self.http["date"], "%d/%b/%Y:%H:%M:%S.%f")
 
     @property
     def request_line(self) -> str | None:

@@ -99,6 +99,11 @@ class LogServer:
 
         return _chosen(self.wait_until(enough, f"{count} such lines", within), which)
 
+    def in_order(self, count: int) -> list[AccessLine]:
+        """The audit lines in the order in which their requests came. Those of two connections
+        arrive in any order: a line is written after its answer, by its connection's thread."""
+        return sorted(self.wait_for(count), key=lambda line: line.accepted)
+
     def exactly(
         self, count: int, settle: float = 0.3, decided: bool = False
     ) -> list[dict[str, str]]:
