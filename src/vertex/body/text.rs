@@ -129,6 +129,20 @@ impl Text {
                 self.complete(*byte)?;
                 continue;
             }
+            // Most strings are short, and plain.
+            let plain = plain_bytes(rest);
+            if let Some((mark @ (b'"' | b'\\'), after)) =
+                rest.get(plain..).and_then(<[u8]>::split_first)
+            {
+                let (segment, _) = rest.split_at(plain);
+                *rest = after;
+                if *mark == b'"' {
+                    return self.end(segment).map(Some);
+                }
+                self.take(segment)?;
+                self.escape = Escape::Begun;
+                continue;
+            }
             let mark = memchr2(b'"', b'\\', rest);
             let (segment, after) = rest.split_at(mark.unwrap_or(rest.len()));
             let good = good_bytes(segment);
@@ -344,6 +358,28 @@ impl Text {
         let character = char::from_u32(value).ok_or(Reason::BodyNotJson)?;
         self.take(character.encode_utf8(&mut [0; 4]).as_bytes())
     }
+}
+
+/// Number of bytes, eight at a time and 64 at most, before the first that is no ASCII or needs a
+/// look: a quotation mark, a backslash, a control character.
+fn plain_bytes(text: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let mut plain = 0;
+    let (words, _) = text.as_chunks::<8>();
+    for word in words.iter().take(8) {
+        let word = u64::from_le_bytes(*word);
+        // The highest bit of each byte that is zero, or less than a space; up to the first at least.
+        let zeros = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
+        let marks = zeros(word ^ (0x22 * ONES)) | zeros(word ^ (0x5c * ONES));
+        let controls = word.wrapping_sub(0x20 * ONES) & !word;
+        let found = (marks | controls | word) & HIGH;
+        if found != 0 {
+            return plain + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default();
+        }
+        plain += 8;
+    }
+    plain
 }
 
 /// Bytes before the first that is no UTF-8 or is a control character.
