@@ -75,7 +75,10 @@ fn a_body_says_what_its_tree_says_however_it_is_cut() {
         .run(&(entropy, cuts), |(entropy, cuts)| {
             let body = arbitrary::body(&entropy);
             let shown = String::from_utf8_lossy(&body);
-            let want = reference::read(&body);
+            let Some(want) = reference::read(&body) else {
+                prop_assert_eq!(in_pieces(&body, &cuts), Body::scan(&body), "{} {:?}", shown, cuts);
+                return Ok(());
+            };
             prop_assert_eq!(&Body::scan(&body), &want, "{}", shown);
             prop_assert_eq!(&in_pieces(&body, &cuts), &want, "{} {:?}", shown, cuts);
             let mut counts = counts.borrow_mut();

@@ -20,15 +20,15 @@ enum Said {
     Other,
 }
 
-/// What a body asks for.
-pub fn read(bytes: &[u8]) -> Result<Body, Reason> {
-    let tree: Tree = serde_json::from_slice(bytes).map_err(|_| Reason::BodyNotJson)?;
+/// What a body asks for; `None` where it holds a number that is JSON and is none to serde_json.
+pub fn read(bytes: &[u8]) -> Option<Result<Body, Reason>> {
     let mut body = Body::default();
-    match tree {
-        Tree::Object(_) => value(&mut body, Field::Root, &tree).map_err(|_| Reason::BodyNotJson)?,
-        _ => return Err(Reason::BodyNotJson),
+    let said = match serde_json::from_slice(bytes) {
+        Err(why) if why.to_string().starts_with("number out of range") => return None,
+        Ok(tree @ Tree::Object(_)) => value(&mut body, Field::Root, &tree),
+        _ => Err(Crooked),
     };
-    Ok(body)
+    Some(said.map(|_| body).map_err(|_| Reason::BodyNotJson))
 }
 
 fn value(body: &mut Body, place: Field, tree: &Tree) -> Result<Said, Crooked> {

@@ -56,9 +56,14 @@ pub(super) fn is_data_url(text: &str) -> bool {
     text.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:"))
 }
 
+/// Whether a text begins with a scheme and `://`.
+pub(super) fn begins_as_address(text: &[u8]) -> bool {
+    Beginning::of_address(text) == Beginning::Address
+}
+
 /// Whether a text is nothing but an address: a scheme, `://`, no blank.
 pub(super) fn is_address(text: &str) -> bool {
-    Beginning::of_address(text.as_bytes()) == Beginning::Address && !holds_blank(text.as_bytes())
+    begins_as_address(text.as_bytes()) && !text.contains(char::is_whitespace)
 }
 
 /// Whether there is white space in the first bytes of a text; the last character may be cut.

@@ -143,7 +143,8 @@ impl Kept {
     }
 
     /// Takes the name of a tool whose value comes.
-    pub(super) fn begin_tool(&mut self, name: &str) -> Result<(), Reason> {
+    pub(super) fn begin_tool(&mut self, name: &[u8]) -> Result<(), Reason> {
+        let name = str::from_utf8(name).map_err(|_| Reason::BodyNotJson)?;
         self.make_room(name)?;
         self.pending_names.push_str(name);
         let end = u16::try_from(self.pending_names.len()).map_err(|_| Reason::BodyTooComplex)?;

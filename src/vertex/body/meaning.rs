@@ -1,6 +1,7 @@
 //! What a member's name means at a place, remembered, so that names that stand in each message are
 //! looked up once.
 
+use crate::error::Reason;
 use crate::keyed_hash::KeyedHash;
 use crate::vertex::body::field::Field;
 use crate::vertex::body::name::Name;
@@ -55,17 +56,24 @@ impl Meanings {
     }
 
     /// The meaning of a name with this keyed hash.
-    pub(super) fn of(&mut self, place: Field, name: &str, hash: u64, keys: &KeyedHash) -> Meaning {
+    pub(super) fn of(
+        &mut self,
+        place: Field,
+        name: &[u8],
+        hash: u64,
+        keys: &KeyedHash,
+    ) -> Result<Meaning, Reason> {
         // The lower bits choose a slot in `Names`.
         let slot = usize::try_from(hash >> 60).ok().and_then(|slot| self.0.get_mut(slot));
         let known = |entry: &&Entry| entry.hash == hash && entry.place == place;
         if let Some(entry) = slot.iter().flat_map(|slot| slot.iter().flatten()).find(known) {
-            return entry.meaning;
+            return Ok(entry.meaning);
         }
+        let name = str::from_utf8(name).map_err(|_| Reason::BodyNotJson)?;
         let meaning = Meaning::of(place, name, keys);
         if let Some([newer, older]) = slot {
             *older = newer.replace(Entry { hash, place, meaning });
         }
-        meaning
+        Ok(meaning)
     }
 }

@@ -78,31 +78,31 @@ impl Syntax {
         purpose: Purpose,
     ) -> Result<Option<Event<'e>>, Reason> {
         while let Some((&byte, tail)) = rest.split_first() {
-            let event = match self.state {
-                State::NameText => {
+            let event = match (self.state, byte) {
+                (State::NameText, _) => {
                     let Some(found) = self.text.feed(rest)? else { return Ok(None) };
                     self.state = State::Colon;
                     return Ok(Some(Event::Name(self.text.whole(found))));
                 }
-                State::Text => {
+                (State::Text, _) => {
                     let Some(found) = self.text.feed(rest)? else { return Ok(None) };
                     self.state = State::Next;
                     return Ok(Some(Event::Text(self.text.given(found)?)));
                 }
-                State::Number(so_far) => {
+                (State::Number(so_far), _) => {
                     let Some(found) = self.number(rest, so_far)? else { return Ok(None) };
                     self.state = State::Next;
                     return Ok(Some(Event::Number(self.text.whole(found))));
                 }
-                State::Literal(literal, left) => {
+                (State::Literal(literal, left), _) => {
                     *rest = tail;
                     self.literal(literal, left, byte)?
                 }
-                _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {
+                (_, b' ' | b'\n' | b'\r' | b'\t') => {
                     *rest = after_spaces(tail);
                     None
                 }
-                State::Value | State::ElementOrEnd if matches!(byte, b'-' | b'0'..=b'9') => {
+                (State::Value | State::ElementOrEnd, b'-' | b'0'..=b'9') => {
                     self.begin_number(purpose)?;
                     None
                 }
@@ -120,13 +120,12 @@ impl Syntax {
 
     /// Reads a byte between values, or the first of one that is no number.
     fn token(&mut self, byte: u8, purpose: Purpose) -> Result<Option<Event<'static>>, Reason> {
-        let is_value = matches!(self.state, State::Value | State::ElementOrEnd);
         match (self.state, byte) {
-            (State::NameOrEnd | State::Name, b'"') => {
+            (State::Colon, b':') => self.state = State::Value,
+            (State::Name | State::NameOrEnd, b'"') => {
                 self.text.open(Purpose::Whole);
                 self.state = State::NameText;
             }
-            (State::Colon, b':') => self.state = State::Value,
             (State::Next, b',') if self.is_in_object() => self.state = State::Name,
             (State::Next, b',') => self.state = State::Value,
             (State::NameOrEnd, b'}') => return Ok(Some(self.close(Event::ObjectEnd))),
@@ -137,22 +136,34 @@ impl Syntax {
             (State::Next, b']') if !self.is_in_object() => {
                 return Ok(Some(self.close(Event::ArrayEnd)));
             }
-            (_, b'{') if is_value => {
+            (State::Value | State::ElementOrEnd, _) => return self.begin_value(byte, purpose),
+            _ => return Err(Reason::BodyNotJson),
+        }
+        Ok(None)
+    }
+
+    fn begin_value(
+        &mut self,
+        byte: u8,
+        purpose: Purpose,
+    ) -> Result<Option<Event<'static>>, Reason> {
+        match byte {
+            b'{' => {
                 self.open(true)?;
                 return Ok(Some(Event::ObjectBegin));
             }
             _ if self.depth == 0 => return Err(Reason::BodyNotJson),
-            (_, b'[') if is_value => {
-                self.open(false)?;
-                return Ok(Some(Event::ArrayBegin));
-            }
-            (_, b'"') if is_value => {
+            b'"' => {
                 self.text.open(purpose);
                 self.state = State::Text;
             }
-            (_, b't') if is_value => self.state = State::Literal(Literal::True, b"rue"),
-            (_, b'f') if is_value => self.state = State::Literal(Literal::False, b"alse"),
-            (_, b'n') if is_value => self.state = State::Literal(Literal::Null, b"ull"),
+            b'[' => {
+                self.open(false)?;
+                return Ok(Some(Event::ArrayBegin));
+            }
+            b't' => self.state = State::Literal(Literal::True, b"rue"),
+            b'f' => self.state = State::Literal(Literal::False, b"alse"),
+            b'n' => self.state = State::Literal(Literal::Null, b"ull"),
             _ => return Err(Reason::BodyNotJson),
         }
         Ok(None)

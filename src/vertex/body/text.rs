@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 
 use crate::error::Reason;
 use crate::vertex::body::address::{
-    BYTES_THAT_DECIDE, Beginning, holds_blank, is_address, is_data_url,
+    BYTES_THAT_DECIDE, Beginning, begins_as_address, holds_blank, is_address, is_data_url,
 };
 use crate::vertex::body::media;
 
@@ -188,10 +188,15 @@ impl Text {
 
     /// What a string gives, once it has ended.
     pub(super) fn given<'t>(&'t self, found: Found<'t>) -> Result<Given<'t>, Reason> {
-        let text = match self.purpose {
-            Purpose::Skip => return Ok(Given::Nothing),
-            _ => str::from_utf8(self.whole(found)).map_err(|_| Reason::BodyNotJson)?,
-        };
+        let bytes = self.whole(found);
+        match (self.purpose, found) {
+            (Purpose::Skip, _) => return Ok(Given::Nothing),
+            (Purpose::Address, Found::Piece(_)) if !begins_as_address(bytes) => {
+                return Ok(Given::Nothing);
+            }
+            _ => {}
+        }
+        let text = str::from_utf8(bytes).map_err(|_| Reason::BodyNotJson)?;
         if let Found::Kept = found {
             match self.stage {
                 Stage::Skip if self.purpose == Purpose::DataOrUri => {

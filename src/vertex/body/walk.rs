@@ -117,13 +117,12 @@ impl Walk {
         if frame.place == Field::Free {
             return self.add_name(depth, hash);
         }
-        let written = str::from_utf8(name).map_err(|_| Reason::BodyNotJson)?;
-        let meaning = self.meanings.of(frame.place, written, hash, self.keys);
+        let meaning = self.meanings.of(frame.place, name, hash, self.keys)?;
         frame.member = meaning.member;
         frame.is_setting = meaning.is_setting;
         self.next = meaning.inside;
         if meaning.member == Field::Tool {
-            self.kept.begin_tool(written)?;
+            self.kept.begin_tool(name)?;
         }
         if let Some(other) = meaning.other_spelling {
             self.add_name(depth, other)?;
