@@ -253,7 +253,8 @@ fn a_list_has_256_entries_and_says_nothing_twice() {
         (0..count).map(entry).collect::<Vec<_>>().join(",")
     };
     type Build = fn(usize) -> String;
-    let kinds: [(&str, &str, Build, fn(&Body) -> usize); 7] = [
+    type Len = fn(&Body) -> usize;
+    let kinds: [(&str, &str, Build, Len); 7] = [
         ("{\"requests\":[", "]}", |i| format!("{{\"model\":\"m{i}\"}}"), |b| b.other_models.len()),
         ("{\"tools\":[", "]}", |i| format!("{{\"t{i}\":{{}}}}"), |b| b.tools.len()),
         ("{\"fileUri\":[", "]}", |i| format!("\"gs://{i}\""), |b| b.file_uris.len()),

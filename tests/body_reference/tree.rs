@@ -11,8 +11,8 @@ pub(crate) enum Tree {
     /// Its value, if it is a count.
     Number(Option<u64>),
     Text(String),
-    Array(Vec<Tree>),
-    Object(Vec<(String, Tree)>),
+    Array(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl<'de> Deserialize<'de> for Tree {

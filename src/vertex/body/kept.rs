@@ -46,6 +46,13 @@ struct PendingTool {
 }
 
 impl Kept {
+    /// What it holds on the heap beside the texts.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let prints: usize = self.prints.iter().map(Vec::capacity).sum();
+        prints + self.pending.capacity() * size_of::<PendingTool>()
+    }
+
     /// Takes a text at a place where it has an effect.
     pub(super) fn text(
         &mut self,

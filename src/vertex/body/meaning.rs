@@ -1,6 +1,8 @@
 //! What a member's name means at a place, remembered, so that names that stand in each message are
 //! looked up once.
 
+use std::num::NonZeroU64;
+
 use crate::error::Reason;
 use crate::keyed_hash::KeyedHash;
 use crate::vertex::body::field::Field;
@@ -22,7 +24,7 @@ pub(super) struct Meaning {
     /// Whether it is one of a tool's settings whatever its value.
     pub(super) is_setting: bool,
     /// The hash of the form that all spellings share, if the member acts and is spelled otherwise.
-    pub(super) other_spelling: Option<u64>,
+    pub(super) other_spelling: Option<NonZeroU64>,
 }
 
 impl Meaning {
@@ -34,7 +36,7 @@ impl Meaning {
             member,
             inside: if member == Field::Tool { Field::of_tool(&name) } else { member },
             is_setting: TOOL_SETTINGS.contains(&name.snake.as_ref()),
-            other_spelling: other.map(|other| keys.short(other.as_bytes())),
+            other_spelling: other.and_then(|other| NonZeroU64::new(keys.short(other.as_bytes()))),
         }
     }
 }

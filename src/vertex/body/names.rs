@@ -32,6 +32,12 @@ impl Names {
         self.keys.len()
     }
 
+    /// What they hold on the heap.
+    #[cfg(test)]
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.keys.capacity() * 8 + self.slots.capacity() * 2
+    }
+
     pub(super) fn add(&mut self, key: u64) -> Added {
         if self.keys.len() * 2 >= self.slots.len() && self.slots.len() < MAX_SLOTS {
             self.grow();
@@ -114,7 +120,7 @@ mod tests {
                     order.truncate(len);
                 } else {
                     // Few slots, so that probes are long.
-                    let key = key % 7 | (key << 20);
+                    let key = (key % 7) | (key << 20);
                     let want = if order.contains(&key) { Added::Known } else { Added::New };
                     prop_assert_eq!(names.add(key), want);
                     if want == Added::New {

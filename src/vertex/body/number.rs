@@ -9,9 +9,9 @@ pub(super) enum Digits {
     Integer,
     Point,
     Fraction,
-    Exponent,
+    ExponentMark,
     ExponentSign,
-    ExponentDigits,
+    Exponent,
 }
 
 impl Digits {
@@ -32,10 +32,10 @@ impl Digits {
             (Self::Minus | Self::Integer, b'0'..=b'9') => Some(Self::Integer),
             (Self::Zero | Self::Integer, b'.') => Some(Self::Point),
             (Self::Point | Self::Fraction, b'0'..=b'9') => Some(Self::Fraction),
-            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::Exponent),
-            (Self::Exponent, b'+' | b'-') => Some(Self::ExponentSign),
-            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
-                Some(Self::ExponentDigits)
+            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Some(Self::ExponentMark),
+            (Self::ExponentMark, b'+' | b'-') => Some(Self::ExponentSign),
+            (Self::ExponentMark | Self::ExponentSign | Self::Exponent, b'0'..=b'9') => {
+                Some(Self::Exponent)
             }
             _ => None,
         }
@@ -43,7 +43,7 @@ impl Digits {
 
     /// Whether a number may end here.
     pub(super) const fn may_end(self) -> bool {
-        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::Exponent)
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn count(number: &[u8]) -> Option<u64> {
 fn whole(value: f64) -> Option<u64> {
     // IEEE 754: a sign, 11 bits of exponent, 52 of the significand, whose first bit is not written.
     let bits = value.to_bits();
-    let significand = bits & ((1 << 52) - 1) | (1 << 52);
+    let significand = (bits & ((1 << 52) - 1)) | (1 << 52);
     let exponent = u32::try_from(bits >> 52).ok()?;
     match exponent {
         0 if bits == 0 => Some(0),
@@ -96,7 +96,7 @@ mod tests {
             ("1.0", Some(1)),
             ("3.0", Some(3)),
             ("12e-1", None),
-            ("4503599627370496.5", None),
+            ("2251799813685248.5", None),
             ("9007199254740992.0", Some(1 << 53)),
             ("9007199254740994.0", Some((1 << 53) + 2)),
             ("9223372036854775808.0", Some(1 << 63)),

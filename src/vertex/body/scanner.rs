@@ -77,3 +77,45 @@ impl Default for BodyScanner {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a scanner holds after these bytes, beside the texts that it found.
+    fn held(pieces: &[&str]) -> usize {
+        let mut scanner = BodyScanner::new();
+        pieces.iter().for_each(|piece| scanner.push(piece.as_bytes()).unwrap());
+        let heap = scanner.syntax.heap_bytes() + scanner.walk.heap_bytes();
+        size_of::<BodyScanner>() - size_of::<Body>() + heap
+    }
+
+    #[test]
+    fn a_scanner_is_small_and_bounded() {
+        let chat = r#"{"model":"google/g","stream":true,"messages":[{"role":"user","content":[
+            {"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"data:image/png,A"}}]},"#;
+        let gemini = r#"{"generationConfig":{"temperature":1,"thinkingConfig":{"thinkingBudget":0}},
+            "contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AAAA"#;
+        for body in [chat, gemini] {
+            assert!(held(&[body]) <= 2048, "{}", held(&[body]));
+        }
+        let list = |name: &str, entry: &str| {
+            let entries: Vec<_> =
+                (0..256).map(|index| entry.replace('0', &index.to_string())).collect();
+            format!("\"{name}\":[{}],", entries.join(","))
+        };
+        let names =
+            |count: usize| (0..count).map(|index| format!("\"n{index}\":0,")).collect::<String>();
+        let mut body = "{".to_owned();
+        for name in ["fileUri", "outputUri", "fileIds", "modelArmorConfig"] {
+            body += &list(name, "\"0\"");
+        }
+        body += &list("requests", "{\"model\":\"0\"}");
+        body += &list("tools", "{\"t0\":{}}");
+        body += "\"x\":{\"tools\":{\"type\":\"function\",";
+        body += &(0..256).map(|index| format!("\"t{index}\":0,")).collect::<String>();
+        body += &format!("\"parameters\":{{{}\"x\":{}{{\"", names(3600), "[".repeat(122));
+        let most = held(&[&body, &"x".repeat(5000), &"x".repeat(3000)]);
+        assert!(most > 60_000 && most <= 65_536, "{most}");
+    }
+}

@@ -57,12 +57,20 @@ pub(super) struct Syntax {
     depth: u32,
     /// A bit for each of them, the outermost lowest: set for an object.
     objects: u128,
+    /// That of the innermost.
+    is_in_object: bool,
     text: Text,
 }
 
 impl Syntax {
     pub(super) const fn new() -> Self {
-        Self { state: State::Value, depth: 0, objects: 0, text: Text::new() }
+        Self { state: State::Value, depth: 0, objects: 0, is_in_object: false, text: Text::new() }
+    }
+
+    /// What it holds on the heap.
+    #[cfg(test)]
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.text.heap_bytes()
     }
 
     /// Whether the outermost object is complete.
@@ -82,11 +90,20 @@ impl Syntax {
                 (State::NameText, _) => {
                     let Some(found) = self.text.feed(rest)? else { return Ok(None) };
                     self.state = State::Colon;
+                    // What nearly always follows at once.
+                    if let Some((b':', after)) = rest.split_first() {
+                        *rest = after;
+                        self.state = State::Value;
+                    }
                     return Ok(Some(Event::Name(self.text.whole(found))));
                 }
                 (State::Text, _) => {
                     let Some(found) = self.text.feed(rest)? else { return Ok(None) };
                     self.state = State::Next;
+                    if let Some((b',', after)) = rest.split_first() {
+                        *rest = after;
+                        self.state = self.after_comma();
+                    }
                     return Ok(Some(Event::Text(self.text.given(found)?)));
                 }
                 (State::Number(so_far), _) => {
@@ -126,20 +143,23 @@ impl Syntax {
                 self.text.open(Purpose::Whole);
                 self.state = State::NameText;
             }
-            (State::Next, b',') if self.is_in_object() => self.state = State::Name,
-            (State::Next, b',') => self.state = State::Value,
+            (State::Next, b',') => self.state = self.after_comma(),
             (State::NameOrEnd, b'}') => return Ok(Some(self.close(Event::ObjectEnd))),
-            (State::Next, b'}') if self.is_in_object() => {
+            (State::Next, b'}') if self.is_in_object => {
                 return Ok(Some(self.close(Event::ObjectEnd)));
             }
             (State::ElementOrEnd, b']') => return Ok(Some(self.close(Event::ArrayEnd))),
-            (State::Next, b']') if !self.is_in_object() => {
+            (State::Next, b']') if !self.is_in_object => {
                 return Ok(Some(self.close(Event::ArrayEnd)));
             }
             (State::Value | State::ElementOrEnd, _) => return self.begin_value(byte, purpose),
             _ => return Err(Reason::BodyNotJson),
         }
         Ok(None)
+    }
+
+    const fn after_comma(&self) -> State {
+        if self.is_in_object { State::Name } else { State::Value }
     }
 
     fn begin_value(
@@ -175,18 +195,16 @@ impl Syntax {
         self.depth += 1;
         self.state = if is_object { State::NameOrEnd } else { State::ElementOrEnd };
         self.objects = if is_object { self.objects | bit } else { self.objects & !bit };
+        self.is_in_object = is_object;
         Ok(())
     }
 
-    const fn close(&mut self, end: Event<'static>) -> Event<'static> {
+    fn close(&mut self, end: Event<'static>) -> Event<'static> {
         self.depth = self.depth.saturating_sub(1);
+        let outer = self.objects.checked_shr(self.depth.saturating_sub(1));
+        self.is_in_object = outer.is_some_and(|bits| bits & 1 == 1);
         self.state = if self.depth == 0 { State::Closed } else { State::Next };
         end
-    }
-
-    fn is_in_object(&self) -> bool {
-        let bits = self.objects.checked_shr(self.depth.saturating_sub(1));
-        bits.is_some_and(|bits| bits & 1 == 1)
     }
 
     fn begin_number(&mut self, purpose: Purpose) -> Result<(), Reason> {

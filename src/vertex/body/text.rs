@@ -102,6 +102,12 @@ impl Text {
         }
     }
 
+    /// What it holds on the heap.
+    #[cfg(test)]
+    pub(super) const fn heap_bytes(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// Begins a string, after its quotation mark, or a number.
     pub(super) fn open(&mut self, purpose: Purpose) {
         self.purpose = purpose;
@@ -239,7 +245,13 @@ impl Text {
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let room = MAX_BYTES.saturating_sub(self.kept.len());
-        self.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        let fits = bytes.get(..room).unwrap_or(bytes);
+        let wanted = self.kept.len() + fits.len();
+        if wanted > self.kept.capacity() {
+            // No more than the bound, unlike a vector that grows by itself.
+            self.kept.reserve_exact(wanted.next_power_of_two() - self.kept.len());
+        }
+        self.kept.extend_from_slice(fits);
         if bytes.len() <= room {
             return Ok(());
         }
@@ -337,7 +349,7 @@ impl Text {
             }
             (Escape::Hex(left, value), _) => {
                 let digit = char::from(byte).to_digit(16).ok_or(Reason::BodyNotJson)?;
-                let value = value << 4 | digit;
+                let value = (value << 4) | digit;
                 self.escape = Escape::Hex(left - 1, value);
                 return if left == 1 { self.code_unit(value) } else { Ok(()) };
             }

@@ -75,6 +75,13 @@ impl Walk {
         }
     }
 
+    /// What it holds on the heap beside the texts.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        let frames = self.frames.capacity() * size_of::<Frame>();
+        frames + self.names.heap_bytes() + self.kept.heap_bytes()
+    }
+
     /// What was found so far.
     pub(super) const fn body(&self) -> &Body {
         &self.kept.body
@@ -125,7 +132,7 @@ impl Walk {
             self.kept.begin_tool(name)?;
         }
         if let Some(other) = meaning.other_spelling {
-            self.add_name(depth, other)?;
+            self.add_name(depth, other.get())?;
         }
         self.add_name(depth, hash)
     }
