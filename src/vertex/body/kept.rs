@@ -97,7 +97,7 @@ impl Kept {
     }
 
     fn add(&mut self, list: List, text: &str, keys: &KeyedHash) -> Result<(), Reason> {
-        let print = u8::try_from(keys.short(text) & 0xff).unwrap_or_default();
+        let print = u8::try_from(keys.of_bytes(text.as_bytes()) & 0xff).unwrap_or_default();
         let (texts, prints) = self.list(list);
         let same = |index: usize| texts.get(index).is_some_and(|known| known == text);
         if memchr_iter(print, prints).any(same) {

@@ -36,7 +36,8 @@ impl Meaning {
             member,
             inside: if member == Field::Tool { Field::of_tool(&name) } else { member },
             is_setting: TOOL_SETTINGS.contains(&name.snake.as_ref()),
-            other_spelling: other.and_then(|other| NonZeroU64::new(keys.short(other.as_bytes()))),
+            other_spelling: other
+                .and_then(|other| NonZeroU64::new(keys.of_bytes(other.as_bytes()))),
         }
     }
 }
@@ -67,9 +68,11 @@ impl Meanings {
     ) -> Result<Meaning, Reason> {
         // The lower bits choose a slot in `Names`.
         let slot = usize::try_from(hash >> 60).ok().and_then(|slot| self.0.get_mut(slot));
-        let known = |entry: &&Entry| entry.hash == hash && entry.place == place;
-        if let Some(entry) = slot.iter().flat_map(|slot| slot.iter().flatten()).find(known) {
-            return Ok(entry.meaning);
+        let is_it = |entry: &Entry| entry.hash == hash && entry.place == place;
+        match &slot {
+            Some([Some(entry), _]) if is_it(entry) => return Ok(entry.meaning),
+            Some([_, Some(entry)]) if is_it(entry) => return Ok(entry.meaning),
+            _ => {}
         }
         let name = str::from_utf8(name).map_err(|_| Reason::BodyNotJson)?;
         let meaning = Meaning::of(place, name, keys);

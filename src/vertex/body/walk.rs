@@ -118,7 +118,7 @@ impl Walk {
     }
 
     fn name(&mut self, name: &[u8]) -> Result<(), Reason> {
-        let hash = self.keys.short(name);
+        let hash = self.keys.of_bytes(name);
         let depth = self.frames.len();
         let Some(frame) = self.frames.last_mut() else { return Err(Reason::BodyNotJson) };
         if frame.place == Field::Free {
