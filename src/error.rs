@@ -200,6 +200,10 @@ reasons! {
     /// A rule of the operator's own answered an allowed request: log only.
     AnsweredByRule "answered_by_rule" 41 403 "PERMISSION_DENIED"
         "a rule of this gateway's configuration answered";
+    /// A body that had to be read holds more or longer names, addresses and the like than is
+    /// looked into.
+    BodyTooComplex "body_too_complex" 42 400 "INVALID_ARGUMENT"
+        "the body cannot be checked here: it holds too many or too long names, addresses or the like";
 }
 
 impl Reason {

@@ -13,7 +13,7 @@ mod route;
 
 use std::fmt;
 
-pub use body::{Body, CapMember, Media};
+pub use body::{Body, BodyScanner, CapMember, Media};
 pub use canonical::respell;
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};

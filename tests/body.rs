@@ -455,8 +455,8 @@ fn what_is_not_strict_json_is_refused_and_its_twin_is_read() {
     assert!(text(&deep(100)).is_ok());
     assert_eq!(text(&deep(200)), Err(Reason::BodyNotJson));
     let wide = |twice: bool| {
-        let names: Vec<_> = (0..5000).map(|index| format!("\"{index}\":0")).collect();
-        let again = if twice { ",\"4321\":0" } else { "" };
+        let names: Vec<_> = (0..4000).map(|index| format!("\"{index}\":0")).collect();
+        let again = if twice { ",\"3210\":0" } else { "" };
         text(&format!("{{{}{again}}}", names.join(",")))
     };
     assert!(wide(false).is_ok());

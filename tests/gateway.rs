@@ -35,6 +35,11 @@ const NOT_RUSTS: &[Reason] = &[
 const OPENAI_URL: &str =
     "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi/chat/completions";
 
+/// A body with a name of this length.
+fn long_name(bytes: usize) -> String {
+    format!("{{\"{}\":1}}", "x".repeat(bytes))
+}
+
 /// At least one request for every reason that a decision can have.
 fn refusals() -> Vec<(Reason, &'static str, Said)> {
     let (key, stranger) = (SigningKey::ed(), SigningKey::ed());
@@ -100,6 +105,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
             "cut short",
             good().without("content-length").header("content-length", "999"),
         ),
+        (Reason::BodyTooComplex, "a long name", good().body(&long_name(8193))),
         (Reason::ModelMissing, "none", good().url(OPENAI_URL).body("{}")),
         (Reason::ModelMismatch, "another", good().body(r#"{"model":"google/gemini-2.5-pro"}"#)),
         (Reason::BodyNotAllowed, "a tool", good().body(r#"{"tools":[{"googleSearch":{}}]}"#)),
@@ -109,6 +115,8 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         .map(|(reason, name, ask)| (reason, name, decide(&gateway, &ask)))
         .collect();
     assert_eq!(decide(&gateway, &good()).decision(), "allow", "the twin of all of them");
+    let twin = good().body(&long_name(8192));
+    assert_eq!(decide(&gateway, &twin).decision(), "allow", "a name that is not too long");
     for (name, bytes) in [
         ("nothing", &b""[..]),
         ("no stage", b"1.1\nPOST\n/\n-\n\r\n"),

@@ -231,7 +231,7 @@ impl<'r> Request<'r> {
     /// What the body asks for; `bytes` are read once.
     ///
     /// # Errors
-    /// `body_not_json`.
+    /// `body_not_json`, `body_too_complex`.
     pub(in crate::gateway) fn scanned(&self, bytes: &[u8]) -> Result<&Body, Reason> {
         let scanned = self.scanned.get_or_init(|| Body::scan(bytes).map(Box::new));
         scanned.as_deref().map_err(|reason| *reason)

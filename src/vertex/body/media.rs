@@ -77,11 +77,10 @@ impl Media {
         self.tokens = self.tokens.saturating_add(kind.tokens(bytes));
     }
 
-    /// Adds the media in a data URL (RFC 2397).
-    pub(super) fn add_url(&mut self, url: &str) {
-        let (head, data) = url.split_once(',').unwrap_or_default();
+    /// Adds the media in a data URL (RFC 2397): what stands before its comma, and the bytes behind.
+    pub(super) fn add_url(&mut self, head: &str, bytes: u64) {
         let (_, media_type) = head.split_once(':').unwrap_or_default();
-        self.add(MediaKind::of_type(media_type), length(data));
+        self.add(MediaKind::of_type(media_type), bytes);
     }
 }
 
@@ -96,7 +95,8 @@ mod tests {
 
     fn of_url(url: &str) -> Media {
         let mut media = Media::default();
-        media.add_url(url);
+        let (head, data) = url.split_once(',').unwrap_or_default();
+        media.add_url(head, length(data));
         media
     }
 

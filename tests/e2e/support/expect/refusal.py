@@ -20,7 +20,7 @@ STATUS = {
     **dict.fromkeys(
         (
             "url_not_canonical", "query_not_allowed", "header_not_allowed", "undecided",
-            "body_not_json", "model_missing", "model_mismatch",
+            "body_not_json", "body_too_complex", "model_missing", "model_mismatch",
         ),
         (400, "INVALID_ARGUMENT"),
     ),

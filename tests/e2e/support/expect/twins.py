@@ -143,6 +143,9 @@ CASES = {
         "body_not_json", _good(Content_Type="application/json; charset=utf-16"),
         _good(Content_Type="application/json; charset=utf-8"),
     ),
+    "a name of more than 8 KB": Case(
+        "body_too_complex", _body(f'{{{PROMPT},"{"x" * 8_193}":1}}'), _body(f'{{{PROMPT},"{"x" * 8_192}":1}}')
+    ),
     "a body that does not fit the buffer": Case(
         "body_too_large_to_check", _body(f'{{{PROMPT},"x":"{"x" * 32_000}"}}'),
         _body(f'{{{PROMPT},"x":"{"x" * 20_000}"}}'),
