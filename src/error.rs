@@ -77,12 +77,12 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// No credential header at all.
+    /// No credential header at all, among those that are read.
     TokenMissing "token_missing" 1 401 "UNAUTHENTICATED"
-        "no token: send one in the Authorization header, as a Bearer token";
-    /// More than one credential header, or one of them twice.
+        "the request brings no token";
+    /// Different credentials in several headers, or several times in one.
     TokenDuplicate "token_duplicate" 2 401 "UNAUTHENTICATED"
-        "more than one credential: send exactly one of Authorization, x-goog-api-key, x-api-key";
+        "more than one credential: send one token, or the same in each header";
     /// Not a compact JWS with a JSON object inside (RFC 7515 section 7.1, RFC 7519).
     TokenMalformed "token_malformed" 3 401 "UNAUTHENTICATED"
         "the token is not a well-formed JWT";

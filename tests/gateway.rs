@@ -56,7 +56,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         (Reason::TokenMissing, "another header", Ask::anonymous().header("cookie", "a=b")),
         (Reason::TokenDuplicate, "twice in one", good().header("authorization", "Bearer x")),
         (Reason::TokenDuplicate, "in two", good().header("x-api-key", "x")),
-        (Reason::TokenDuplicate, "the same in all", good().header("x-goog-api-key", "-")),
+        (Reason::TokenDuplicate, "another in a third", good().header("x-goog-api-key", "-")),
         (Reason::TokenMalformed, "no JWT", Ask::with("opaque")),
         (Reason::TokenMalformed, "Basic", Ask::anonymous().header("authorization", "Basic eDp5")),
         (Reason::TokenMalformed, "no scheme", Ask::anonymous().header("authorization", "a.b.c")),
@@ -234,7 +234,7 @@ fn what_is_not_known_when_a_request_is_refused_is_a_dash_in_the_log() {
 }
 
 #[test]
-fn the_token_is_taken_from_exactly_one_of_three_headers() {
+fn the_token_is_taken_from_three_headers_where_they_agree() {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);
     let token = &key.token("k1", &member());
@@ -245,6 +245,9 @@ fn the_token_is_taken_from_exactly_one_of_three_headers() {
         ask("authorization", &format!("BEARER   {token}")),
         ask("x-goog-api-key", token),
         ask("x-api-key", token),
+        ask("x-api-key", token).header("authorization", &format!("bearer {token}")),
+        ask("x-api-key", token).header("x-api-key", token),
+        ask("x-api-key", token).header("x-goog-api-key", ""),
     ] {
         assert_eq!(decide(&gateway, &ask).decision(), "allow", "{:?}", ask.headers);
     }
@@ -256,10 +259,11 @@ fn the_token_is_taken_from_exactly_one_of_three_headers() {
         ask("authorization", &format!("Bearer {token}, Bearer {token}")),
         ask("authorization", &format!("Token {token}")),
         ask("x-goog-api-key", &format!("Bearer {token}")),
-        ask("x-api-key", ""),
+        ask("authorization", token).header("x-api-key", token),
     ] {
         assert_eq!(decide(&gateway, &ask).reason(), "token_malformed", "{:?}", ask.headers);
     }
+    assert_eq!(decide(&gateway, &ask("x-api-key", "")).reason(), "token_missing");
     for name in ["x-authorization", "proxy-authorization", "cookie", "authorization2"] {
         assert_eq!(decide(&gateway, &ask(name, token)).reason(), "token_missing", "{name}");
     }

@@ -230,7 +230,7 @@ impl Decide {
         now: Now,
         since: Monotonic,
     ) -> Result<Arc<VerifiedToken>, Verdict<'static>> {
-        let token = request.token().map_err(Verdict::from)?;
+        let token = request.token(&self.token_headers).map_err(Verdict::Deny)?;
         let fingerprint = self.tokens.fingerprint(token);
         if let Some(verified) = fingerprint.and_then(|fingerprint| self.tokens.get(&fingerprint))
             && verified.is_current()

@@ -57,14 +57,22 @@ pub(in crate::gateway) struct ToldRefusal {
     json: Cow<'static, str>,
 }
 
-/// Writes all fields but the tail, and returns whether one is to follow. `accepted` tells which tokens
-/// this gateway takes.
+/// The texts that tell a refused caller what this gateway takes.
+#[derive(Debug)]
+pub(in crate::gateway) struct Accepted {
+    /// Issuers and audiences.
+    pub(in crate::gateway) tokens: String,
+    /// Where a token may stand.
+    pub(in crate::gateway) headers: String,
+}
+
+/// Writes all fields but the tail, and returns whether one is to follow.
 pub(in crate::gateway) fn write(
     out: &mut String,
     judgement: &Judgement<'_>,
     request: Option<&Request<'_>>,
     attached: &Attached<'_>,
-    accepted: &str,
+    accepted: &Accepted,
 ) -> bool {
     if let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target) {
         write_allow(out, target, slot, attached);
@@ -112,7 +120,7 @@ impl ToldRefusal {
         verdict: &Verdict<'_>,
         dialect: Dialect,
         id: Option<&str>,
-        accepted: &str,
+        accepted: &Accepted,
     ) -> Self {
         match verdict {
             // Usually not final, and asked again at once: must be cheap.
@@ -188,11 +196,14 @@ impl ToldRefusal {
 }
 
 /// The message for the caller; empty for an allow.
-pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> String {
+pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &Accepted) -> String {
     match verdict {
         Verdict::Deny(refusal) => match refusal.reason {
             Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
-                format!("{}; this gateway wants a token of {accepted}", refusal.message())
+                format!("{}; this gateway wants a token of {}", refusal.message(), accepted.tokens)
+            }
+            Reason::TokenMissing => {
+                format!("{}: send one in {}", refusal.message(), accepted.headers)
             }
             _ => refusal.message(),
         },
