@@ -210,9 +210,55 @@ fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
          role=ml-team credential=ml-prod \
          google_identity=gateway@acme-ml.iam.gserviceaccount.com project=acme-ml \
          location=us-central1 publisher=google model=gemini-2.5-flash method=generateContent \
-         display=alice@corp.example detail=-"
+         display=alice@corp.example detail=- session=- trace=-"
     );
     assert_eq!(said.tail(), expected);
+}
+
+#[test]
+fn a_header_that_google_refuses_where_claude_s_tokens_are_counted_is_named_there_alone() {
+    let key = SigningKey::ed();
+    let mut settings = minimal();
+    settings["roles"][0]["may"]["models"] = json!(["anthropic/*", "google/*"]);
+    settings["roles"][0]["may"]["methods"] = json!(["*"]);
+    let gateway = open(&key, &settings, BACKENDS);
+    let models = "/v1/projects/acme-ml/locations/us-central1/publishers/anthropic/models";
+    let withheld = |url: &str, body: &str| {
+        let ask = Ask::with(&key.token("k1", &member())).url(url).body(body);
+        let said = decide(&gateway, &ask);
+        assert_eq!((said.decision(), said.field(8)), ("allow", url));
+        said.field(9).to_owned()
+    };
+    let count = withheld(
+        &format!("{models}/count-tokens:rawPredict"),
+        r#"{"model":"claude-sonnet-4-5","messages":[]}"#,
+    );
+    assert_eq!(count, "anthropic-beta");
+    assert_eq!(withheld(&format!("{models}/claude-sonnet-4-5:rawPredict"), "{}"), "-");
+    assert_eq!(withheld(&URL.replace("generateContent", "countTokens"), "{}"), "-");
+}
+
+#[test]
+fn the_caller_s_own_ids_are_in_the_log_if_they_are_what_they_should_be() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let good = || Ask::with(&key.token("k1", &member()));
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let traceparent = format!("00-{trace}-b7ad6b7169203331-01");
+    let session = "5f0c1b9e-8a0e-4f0e-9d55-0a9a1a2f3c4d";
+    for name in ["x-claude-code-session-id", "session-id", "session_id"] {
+        let ask = good().header(name, session).header("traceparent", &traceparent);
+        let said = decide(&gateway, &ask);
+        assert_eq!((said.logged("session"), said.logged("trace")), (session, trace), "{name}");
+    }
+    let refused =
+        Ask::anonymous().header("session-id", "a b\u{e9}=|}").header("traceparent", "00-1-2-3");
+    let said = decide(&gateway, &refused);
+    assert_eq!((said.logged("session"), said.logged("trace")), ("a%20b%C3%A9%3D%7C%7D", "-"));
+    let twice = good().header("traceparent", &traceparent).header("traceparent", &traceparent);
+    assert_eq!(decide(&gateway, &twice).logged("trace"), "-");
+    let long = decide(&gateway, &good().header("session-id", &"x".repeat(4000)));
+    assert!(long.logged("session").len() <= 137, "{}", long.logged("session"));
 }
 
 #[test]
@@ -327,7 +373,7 @@ static PLACE: LazyLock<(SigningKey, Gateway)> = LazyLock::new(|| {
     (key, gateway)
 });
 
-const LOGGED: [&str; 13] = [
+const LOGGED: [&str; 15] = [
     "decision",
     "reason",
     "principal",
@@ -341,6 +387,8 @@ const LOGGED: [&str; 13] = [
     "method",
     "display",
     "detail",
+    "session",
+    "trace",
 ];
 
 /// Nothing a caller sent has left its field.

@@ -11,6 +11,7 @@ pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod request_id;
 mod token_values;
+mod trace_context;
 pub(super) mod verdict;
 pub(super) mod verified_token;
 pub(super) mod waiting;

@@ -215,6 +215,8 @@ fn member_of(name: &str) -> &str {
         "method" => "vertex.method",
         "display" => "vertex.display",
         "detail" => "vertex.detail",
+        "session" => "gen_ai.conversation.id",
+        "trace" => "trace_id",
         other => other,
     }
 }

@@ -11,6 +11,7 @@ use crate::error::{Reason, Refusal};
 use crate::gateway::decide::connection::ClientEnd;
 use crate::gateway::decide::dialect::Dialect;
 use crate::gateway::decide::token_values::TokenValues;
+use crate::gateway::decide::trace_context::trace_id;
 use crate::oidc::{TokenHeader, TokenHeaders};
 use crate::test_switches::{Check, on};
 use crate::vertex::{Body, respell};
@@ -80,6 +81,10 @@ pub(in crate::gateway) struct Request<'r> {
     is_chunked: bool,
     /// The last `User-Agent`; empty without one.
     pub(in crate::gateway) user_agent: &'r str,
+    /// The caller's own name of its session; empty without one.
+    pub(in crate::gateway) session: &'r str,
+    /// The trace of a `traceparent` that came; several are none (W3C Trace Context section 3.2).
+    trace: Option<Option<&'r str>>,
 }
 
 /// Whether HAProxy was asked for the body: `head`, or `body` and the number of its bytes.
@@ -140,6 +145,8 @@ impl<'r> Request<'r> {
             content_length: None,
             is_chunked: false,
             user_agent: "",
+            session: "",
+            trace: None,
         };
         request.origin = request.origin_form().map(respell);
         let headers = rest;
@@ -177,6 +184,16 @@ impl<'r> Request<'r> {
             }
             "transfer-encoding" => self.is_chunked = true,
             "user-agent" => self.user_agent = value,
+            // Claude Code's, and the two spellings of Codex.
+            "x-claude-code-session-id" | "session-id" | "session_id" => {
+                if self.session.is_empty() {
+                    self.session = value;
+                }
+            }
+            "traceparent" => {
+                let is_first = self.trace.is_none();
+                self.trace = Some(trace_id(value).filter(|_| is_first));
+            }
             _ => {
                 self.has_forbidden_header |=
                     FORBIDDEN_HEADERS.contains(&name) && on(Check::ForbiddenHeaders);
@@ -213,6 +230,11 @@ impl<'r> Request<'r> {
     pub(in crate::gateway) fn path(&self) -> &'r str {
         let url = self.origin_form().unwrap_or(self.url);
         url.split(['?', '#']).next().unwrap_or(url)
+    }
+
+    /// The trace that the request is part of.
+    pub(in crate::gateway) fn trace(&self) -> Option<&'r str> {
+        self.trace.flatten()
     }
 
     /// The format in which the caller's library reads a refusal.
