@@ -200,6 +200,9 @@ reasons! {
     /// A rule of the operator's own answered an allowed request: log only.
     AnsweredByRule "answered_by_rule" 41 403 "PERMISSION_DENIED"
         "a rule of this gateway's configuration answered";
+    /// Roles would allow the target, but not the tier of capacity or price that a header asks for.
+    TierNotAllowed "tier_not_allowed" 42 403 "PERMISSION_DENIED"
+        "no role allows you the tier that a header asks for";
 }
 
 impl Reason {

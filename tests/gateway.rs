@@ -102,6 +102,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         ),
         (Reason::ModelMissing, "none", good().url(OPENAI_URL).body("{}")),
         (Reason::ModelMismatch, "another", good().body(r#"{"model":"google/gemini-2.5-pro"}"#)),
+        (Reason::TierNotAllowed, "a tier", good().header("x-vertex-ai-llm-request-type", "shared")),
         (Reason::BodyNotAllowed, "a tool", good().body(r#"{"tools":[{"googleSearch":{}}]}"#)),
     ];
     let mut said: Vec<_> = requests

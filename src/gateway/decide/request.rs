@@ -13,6 +13,7 @@ use crate::gateway::decide::dialect::Dialect;
 use crate::gateway::decide::token_values::TokenValues;
 use crate::gateway::decide::trace_context::trace_id;
 use crate::oidc::{TokenHeader, TokenHeaders};
+use crate::policy::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE};
 use crate::test_switches::{Check, on};
 use crate::vertex::{Body, respell};
 
@@ -79,6 +80,8 @@ pub(in crate::gateway) struct Request<'r> {
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
+    /// The tiers that it asks for.
+    pub(in crate::gateway) tiers: AskedTiers<'r>,
     /// The last `User-Agent`; empty without one.
     pub(in crate::gateway) user_agent: &'r str,
     /// The caller's own name of its session; empty without one.
@@ -144,6 +147,7 @@ impl<'r> Request<'r> {
             content_type: None,
             content_length: None,
             is_chunked: false,
+            tiers: AskedTiers::NONE,
             user_agent: "",
             session: "",
             trace: None,
@@ -184,6 +188,8 @@ impl<'r> Request<'r> {
             }
             "transfer-encoding" => self.is_chunked = true,
             "user-agent" => self.user_agent = value,
+            REQUEST_TYPE => self.tiers.add_request_type(value),
+            SHARED_REQUEST_TYPE => self.tiers.add_shared_request_type(value),
             // Claude Code's, and the two spellings of Codex.
             "x-claude-code-session-id" | "session-id" | "session_id" => {
                 if self.session.is_empty() {

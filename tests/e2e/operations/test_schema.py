@@ -74,6 +74,7 @@ TWINS: dict[str, tuple[Change, Change, str]] = {
         lambda vertex: vertex["credentials"][0].update(type="password"),
         lambda vertex: vertex["credentials"][0].update(max_age_days=90), "credentials",
     ),
+    "an unknown tier": (may(tiers=["turbo"]), may(tiers=["flex", "*"]), "roles"),
     "an unknown header of tokens": (
         lambda vertex: vertex.update(token_headers=["cookie"]),
         lambda vertex: vertex.update(token_headers=["x-api-key"]), "token_headers",

@@ -32,7 +32,7 @@ KEYS = (
     "streamed", "upstream", "aborted",
     "tokens", "tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_thought",
     "tokens_tool_use", "tokens_total", "images", "finish", "block", "response_id",
-    "model_version", "error", "parts",
+    "model_version", "traffic", "error", "parts",
     "first_byte_ms", "prompt_bytes", "reserved", "charged", "signals",
 )  # fmt: skip
 
@@ -51,6 +51,7 @@ _OTHER = {
     "first_byte_ms": r"-|-?[0-9]+",
     "upstream": r"-|closed|[1-5][0-9]{2}",
     "tokens": r"-|exact|at_least|unknown|none",
+    "traffic": r"-|[A-Z_]{1,40}",
     "trace": r"-|[0-9a-f]{32}",
     "signals": r"-|[a-z_]+(?:,[a-z_]+)*",
 }
@@ -100,6 +101,7 @@ _MEMBERS = {
     "block": "vertex.block_reason",
     "response_id": "gen_ai.response.id",
     "model_version": "gen_ai.response.model",
+    "traffic": "vertex.traffic_type",
     "error": "vertex.answer_error",
     "first_byte_ms": "vertex.first_byte_ms",
     "prompt_bytes": "vertex.prompt_bytes",
