@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{All as _, ConfigError, ConfigErrors, each, system_fault};
 use crate::google::Credential;
 use crate::limits::Rules;
-use crate::oidc::IssuerConfig;
+use crate::oidc::{IssuerConfig, TokenHeaders};
 use crate::policy::Role;
 use crate::vertex::Labels;
 use reading::{Mended, Reading};
@@ -36,6 +36,8 @@ pub struct Config {
     pub credentials: Vec<Credential>,
     /// The roles; the first that matches decides.
     pub roles: Vec<Role>,
+    /// The headers that are read for tokens.
+    pub token_headers: TokenHeaders,
     /// The limits.
     pub limits: Rules,
     /// The labels of each role's requests.
@@ -113,9 +115,10 @@ impl Config {
         let label = |(index, role)| check::labels(role, &format!("/roles/{index}"));
         let labels = each(raw.roles.iter().enumerate().map(label));
         let of_roles = raw.roles.iter_mut().map(check::OfRole::take).collect();
-        let (issuers, credentials, labels, roles, limits) = (
+        let (issuers, credentials, token_headers, labels, roles, limits) = (
             check::issuers(raw.issuers, files),
             check::credentials(raw.credentials, files),
+            check::token_headers(raw.token_headers.as_deref()),
             labels,
             check::roles(raw.roles, &names, mended),
             check::limits(raw.limits, of_roles, mended),
@@ -123,7 +126,7 @@ impl Config {
             .all()?;
         let file = String::new();
         let state = state.unwrap_or_default();
-        Ok(Self { issuers, credentials, roles, limits, labels, state, file })
+        Ok(Self { issuers, credentials, roles, token_headers, limits, labels, state, file })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`

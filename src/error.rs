@@ -77,12 +77,12 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// No credential header at all.
+    /// No credential header at all, among those that are read.
     TokenMissing "token_missing" 1 401 "UNAUTHENTICATED"
-        "no token: send one in the Authorization header, as a Bearer token";
-    /// More than one credential header, or one of them twice.
+        "the request brings no token";
+    /// Different credentials in several headers, or several times in one.
     TokenDuplicate "token_duplicate" 2 401 "UNAUTHENTICATED"
-        "more than one credential: send exactly one of Authorization, x-goog-api-key, x-api-key";
+        "more than one credential: send one token, or the same in each header";
     /// Not a compact JWS with a JSON object inside (RFC 7515 section 7.1, RFC 7519).
     TokenMalformed "token_malformed" 3 401 "UNAUTHENTICATED"
         "the token is not a well-formed JWT";
@@ -204,6 +204,9 @@ reasons! {
     /// looked into.
     BodyTooComplex "body_too_complex" 42 400 "INVALID_ARGUMENT"
         "the body cannot be checked here: it holds too many or too long names, addresses or the like";
+    /// Roles would allow the target, but not the tier of capacity or price that a header asks for.
+    TierNotAllowed "tier_not_allowed" 43 403 "PERMISSION_DENIED"
+        "no role allows you the tier that a header asks for";
 }
 
 impl Reason {

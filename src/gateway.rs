@@ -279,7 +279,7 @@ impl Next {
 }
 
 /// Most log tails are shorter.
-const TAIL_BYTES: usize = 512;
+const TAIL_BYTES: usize = 640;
 
 /// The log tail of a judgement.
 fn write_tail(out: &mut String, judgement: &Judgement<'_>, request: Option<&Request<'_>>) {
@@ -295,6 +295,8 @@ fn write_tail(out: &mut String, judgement: &Judgement<'_>, request: Option<&Requ
         named: &judgement.named(),
         display: token.map(|token| token.display.as_ref()),
         detail: judgement.verdict.detail(),
+        session: request.map(|request| request.session),
+        trace: request.and_then(Request::trace),
     };
     tail.write_to(out, judgement.verdict.word(), judgement.verdict.reason());
 }

@@ -266,6 +266,7 @@ fn sign(
             table.set("method", target.method)?;
             table.set("host", target.host)?;
             table.set("uri", target.uri)?;
+            table.set("without", target.without)?;
         }
         Ok(table)
     };

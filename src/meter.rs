@@ -16,9 +16,11 @@ mod reader;
 mod sse;
 mod string;
 mod text;
+mod traffic_type;
 mod usage;
 mod usage_builder;
 
 pub use log_text::LogText;
 pub use reader::{Framing, Reader, whole};
+pub use traffic_type::TrafficType;
 pub use usage::{Counted, Usage};

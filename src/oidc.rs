@@ -7,6 +7,7 @@ mod discovery;
 mod issuer;
 mod refresh;
 mod status;
+mod token_header;
 
 pub use claims::{Claims, LEEWAY_SECS, MAX_LIFETIME_SECS, Validity};
 pub use discovery::discovery;
@@ -15,6 +16,7 @@ pub use issuer::{
 };
 pub(crate) use refresh::MAX_WAIT_MILLIS;
 pub use status::{IssuerStatus, KeyStatus, Origin};
+pub use token_header::{TokenHeader, TokenHeaders};
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@ mod pattern;
 mod schedule;
 mod shadow;
 mod terms;
+mod tier;
 mod uri;
 mod who;
 
@@ -21,6 +22,7 @@ pub use near_miss::NearMiss;
 pub use pattern::Pattern;
 pub use schedule::{Day, Schedule};
 pub use terms::{BodyTerms, Contents, Missed, Reading, Term};
+pub use tier::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE, Tier};
 pub use uri::UriPrefix;
 pub use who::{Caller, Who};
 

@@ -148,6 +148,8 @@ fn a_role_that_an_earlier_one_hides_is_told_and_one_that_is_seen_is_not() {
         (false, &|role| role["who"] = json!({ "issuer": "corp", "anyone": true })),
         (false, &|role| role["body"] = json!("unread")),
         (false, &|role| role["may"]["tools"] = json!(["googleSearch"])),
+        (true, &|role| role["may"]["tiers"] = json!([])),
+        (false, &|role| role["may"]["tiers"] = json!(["flex"])),
     ];
     for (hidden, change) in cases {
         let said = with_second(change);
@@ -411,6 +413,27 @@ fn explain_says_the_role_or_what_the_nearest_ones_lack() {
     assert_eq!(folder.explain(&claims(), &["POST", &other]).status, 1);
     let whole = format!("https://gateway.example:8443{URL}");
     assert_eq!(folder.explained(&claims(), &["POST", &whole])["decision"], "allow");
+}
+
+#[test]
+fn explain_knows_tiers() {
+    let folder = Folder::new("tiers");
+    let mut settings = minimal();
+    settings["roles"][0]["may"]["tiers"] = json!(["flex", "shared"]);
+    folder.put("vertex.json", settings.to_string());
+    let explained = |tiers: &[&str]| {
+        let options = tiers.iter().flat_map(|tier| ["--tier", tier]);
+        folder.explained(&claims(), &options.chain(["POST", URL]).collect::<Vec<_>>())
+    };
+    for allowed in [&[][..], &["flex"], &["flex", "shared"]] {
+        assert_eq!(explained(allowed)["decision"], "allow", "{allowed:?}");
+    }
+    let refused = explained(&["shared", "priority"]);
+    assert_eq!(refused["reason"], "tier_not_allowed");
+    assert!(refused["message"].as_str().unwrap().ends_with(": tiers: priority"), "{refused}");
+    assert_eq!(refused["nearest"][0]["lacks"], json!(["may.tiers"]));
+    let unknown = folder.explain(&claims(), &["--tier", "turbo", "POST", URL]);
+    assert_eq!(unknown.status, 2, "{unknown:?}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         (Reason::TokenMissing, "another header", Ask::anonymous().header("cookie", "a=b")),
         (Reason::TokenDuplicate, "twice in one", good().header("authorization", "Bearer x")),
         (Reason::TokenDuplicate, "in two", good().header("x-api-key", "x")),
-        (Reason::TokenDuplicate, "the same in all", good().header("x-goog-api-key", "-")),
+        (Reason::TokenDuplicate, "another in a third", good().header("x-goog-api-key", "-")),
         (Reason::TokenMalformed, "no JWT", Ask::with("opaque")),
         (Reason::TokenMalformed, "Basic", Ask::anonymous().header("authorization", "Basic eDp5")),
         (Reason::TokenMalformed, "no scheme", Ask::anonymous().header("authorization", "a.b.c")),
@@ -108,6 +108,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         (Reason::BodyTooComplex, "a long name", good().body(&long_name(8193))),
         (Reason::ModelMissing, "none", good().url(OPENAI_URL).body("{}")),
         (Reason::ModelMismatch, "another", good().body(r#"{"model":"google/gemini-2.5-pro"}"#)),
+        (Reason::TierNotAllowed, "a tier", good().header("x-vertex-ai-llm-request-type", "shared")),
         (Reason::BodyNotAllowed, "a tool", good().body(r#"{"tools":[{"googleSearch":{}}]}"#)),
     ];
     let mut said: Vec<_> = requests
@@ -210,7 +211,7 @@ fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
     let key = SigningKey::rsa();
     let gateway = open_minimal(&key);
     let said = decide(&gateway, &Ask::with(&key.token("k1", &member())));
-    assert_eq!((said.count(), said.decision(), said.field(2)), (9, "allow", "us-central1"));
+    assert_eq!((said.count(), said.decision(), said.field(2)), (10, "allow", "us-central1"));
     assert_eq!(said.field(7), "us-central1-aiplatform.googleapis.com");
     assert_eq!(said.field(8), URL);
     let expected = format!(
@@ -218,9 +219,55 @@ fn an_allow_names_place_host_path_handle_and_what_the_log_wants() {
          role=ml-team credential=ml-prod \
          google_identity=gateway@acme-ml.iam.gserviceaccount.com project=acme-ml \
          location=us-central1 publisher=google model=gemini-2.5-flash method=generateContent \
-         display=alice@corp.example detail=-"
+         display=alice@corp.example detail=- session=- trace=-"
     );
     assert_eq!(said.tail(), expected);
+}
+
+#[test]
+fn a_header_that_google_refuses_where_claude_s_tokens_are_counted_is_named_there_alone() {
+    let key = SigningKey::ed();
+    let mut settings = minimal();
+    settings["roles"][0]["may"]["models"] = json!(["anthropic/*", "google/*"]);
+    settings["roles"][0]["may"]["methods"] = json!(["*"]);
+    let gateway = open(&key, &settings, BACKENDS);
+    let models = "/v1/projects/acme-ml/locations/us-central1/publishers/anthropic/models";
+    let withheld = |url: &str, body: &str| {
+        let ask = Ask::with(&key.token("k1", &member())).url(url).body(body);
+        let said = decide(&gateway, &ask);
+        assert_eq!((said.decision(), said.field(8)), ("allow", url));
+        said.field(9).to_owned()
+    };
+    let count = withheld(
+        &format!("{models}/count-tokens:rawPredict"),
+        r#"{"model":"claude-sonnet-4-5","messages":[]}"#,
+    );
+    assert_eq!(count, "anthropic-beta");
+    assert_eq!(withheld(&format!("{models}/claude-sonnet-4-5:rawPredict"), "{}"), "-");
+    assert_eq!(withheld(&URL.replace("generateContent", "countTokens"), "{}"), "-");
+}
+
+#[test]
+fn the_caller_s_own_ids_are_in_the_log_if_they_are_what_they_should_be() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let good = || Ask::with(&key.token("k1", &member()));
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let traceparent = format!("00-{trace}-b7ad6b7169203331-01");
+    let session = "5f0c1b9e-8a0e-4f0e-9d55-0a9a1a2f3c4d";
+    for name in ["x-claude-code-session-id", "session-id", "session_id"] {
+        let ask = good().header(name, session).header("traceparent", &traceparent);
+        let said = decide(&gateway, &ask);
+        assert_eq!((said.logged("session"), said.logged("trace")), (session, trace), "{name}");
+    }
+    let refused =
+        Ask::anonymous().header("session-id", "a b\u{e9}=|}").header("traceparent", "00-1-2-3");
+    let said = decide(&gateway, &refused);
+    assert_eq!((said.logged("session"), said.logged("trace")), ("a%20b%C3%A9%3D%7C%7D", "-"));
+    let twice = good().header("traceparent", &traceparent).header("traceparent", &traceparent);
+    assert_eq!(decide(&gateway, &twice).logged("trace"), "-");
+    let long = decide(&gateway, &good().header("session-id", &"x".repeat(4000)));
+    assert!(long.logged("session").len() <= 137, "{}", long.logged("session"));
 }
 
 #[test]
@@ -242,7 +289,7 @@ fn what_is_not_known_when_a_request_is_refused_is_a_dash_in_the_log() {
 }
 
 #[test]
-fn the_token_is_taken_from_exactly_one_of_three_headers() {
+fn the_token_is_taken_from_three_headers_where_they_agree() {
     let key = SigningKey::ed();
     let gateway = open_minimal(&key);
     let token = &key.token("k1", &member());
@@ -253,6 +300,9 @@ fn the_token_is_taken_from_exactly_one_of_three_headers() {
         ask("authorization", &format!("BEARER   {token}")),
         ask("x-goog-api-key", token),
         ask("x-api-key", token),
+        ask("x-api-key", token).header("authorization", &format!("bearer {token}")),
+        ask("x-api-key", token).header("x-api-key", token),
+        ask("x-api-key", token).header("x-goog-api-key", ""),
     ] {
         assert_eq!(decide(&gateway, &ask).decision(), "allow", "{:?}", ask.headers);
     }
@@ -264,10 +314,11 @@ fn the_token_is_taken_from_exactly_one_of_three_headers() {
         ask("authorization", &format!("Bearer {token}, Bearer {token}")),
         ask("authorization", &format!("Token {token}")),
         ask("x-goog-api-key", &format!("Bearer {token}")),
-        ask("x-api-key", ""),
+        ask("authorization", token).header("x-api-key", token),
     ] {
         assert_eq!(decide(&gateway, &ask).reason(), "token_malformed", "{:?}", ask.headers);
     }
+    assert_eq!(decide(&gateway, &ask("x-api-key", "")).reason(), "token_missing");
     for name in ["x-authorization", "proxy-authorization", "cookie", "authorization2"] {
         assert_eq!(decide(&gateway, &ask(name, token)).reason(), "token_missing", "{name}");
     }
@@ -331,7 +382,7 @@ static PLACE: LazyLock<(SigningKey, Gateway)> = LazyLock::new(|| {
     (key, gateway)
 });
 
-const LOGGED: [&str; 13] = [
+const LOGGED: [&str; 15] = [
     "decision",
     "reason",
     "principal",
@@ -345,13 +396,16 @@ const LOGGED: [&str; 13] = [
     "method",
     "display",
     "detail",
+    "session",
+    "trace",
 ];
 
 /// Nothing a caller sent has left its field.
 fn is_in_order(verdict: &str) -> Result<Said, TestCaseError> {
     let said = Said::new(verdict);
     prop_assert!(matches!(said.decision(), "allow" | "deny" | "wait" | "body"), "{}", verdict);
-    prop_assert_eq!(said.count(), 9, "{}", verdict);
+    let fields = if said.decision() == "allow" { 10 } else { 9 };
+    prop_assert_eq!(said.count(), fields, "{}", verdict);
     prop_assert!(!verdict.contains(|c: char| c.is_control() || !c.is_ascii()), "{}", verdict);
     let (line, inside) = said.tail().split_once(" vertex{").unwrap();
     if line != "\"-\"" {

@@ -5,9 +5,9 @@ mod common;
 
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
-    Ask, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest, Client,
-    Contents, Day, Decision, May, Network, Pattern, Policy, Reading, Role, Scalar, Schedule, Term,
-    UriPrefix, Who,
+    Ask, AskedTiers, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest,
+    Client, Contents, Day, Decision, May, Network, Pattern, Policy, Reading, Role, Scalar,
+    Schedule, Term, Tier, UriPrefix, Who,
 };
 use haproxy_vertex::time::UnixTime;
 
@@ -25,6 +25,7 @@ fn everything() -> May {
         locations: all(),
         models: all(),
         methods: vec![Pattern::of_segments("*")],
+        tiers: Vec::new(),
         max_request_bytes: None,
         body: Some(BodyTerms::default()),
     }
@@ -61,6 +62,7 @@ const ASK: Ask<'_> = Ask {
     model: Some(("google", "gemini-2.5-flash")),
     method: "generateContent",
     takes_cap: true,
+    tiers: AskedTiers::NONE,
     size: Some(100),
     contents: Reading::Done(&NOTHING),
     client: None,
@@ -394,6 +396,30 @@ fn limits_are_held_and_must_be_set() {
         for size in [Some(101), None] {
             assert_eq!(ALICE.gets(&policy, Ask { size, ..ASK }), "- max_request_bytes");
         }
+    }
+}
+
+#[test]
+fn a_tier_is_had_by_roles_that_list_it_whatever_they_do_with_bodies() {
+    let mut flex = AskedTiers::NONE;
+    flex.add_shared_request_type("flex");
+    let mut both = flex;
+    both.add_request_type("shared");
+    for body in [Some(BodyTerms::default()), None] {
+        let of = |name: &str, tiers: &[Tier]| {
+            let may = May { tiers: tiers.to_vec(), body: body.clone(), ..everything() };
+            role(name, &[anyone()], may)
+        };
+        let policy = Policy::new(vec![of("none", &[]), of("flex", &[Tier::Flex])]);
+        for (tiers, expected) in [(AskedTiers::NONE, "none"), (flex, "flex"), (both, "- tiers")] {
+            assert_eq!(ALICE.gets(&policy, Ask { tiers, ..ASK }), expected);
+            // It is known without the body.
+            let ask = Ask { tiers, contents: Reading::Later, ..ASK };
+            let unread = if body.is_some() && expected != "- tiers" { "body" } else { expected };
+            assert_eq!(ALICE.gets(&policy, ask), unread);
+        }
+        let policy = Policy::new(vec![of("both", &[Tier::Flex, Tier::Shared])]);
+        assert_eq!(ALICE.gets(&policy, Ask { tiers: both, ..ASK }), "both");
     }
 }
 

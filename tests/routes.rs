@@ -31,6 +31,7 @@ struct Route {
     tokens: String,
     caps: Vec<String>,
     operation: String,
+    without: String,
     path: String,
     comment: Option<String>,
 }
@@ -53,6 +54,7 @@ impl Route {
             tokens,
             caps,
             operation,
+            without,
             path,
         ] = &columns[..]
         else {
@@ -70,6 +72,7 @@ impl Route {
             tokens: tokens.clone(),
             caps: list(caps),
             operation: operation.clone(),
+            without: without.clone(),
             path: path.clone(),
             comment,
         }

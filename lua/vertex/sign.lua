@@ -15,6 +15,9 @@ local function write(txn, signed)
     http:req_del_header(name)
   end
   http:req_set_header("authorization", signed.authorization)
+  if signed.without then
+    http:req_del_header(signed.without)
+  end
   if signed.uri then
     http:req_set_header("host", signed.host)
     if not (http:req_set_method(signed.method) and http:req_set_uri(signed.uri)) then

@@ -14,7 +14,7 @@ use crate::gateway::{Explanation, Gateway};
 use crate::host;
 use crate::jose::Compact;
 use crate::json::{Json, syntax_fault};
-use crate::policy::NearMiss;
+use crate::policy::{NearMiss, Tier};
 use crate::time::{Now, UnixTime};
 use crate::vertex::{Target, respell};
 
@@ -48,6 +48,9 @@ pub(super) struct Arguments {
     /// Its SHA-256.
     #[arg(long, value_name = "HEX", requires = "certificate")]
     certificate_sha256: Option<String>,
+    /// A tier that the request's headers ask for; several times for several.
+    #[arg(long, value_name = "TIER", value_parser = Tier::ALL.map(Tier::name))]
+    tier: Vec<String>,
     /// When, in Unix seconds, instead of now.
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
@@ -137,8 +140,14 @@ impl Arguments {
             }
         };
         let (method, length) = (&self.method, body.len());
+        let asked = |tier: &Tier| self.tier.iter().any(|name| name == tier.name());
+        let tiers: String = Tier::ALL
+            .iter()
+            .filter(|tier| asked(tier))
+            .map(|tier| format!("{}: {}\r\n", tier.header(), tier.name()))
+            .collect();
         let head = format!(
-            "1.1\n{method}\n{url}\n{peer}\nbody\ncontent-type: application/json\r\n\
+            "1.1\n{method}\n{url}\n{peer}\nbody\ncontent-type: application/json\r\n{tiers}\
              content-length: {length}\r\n\r\n"
         );
         Ok([head.into_bytes(), body].concat())

@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Report {
                     "tokens": route.tokens.name(),
                     "caps": route.caps.iter().map(|cap| cap.name()).collect::<Vec<_>>(),
                     "operation": route.operation,
+                    "without": route.without,
                     "path": route.path,
                 })
             ),

@@ -20,7 +20,7 @@ use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::fetch::Endpoint;
 use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
-use crate::oidc::{ClaimNames, IssuerConfig, KeySource, discovery};
+use crate::oidc::{ClaimNames, IssuerConfig, KeySource, TokenHeader, TokenHeaders, discovery};
 use crate::policy::ClaimPath;
 
 /// The result of a check of one value, and of several.
@@ -260,6 +260,19 @@ fn source(kind: raw::CredentialType, name: &Path, files: &Files<'_>) -> Result<S
         }
     };
     source.map_err(|why| format!("{}: {why}", name.display()))
+}
+
+pub(super) fn token_headers(raw: Option<&[TokenHeader]>) -> Checked<TokenHeaders> {
+    let Some(listed) = raw else {
+        return Ok(TokenHeaders::default());
+    };
+    let at = "/token_headers";
+    let repeated = once(listed.iter().map(|header| header.name()), |index, name| {
+        ConfigError::at(format!("{at}/{index}"), format!("\"{name}\" stands twice; once is wanted"))
+    });
+    let wanted = "authorization, x-api-key or x-goog-api-key, or more of them,";
+    (non_empty(at, listed, wanted), repeated).all()?;
+    Ok(TokenHeaders::listed(listed))
 }
 
 fn name(at: &str, name: &str) -> One<()> {

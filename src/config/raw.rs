@@ -7,10 +7,11 @@ mod shape;
 use std::path::PathBuf;
 
 use crate::google::JwtForm;
+use crate::oidc::TokenHeader;
 pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
-pub(super) use role::{Body, Certificate, ClaimTest, May, RoleEntry, Schedule, Who};
+pub(super) use role::{Body, Certificate, ClaimTest, May, RoleEntry, Schedule, Tier, Who};
 pub(super) use shape::{Members, OneOrMore, OneOrMoreNames};
 
 /// The configuration of haproxy-vertex.
@@ -27,6 +28,9 @@ pub(super) struct Config {
     pub(super) credentials: Vec<CredentialEntry>,
     /// Who may do what; the first that matches decides, no match is a refusal.
     pub(super) roles: Vec<RoleEntry>,
+    /// The request headers that are read for tokens; all three by default.
+    #[cfg_attr(feature = "cli", schemars(length(min = 1), extend("uniqueItems" = true)))]
+    pub(super) token_headers: Option<Vec<TokenHeader>>,
     /// Budgets over the requests of all roles.
     pub(super) limits: Option<OneOrMore<Limit<Key>>>,
     /// Public keys that the former process kept.

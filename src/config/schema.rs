@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::config::raw;
 use crate::google::JwtForm;
+use crate::oidc::TokenHeader;
 use crate::policy::{Day, Scalar};
 
 /// The schema of the configuration.
@@ -38,3 +39,4 @@ described!(raw::Yes, "Yes", { "const": true });
 described!(Scalar, "Scalar", { "type": ["string", "integer", "boolean"] });
 described!(Day, "Day", { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] });
 described!(JwtForm, "JwtForm", { "enum": ["aud", "scope"] });
+described!(TokenHeader, "TokenHeader", { "enum": ["authorization", "x-api-key", "x-goog-api-key"] });

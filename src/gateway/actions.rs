@@ -63,6 +63,7 @@ impl Gateway {
                     method: request.map_or("", |request| request.method).to_owned(),
                     host: slot.host().to_owned(),
                     uri: target.to_string(),
+                    without: target.route.without,
                 },
                 location: target.location.to_owned(),
                 audit: tail_of(&judgement, request),

@@ -10,6 +10,8 @@ pub(super) mod rate_limit_headers;
 pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod request_id;
+mod token_values;
+mod trace_context;
 pub(super) mod verdict;
 pub(super) mod verified_token;
 pub(super) mod waiting;
@@ -18,12 +20,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fetch::Reply;
 use crate::google::Bearers;
-use crate::oidc::Verifier;
+use crate::oidc::{TokenHeaders, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::Labels;
 use buffer::Buffer;
 use judge::Judgement;
+use reply::Accepted;
 use request_id::RequestIds;
 use verified_token::VerifiedTokens;
 use waiting::Waiting;
@@ -42,8 +45,9 @@ pub(super) struct Decide {
     pub(super) ids: RequestIds,
     /// Number of events that may end a wait: issuers' answers, and tokens signed.
     pub(super) learnt: AtomicU64,
-    /// The text that tells a refused caller which tokens this gateway takes.
-    pub(super) accepted: String,
+    /// The headers that are read for tokens.
+    pub(super) token_headers: TokenHeaders,
+    pub(super) accepted: Accepted,
 }
 
 impl Decide {

@@ -21,13 +21,14 @@ use crate::gateway::admin::readiness::Readiness;
 use crate::gateway::calls::Calls;
 use crate::gateway::decide::Decide;
 use crate::gateway::decide::buffer::Buffer;
+use crate::gateway::decide::reply::Accepted;
 use crate::gateway::decide::request_id::RequestIds;
 use crate::gateway::decide::verified_token::VerifiedTokens;
 use crate::gateway::decide::waiting::Waiting;
 use crate::google::Bearers;
 use crate::haproxy::{Haproxy, Line, Unreadable};
 use crate::jose;
-use crate::oidc::{Issuer, IssuerConfig, KeySource, Verifier};
+use crate::oidc::{Issuer, IssuerConfig, KeySource, TokenHeader, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
 use crate::vertex::host_of;
@@ -102,7 +103,7 @@ impl Gateway {
         });
         let seal = jose::random_hex()
             .ok_or_else(|| ConfigError::at("", "the system gives no random numbers"))?;
-        let accepted = accepted(&config.issuers);
+        let accepted = accepted(&config);
         let issuers: Vec<_> =
             config.issuers.into_iter().map(|issuer| Issuer::new(issuer, now)).collect();
         restore(&issuers, &config.state, now);
@@ -123,6 +124,7 @@ impl Gateway {
             labels: config.labels,
             ids: RequestIds::default(),
             learnt: AtomicU64::new(0),
+            token_headers: config.token_headers,
             accepted,
         };
         Ok(Self { decide, calls: Calls::new(config.limits), admin })
@@ -256,14 +258,19 @@ fn fault(line: &Line, problem: String) -> ConfigError {
     ConfigError::in_haproxy(&line.place, problem)
 }
 
-/// The text that tells a refused caller which tokens this gateway takes.
-fn accepted(issuers: &[IssuerConfig]) -> String {
-    issuers.iter().fold(String::new(), |mut text, issuer| {
+/// The texts that tell a refused caller what this gateway takes.
+fn accepted(config: &Config) -> Accepted {
+    let tokens = config.issuers.iter().fold(String::new(), |mut text, issuer| {
         let separator = if text.is_empty() { "" } else { "; or " };
         let audiences = issuer.audiences.join(" or ");
         let _ = write!(text, "{separator}issuer {}, audience {audiences}", issuer.issuer);
         text
-    })
+    });
+    let headers = config.token_headers.iter().map(|header| match header {
+        TokenHeader::Authorization => "Authorization as a Bearer token",
+        other => other.name(),
+    });
+    Accepted { tokens, headers: headers.collect::<Vec<_>>().join(", or in ") }
 }
 
 fn restore(issuers: &[Issuer], state: &StateFile, now: Now) {

@@ -26,6 +26,10 @@ pub(super) enum Member {
     Iterations,
     Iteration,
     CountedOf(Count),
+    TrafficType,
+    /// `extra_properties` of a usage object, where the OpenAI-compatible endpoint has Google's own.
+    ExtraProperties,
+    GoogleProperties,
     /// `metadata` of an Interactions event, which holds `total_usage`.
     Metadata,
     /// The answer of `countTokens`.
@@ -119,6 +123,8 @@ impl Member {
             | Self::InputDetails
             | Self::OutputDetails
             | Self::Iteration
+            | Self::ExtraProperties
+            | Self::GoogleProperties
             | Self::Metadata
             | Self::Prediction
             | Self::Embeddings
@@ -157,6 +163,7 @@ impl Member {
             self,
             Self::Counted(_)
                 | Self::CountedOf(_)
+                | Self::TrafficType
                 | Self::CountTokens
                 | Self::TokenCount
                 | Self::MediaType
@@ -215,6 +222,8 @@ fn usage_part(name: &[u8]) -> Member {
         b"prompt_tokens_details" | b"input_tokens_details" => Member::InputDetails,
         b"completion_tokens_details" | b"output_tokens_details" => Member::OutputDetails,
         b"iterations" => Member::Iterations,
+        b"trafficType" => Member::TrafficType,
+        b"extra_properties" => Member::ExtraProperties,
         _ => Member::Skipped,
     }
 }
@@ -272,6 +281,8 @@ fn small(place: Member, name: &[u8]) -> Member {
         (Member::OutputDetails, b"reasoning_tokens" | b"thinking_tokens") => {
             Member::Counted(Count::Reasoning)
         }
+        (Member::ExtraProperties, b"google") => Member::GoogleProperties,
+        (Member::GoogleProperties, b"traffic_type") => Member::TrafficType,
         (Member::Metadata, b"total_usage" | b"totalUsage") => Member::Usage,
         (Member::IncompleteDetails, b"reason") => Member::StopReason,
         (Member::PromptFeedback, b"blockReason") => Member::BlockReason,

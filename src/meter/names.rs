@@ -32,6 +32,15 @@ const BLOCKED_REASONS: [&str; 7] = [
     "JAILBREAK",
 ];
 
+/// `UsageMetadata.TrafficType` of google.cloud.aiplatform.v1, by number.
+const TRAFFIC_TYPES: [&str; 5] = [
+    "TRAFFIC_TYPE_UNSPECIFIED",
+    "ON_DEMAND",
+    "PROVISIONED_THROUGHPUT",
+    "ON_DEMAND_PRIORITY",
+    "ON_DEMAND_FLEX",
+];
+
 /// The name of the finish reason with this number; the number itself if unknown.
 pub(super) fn finish_reason(number: &[u8]) -> &[u8] {
     name(&FINISH_REASONS, number)
@@ -40,6 +49,11 @@ pub(super) fn finish_reason(number: &[u8]) -> &[u8] {
 /// The name of the blocked reason with this number; the number itself if unknown.
 pub(super) fn blocked_reason(number: &[u8]) -> &[u8] {
     name(&BLOCKED_REASONS, number)
+}
+
+/// The name of the traffic type with this number; the number itself if unknown.
+pub(super) fn traffic_type(number: &[u8]) -> &[u8] {
+    name(&TRAFFIC_TYPES, number)
 }
 
 fn name<'n>(names: &[&'static str], number: &'n [u8]) -> &'n [u8] {

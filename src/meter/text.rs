@@ -1,11 +1,12 @@
 //! Writes a usage as fields of the log line, and parses them.
 
 use crate::meter::log_text::LogText;
+use crate::meter::traffic_type::TrafficType;
 use crate::meter::usage::Usage;
 
 impl Usage {
-    /// Writes `tokens=exact tokens_in=8 … parts=1`: 15 fields, always all and in this order, one
-    /// space between them, at most 700 bytes. An absent value is `-`.
+    /// Writes `tokens=exact tokens_in=8 … parts=1`: 16 fields, always all and in this order, one
+    /// space between them, at most 750 bytes. An absent value is `-`.
     pub fn write_fields(&self, out: &mut String) {
         out.push_str("tokens=");
         out.push_str(self.counted.name());
@@ -27,17 +28,22 @@ impl Usage {
             }
         }
         let texts = [
-            (" finish=", &self.finish),
-            (" block=", &self.block),
-            (" response_id=", &self.response_id),
-            (" model_version=", &self.model_version),
-            (" error=", &self.error),
+            (" finish=", shown(&self.finish)),
+            (" block=", shown(&self.block)),
+            (" response_id=", shown(&self.response_id)),
+            (" model_version=", shown(&self.model_version)),
+            (" traffic=", self.traffic.as_ref().map_or("-", TrafficType::as_str)),
+            (" error=", shown(&self.error)),
         ];
         for (name, text) in texts {
             out.push_str(name);
-            out.push_str(text.as_ref().map_or("-", LogText::as_str));
+            out.push_str(text);
         }
         out.push_str(" parts=");
         out.push_str(itoa::Buffer::new().format(self.parts));
     }
+}
+
+fn shown(text: &Option<LogText>) -> &str {
+    text.as_ref().map_or("-", LogText::as_str)
 }

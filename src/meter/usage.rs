@@ -1,6 +1,7 @@
 //! The token usage of an answer, in one shape for every API.
 
 use crate::meter::log_text::LogText;
+use crate::meter::traffic_type::TrafficType;
 
 /// The token usage that an answer reports. A count that it does not report is absent, not zero.
 ///
@@ -43,6 +44,8 @@ pub struct Usage {
     pub response_id: Option<LogText>,
     /// The model that answered, by its own name.
     pub model_version: Option<LogText>,
+    /// Which quota it took (`trafficType`).
+    pub traffic: Option<TrafficType>,
     /// The error in the body: the name of a google.rpc code, else the type or code of the vendor's
     /// error, else `UNKNOWN`.
     pub error: Option<LogText>,

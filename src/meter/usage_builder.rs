@@ -5,6 +5,7 @@ use crate::meter::event::{ErrorName, Event, EventType};
 use crate::meter::log_text::LogText;
 use crate::meter::member::Member;
 use crate::meter::names;
+use crate::meter::traffic_type::TrafficType;
 use crate::meter::usage::{Counted, Usage};
 
 /// The type of a JSON value, as far as it matters.
@@ -171,6 +172,7 @@ impl UsageBuilder {
         match place {
             Member::FinishReason => self.string(place, names::finish_reason(digits), false),
             Member::BlockReason => self.string(place, names::blocked_reason(digits), false),
+            Member::TrafficType => self.string(place, names::traffic_type(digits), false),
             Member::ErrorCode => self.string(place, digits, false),
             _ => self.event.number(place, counts::parse(digits)),
         }
@@ -202,6 +204,10 @@ impl UsageBuilder {
                 set(&mut self.usage.response_id, text, is_cut);
             }
             Member::Model => set(&mut self.usage.model_version, text, is_cut),
+            Member::TrafficType if !is_cut => {
+                self.usage.traffic = TrafficType::new(text).or(self.usage.traffic);
+            }
+            Member::TrafficType => {}
             Member::ErrorStatus => self.name_error(ErrorName::Status, text, is_cut),
             Member::ErrorType => self.name_error(ErrorName::Type, text, is_cut),
             Member::ErrorCode => self.name_error(ErrorName::Code, text, is_cut),

@@ -1,6 +1,6 @@
 //! The targets that a role allows and, unless its bodies go unread, the contents of bodies.
 
-use crate::policy::{BodyTerms, Client, Missed, Pattern, Reading, Term};
+use crate::policy::{AskedTiers, BodyTerms, Client, Missed, Pattern, Reading, Term, Tier};
 use crate::test_switches::{Check, on};
 use crate::time::UnixTime;
 
@@ -17,6 +17,8 @@ pub struct Ask<'a> {
     pub method: &'a str,
     /// Whether bodies of the method can limit output tokens.
     pub takes_cap: bool,
+    /// The tiers that its headers ask for.
+    pub tiers: AskedTiers<'a>,
     /// The declared length of the body, in bytes; `None` if undeclared.
     pub size: Option<u64>,
     /// The state of the body.
@@ -38,6 +40,8 @@ pub struct May {
     pub models: Vec<Pattern>,
     /// Methods; a star matches within one class.
     pub methods: Vec<Pattern>,
+    /// Tiers of capacity and price.
+    pub tiers: Vec<Tier>,
     /// The longest body, in bytes.
     pub max_request_bytes: Option<u64>,
     /// The terms for bodies; `None` if they go unread.
@@ -92,6 +96,11 @@ impl May {
     /// The state of a body that would have to be read.
     pub(super) fn missed<'a>(&self, ask: &Ask<'a>) -> Result<Option<Missed<'a>>, Reading<'a>> {
         let is_asked = |missed: &Missed<'_>| on(Check::Term(missed.term().name()));
+        if let Some(tier) = ask.tiers.unlisted(&self.tiers)
+            && on(Check::Term(Term::Tiers.name()))
+        {
+            return Ok(Some(Missed::Unlisted(Term::Tiers, tier)));
+        }
         if let Some(most) = self.max_request_bytes
             && ask.size.is_none_or(|size| size > most)
         {

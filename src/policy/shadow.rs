@@ -35,6 +35,7 @@ impl May {
             && patterns(&self.locations, &later.locations)
             && patterns(&self.models, &later.models)
             && patterns(&self.methods, &later.methods)
+            && later.tiers.iter().all(|tier| self.tiers.contains(tier))
             && limit(self.max_request_bytes, later.max_request_bytes)
             && match (&self.body, &later.body) {
                 (None, _) => true,

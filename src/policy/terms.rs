@@ -68,11 +68,13 @@ pub enum Term {
     MaxOutputTokens,
     /// `max_request_bytes`
     MaxRequestBytes,
+    /// `tiers`
+    Tiers,
 }
 
 impl Term {
     /// Every term.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Tools,
         Self::FileUris,
         Self::StoredState,
@@ -80,6 +82,7 @@ impl Term {
         Self::ModelArmorTemplates,
         Self::MaxOutputTokens,
         Self::MaxRequestBytes,
+        Self::Tiers,
     ];
 
     /// The member of `may`.
@@ -93,6 +96,7 @@ impl Term {
             Self::ModelArmorTemplates => "model_armor_templates",
             Self::MaxOutputTokens => "max_output_tokens",
             Self::MaxRequestBytes => "max_request_bytes",
+            Self::Tiers => "tiers",
         }
     }
 }
@@ -100,7 +104,7 @@ impl Term {
 /// A missed term, and what misses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missed<'b> {
-    /// A name or an address that is not listed.
+    /// A name, an address or a tier that is not listed.
     Unlisted(Term, &'b str),
     /// More than `most`; `asked` is `None` if the body sets no limit.
     Beyond {

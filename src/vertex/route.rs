@@ -9,6 +9,9 @@ use crate::vertex::alphabet::Alphabet;
 /// Most names in one path.
 pub(super) const MAX_NAMES: usize = 6;
 
+/// Headers that a row can keep from leaving: HAProxy's rules name each one.
+const DROPPED: [&str; 1] = ["anthropic-beta"];
+
 /// The class of a route, by what it can do; roles grant each on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
@@ -109,6 +112,8 @@ pub struct Route {
     pub caps: Vec<CapMember>,
     /// `gen_ai.operation.name` (OpenTelemetry's conventions for generative AI).
     pub operation: Option<&'static str>,
+    /// A header of the caller's that Google refuses there, so that it does not leave.
+    pub without: Option<&'static str>,
     /// The path after the version, as the table has it.
     pub path: &'static str,
     pub(super) segments: Vec<Segment>,
@@ -257,6 +262,10 @@ impl Route {
             return None;
         }
         let operation = Some(column()?).filter(|name| *name != "-");
+        let without = match column()? {
+            "-" => None,
+            name => Some(DROPPED.into_iter().find(|known| *known == name)?),
+        };
         let path = column()?;
         let (resource, verb) = path.rsplit_once(':').unwrap_or((path, ""));
         let segments = resource.strip_prefix('/')?.split('/').map(Segment::parse).collect();
@@ -272,6 +281,7 @@ impl Route {
             tokens,
             caps,
             operation,
+            without,
             path,
             segments,
             verb,
@@ -362,20 +372,21 @@ mod tests {
 
     #[test]
     fn a_row_that_is_not_one_is_a_fault() {
-        let row = "inference predict ? v1 POST path whole used - - /projects/{project}/x:predict";
+        let row = "inference predict ? v1 POST path whole used - - - /projects/{project}/x:predict";
         assert!(RouteTable::parse(row).is_some());
         for broken in [
-            "inference predict ? v1 POST path whole used - -",
+            "inference predict ? v1 POST path whole used - - -",
             "inference predict ? v1 POST path /x",
-            "inference predict ? v1 POST path whole used - - /x more",
-            "other predict ? v1 POST path whole used - - /x",
-            "inference predict ? v1 POST elsewhere whole used - - /x",
-            "inference predict ? v1 POST path half used - - /x",
-            "inference predict ? v1 POST path whole some - - /x",
-            "inference predict ? v1 POST path whole generated maxTokens - /x",
-            "inference predict ? v1 POST path whole used max_tokens - /x",
-            "inference a ? v1 POST path whole used - - /{model}\n\
-             inference b ? v1 POST path whole used - - /{endpoint}",
+            "inference predict ? v1 POST path whole used - - - /x more",
+            "other predict ? v1 POST path whole used - - - /x",
+            "inference predict ? v1 POST elsewhere whole used - - - /x",
+            "inference predict ? v1 POST path half used - - - /x",
+            "inference predict ? v1 POST path whole some - - - /x",
+            "inference predict ? v1 POST path whole generated maxTokens - - /x",
+            "inference predict ? v1 POST path whole used max_tokens - - /x",
+            "inference predict ? v1 POST path whole used - - cookie /x",
+            "inference a ? v1 POST path whole used - - - /{model}\n\
+             inference b ? v1 POST path whole used - - - /{endpoint}",
         ] {
             assert!(RouteTable::parse(broken).is_none(), "{broken}");
         }

@@ -1,8 +1,8 @@
 //! One answer of each API, and what the meter makes of its counts.
 
-use haproxy_vertex::meter::{Counted, Framing, whole};
+use haproxy_vertex::meter::{Counted, Framing, Usage, whole};
 
-use crate::{counts, id, json, model, texts};
+use crate::{counts, events, id, json, model, texts};
 
 #[test]
 fn gemini() {
@@ -26,6 +26,50 @@ fn integers_of_googles_enums_are_written_as_names() {
     assert_eq!(finish("10"), "finish MODEL_ARMOR");
     assert_eq!(finish("99"), "finish 99");
     assert_eq!(texts(&json(r#"{"promptFeedback":{"blockReason":5}}"#)), "block MODEL_ARMOR");
+}
+
+#[test]
+fn the_kind_of_traffic_is_told_where_it_is_one() {
+    let traffic = |usage: &Usage| usage.traffic.map(|traffic| traffic.as_str().to_owned());
+    let said =
+        |value: &str| traffic(&json(&format!(r#"{{"usageMetadata":{{"trafficType":{value}}}}}"#)));
+    assert_eq!(said(r#""PROVISIONED_THROUGHPUT""#).as_deref(), Some("PROVISIONED_THROUGHPUT"));
+    assert_eq!(said("1").as_deref(), Some("ON_DEMAND"));
+    assert_eq!(said("4").as_deref(), Some("ON_DEMAND_FLEX"));
+    assert_eq!(said(&format!("\"{}\"", "A".repeat(40))), Some("A".repeat(40)));
+    for other in [
+        "9",
+        "-1",
+        "null",
+        r#""""#,
+        r#""on_demand""#,
+        r#""A B""#,
+        r#""A1""#,
+        "{}",
+        r#"["ON_DEMAND"]"#,
+        &format!("\"{}\"", "A".repeat(41)),
+        &format!("\"{}\"", "A".repeat(400)),
+    ] {
+        assert_eq!(said(other), None, "{other}");
+    }
+    // Of a stream the last that says one; a model's text is none.
+    let event = |traffic: &str, text: &str| {
+        format!(
+            "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"{text}\"}}]}}}}],\
+             \"usageMetadata\":{{{traffic}}}}}\n\n"
+        )
+    };
+    let (demand, flex) = (r#""trafficType":"ON_DEMAND""#, r#""trafficType":"ON_DEMAND_FLEX""#);
+    let stream = [event(demand, "a"), event(flex, r#"trafficType\":\"X"#), event("", "b")].concat();
+    assert_eq!(traffic(&events(&stream)).as_deref(), Some("ON_DEMAND_FLEX"));
+    let chat = json(
+        r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,
+        "completion_tokens":1,"total_tokens":2,
+        "extra_properties":{"google":{"traffic_type":"ON_DEMAND_PRIORITY"},"traffic_type":"X"}}}"#,
+    );
+    assert_eq!(traffic(&chat).as_deref(), Some("ON_DEMAND_PRIORITY"));
+    assert_eq!(counts(&chat), "exact in 1 out 1 total 2");
+    assert_eq!(traffic(&json(r#"{"trafficType":"ON_DEMAND","usage":{"traffic_type":"X"}}"#)), None);
 }
 
 #[test]

@@ -136,7 +136,7 @@ proptest! {
         all.write_fields(&mut fields);
         // No answer can forge a field of the log line.
         let names: Vec<_> = fields.split(' ').map(|field| field.split('=').collect::<Vec<_>>()).collect();
-        prop_assert!(names.len() == 15 && names.iter().all(|parts| parts.len() == 2), "{}", fields);
+        prop_assert!(names.len() == 16 && names.iter().all(|parts| parts.len() == 2), "{}", fields);
     }
 
     #[test]

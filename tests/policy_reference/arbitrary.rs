@@ -98,8 +98,10 @@ fn may() -> impl Strategy<Value = (Value, bool)> {
         maybe(0.4, some(&["gs://o/", "*"])),
         maybe(0.3, select(vec![10_u64, 100])),
     );
-    (lists, terms, maybe(0.2, select(vec![50_u64, 500])), prop::bool::weighted(0.2)).prop_map(
-        |((projects, locations, models, methods), terms, max_request_bytes, unread)| {
+    let tiers = prop_oneof![some(&["dedicated", "shared", "priority", "flex"]), Just(vec!["*"])];
+    let others = (maybe(0.2, select(vec![50_u64, 500])), maybe(0.4, tiers));
+    (lists, terms, others, prop::bool::weighted(0.2)).prop_map(
+        |((projects, locations, models, methods), terms, (max_request_bytes, tiers), unread)| {
             let (tools, file_uris, stored_state, output_uris, max_output_tokens) = terms;
             let may = match unread {
                 true => json!({}),
@@ -113,6 +115,9 @@ fn may() -> impl Strategy<Value = (Value, bool)> {
             may["locations"] = json!(locations);
             may["models"] = json!(models);
             may["methods"] = json!(methods);
+            if let Some(tiers) = tiers {
+                may["tiers"] = json!(tiers);
+            }
             if let Some(most) = max_request_bytes {
                 may["max_request_bytes"] = json!(most);
             }
@@ -153,6 +158,7 @@ pub(crate) struct Request {
     pub(crate) location: &'static str,
     pub(crate) model: Option<(&'static str, &'static str)>,
     pub(crate) method: &'static str,
+    pub(crate) tiers: (Option<&'static str>, Option<&'static str>),
     pub(crate) size: Option<u64>,
     pub(crate) takes_cap: bool,
     pub(crate) body: Option<Value>,
@@ -216,6 +222,10 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         select(vec!["l1", "l2", "l3"]),
         maybe(0.9, (select(vec!["a", "b", "c"]), select(vec!["m1", "m2"]))),
         select(vec!["generateContent", "countTokens", "admin/deployModel"]),
+        (
+            maybe(0.15, select(vec!["dedicated", "shared", "flex", "turbo"])),
+            maybe(0.15, select(vec!["priority", "flex", "shared", "*"])),
+        ),
     );
     let from = (
         select(vec!["corp", "partner"]),
@@ -227,7 +237,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
     (from, target, maybe(0.9, select(vec![10_u64, 100, 1000])), any::<bool>(), maybe(0.85, body))
         .prop_map(|(from, target, size, takes_cap, body)| {
             let (issuer, claims, address, certificate, minute) = from;
-            let (project, location, model, method) = target;
+            let (project, location, model, method, tiers) = target;
             Request {
                 issuer,
                 claims,
@@ -238,6 +248,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
                 location,
                 model,
                 method,
+                tiers,
                 size,
                 takes_cap,
                 body,

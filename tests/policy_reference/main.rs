@@ -13,7 +13,7 @@ use common::keys::SigningKey;
 use common::settings::{Files, minimal};
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
-    Ask, Caller, Certificate, Client, Contents, Decision, Policy, Reading,
+    Ask, AskedTiers, Caller, Certificate, Client, Contents, Decision, Policy, Reading,
 };
 use haproxy_vertex::time::UnixTime;
 use proptest::prelude::*;
@@ -62,12 +62,17 @@ fn decided(policy: &Policy, request: &Request) -> String {
     let client = Client { address: request.address.map(|a| a.parse().unwrap()), certificate };
     // Monday, 23 November 2026, 00:00 UTC, and then minutes of the week.
     let wall = UnixTime(1_795_392_000 + request.minute * 60);
+    let mut tiers = AskedTiers::NONE;
+    let (request_type, shared_request_type) = request.tiers;
+    request_type.into_iter().for_each(|value| tiers.add_request_type(value));
+    shared_request_type.into_iter().for_each(|value| tiers.add_shared_request_type(value));
     let mut ask = Ask {
         project: request.project,
         location: request.location,
         model: request.model,
         method: request.method,
         takes_cap: request.takes_cap,
+        tiers,
         size: request.size,
         contents: Reading::Later,
         client: None,
@@ -103,6 +108,7 @@ fn expected(roles: &[Value], request: &Request) -> String {
             location: request.location,
             model: model.as_deref(),
             method: request.method,
+            tiers: request.tiers,
             size: request.size,
             takes_cap: request.takes_cap,
             body: request.body.as_ref(),

@@ -12,6 +12,8 @@ pub(crate) struct Request<'r> {
     pub(crate) location: &'r str,
     pub(crate) model: Option<&'r str>,
     pub(crate) method: &'r str,
+    /// The values of the two headers.
+    pub(crate) tiers: (Option<&'r str>, Option<&'r str>),
     pub(crate) size: Option<u64>,
     pub(crate) takes_cap: bool,
     /// Members of `may`, each with what the body asks for; nothing if it cannot be read.
@@ -153,6 +155,19 @@ pub(crate) fn decide(roles: &[Value], request: &Request<'_>) -> String {
                 && request.project.is_none_or(|project| any(&may["projects"], project))
                 && request.model.is_none_or(|model| any(&may["models"], model));
         if !target || !alternatives.iter().any(|who| who_holds(who, request)) {
+            continue;
+        }
+        let has_tier = |value: Option<&str>, of_header: [&str; 2]| {
+            value.is_none_or(|tier| {
+                let listed = texts(&may["tiers"]);
+                of_header.contains(&tier) && (listed == ["*"] || listed.contains(&tier))
+            })
+        };
+        let (request_type, shared_request_type) = request.tiers;
+        if !has_tier(request_type, ["dedicated", "shared"])
+            || !has_tier(shared_request_type, ["priority", "flex"])
+        {
+            note("- tiers".to_owned());
             continue;
         }
         if let Some(most) = may.get("max_request_bytes").and_then(Value::as_u64)

@@ -6,7 +6,7 @@ use crate::config::check::{
 use crate::config::raw;
 use crate::config::reading::Mended;
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
-use crate::policy::{BodyTerms, May, Pattern, Role, UriPrefix};
+use crate::policy::{BodyTerms, May, Pattern, Role, Tier, UriPrefix};
 use crate::vertex::method_names;
 
 pub(in crate::config) fn roles(
@@ -57,7 +57,7 @@ fn may(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<May> {
     let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'*');
     let model =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@' | b'*' | b'/');
-    let (projects, locations, models, methods, body) = (
+    let (projects, locations, models, methods, tiers, body) = (
         patterns(&format!("{at}/projects"), &raw.projects, |text| {
             let fits = text.bytes().all(lower);
             fits.then(|| Pattern::new(text)).ok_or("a project's id or number")
@@ -79,11 +79,29 @@ fn may(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<May> {
                  inference, stateful/* or admin/*",
             )
         }),
+        tiers(raw.tiers.as_deref().unwrap_or_default(), &format!("{at}/tiers")),
         terms(raw, body, at),
     )
         .all()?;
     let max_request_bytes = raw.max_request_bytes;
-    Ok(May { projects, locations, models, methods, max_request_bytes, body })
+    Ok(May { projects, locations, models, methods, tiers, max_request_bytes, body })
+}
+
+fn tiers(raw: &[raw::Tier], at: &str) -> Checked<Vec<Tier>> {
+    if raw == [raw::Tier::All] {
+        return Ok(Tier::ALL.to_vec());
+    }
+    let tier = |(index, tier): (usize, &raw::Tier)| match tier {
+        raw::Tier::Dedicated => Ok(Tier::Dedicated),
+        raw::Tier::Shared => Ok(Tier::Shared),
+        raw::Tier::Priority => Ok(Tier::Priority),
+        raw::Tier::Flex => Ok(Tier::Flex),
+        raw::Tier::All => {
+            let problem = "* stands for all tiers: it is wanted alone, or not at all";
+            Err(ConfigError::at(format!("{at}/{index}"), problem))
+        }
+    };
+    each(raw.iter().enumerate().map(tier))
 }
 
 fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<BodyTerms>> {

@@ -140,10 +140,24 @@ pub(in crate::config) struct May {
     pub(in crate::config) output_uris: Option<Vec<String>>,
     /// Patterns of Model Armor templates in place of the project's own.
     pub(in crate::config) model_armor_templates: Option<Vec<String>>,
+    /// The tiers of capacity and price that headers may ask for, or `*` alone.
+    pub(in crate::config) tiers: Option<Vec<Tier>>,
     /// A body must set a limit on output tokens, and not a higher one.
     pub(in crate::config) max_output_tokens: Option<u64>,
     /// The longest body, in bytes.
     pub(in crate::config) max_request_bytes: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum Tier {
+    Dedicated,
+    Shared,
+    Priority,
+    Flex,
+    #[serde(rename = "*")]
+    All,
 }
 
 /// `true`, written for the reader.

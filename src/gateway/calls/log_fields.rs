@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::error::Reason;
 use crate::gateway::calls::upstream::Upstream;
 use crate::log_value::decoded;
-use crate::meter::{LogText, Usage};
+use crate::meter::{LogText, TrafficType, Usage};
 use crate::vertex::operation_of;
 
 /// The format of the log line.
@@ -29,7 +29,7 @@ const FIRST: [&str; 3] = ["vertex.decision", "vertex.reason", "vertex.principal"
 /// The usage fields of a request that made no call.
 const NO_USAGE: &str = "tokens=- tokens_in=- tokens_out=- tokens_cached=- tokens_cache_write=- \
                         tokens_thought=- tokens_tool_use=- tokens_total=- images=- finish=- \
-                        block=- response_id=- model_version=- error=- parts=-";
+                        block=- response_id=- model_version=- traffic=- error=- parts=-";
 
 /// A request as its log line reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,6 +177,7 @@ fn add_usage(members: &mut Map<String, Value>, usage: &Usage) {
     set(members, "vertex.block_reason", text(usage.block));
     set(members, "gen_ai.response.id", text(usage.response_id));
     set(members, "gen_ai.response.model", text(usage.model_version));
+    set(members, "vertex.traffic_type", usage.traffic.as_ref().map(TrafficType::as_str));
     set(members, "vertex.answer_error", text(usage.error));
 }
 
@@ -215,6 +216,8 @@ fn member_of(name: &str) -> &str {
         "method" => "vertex.method",
         "display" => "vertex.display",
         "detail" => "vertex.detail",
+        "session" => "gen_ai.conversation.id",
+        "trace" => "trace_id",
         other => other,
     }
 }

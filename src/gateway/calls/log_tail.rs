@@ -24,6 +24,10 @@ pub(in crate::gateway) struct Tail<'t> {
     pub(in crate::gateway) display: Option<&'t str>,
     /// The part of the request that is refused.
     pub(in crate::gateway) detail: Option<&'t str>,
+    /// The caller's own name of its session.
+    pub(in crate::gateway) session: Option<&'t str>,
+    /// A trace id, whose alphabet was checked.
+    pub(in crate::gateway) trace: Option<&'t str>,
 }
 
 /// A request line without its query.
@@ -75,6 +79,11 @@ impl Tail<'_> {
             out.push_str(part);
         }
         log_value::write(out, self.detail.unwrap_or_default(), MAX_VALUE_BYTES);
+        out.push_str(" session=");
+        log_value::write(out, self.session.unwrap_or_default(), MAX_VALUE_BYTES);
+        for part in [" trace=", self.trace.unwrap_or("-")] {
+            out.push_str(part);
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub struct SignedTarget {
     pub host: String,
     /// Path and query.
     pub uri: String,
+    /// A header of the caller's that does not leave.
+    pub without: Option<&'static str>,
 }
 
 /// What replaces the caller's request when it is sent to Google.

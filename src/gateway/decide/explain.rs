@@ -66,9 +66,10 @@ impl Decide {
         };
         let refusal = judgement.verdict.reason();
         let nearest = match (refusal, &request) {
-            (Some(Reason::RoleNone | Reason::BodyNotAllowed), Some(request)) => {
-                self.nearest(claims, request, now).unwrap_or_default()
-            }
+            (
+                Some(Reason::RoleNone | Reason::BodyNotAllowed | Reason::TierNotAllowed),
+                Some(request),
+            ) => self.nearest(claims, request, now).unwrap_or_default(),
             _ => Vec::new(),
         };
         Explanation {

@@ -15,7 +15,7 @@ use crate::gateway::decide::waiting::Patience;
 use crate::google::Credential;
 use crate::jose::Key;
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{Ask, Caller, Client, Contents, Decision, Reading, Role};
+use crate::policy::{Ask, Caller, Client, Contents, Decision, Reading, Role, Term};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Media, Route, Target};
@@ -177,8 +177,11 @@ impl Decide {
             }
             (Decision::RoleNone, _) => Verdict::Deny(role_none(token)),
             (Decision::Missed(missed), _) => {
-                let detail = missed.to_string();
-                Verdict::Deny(Refusal::detailed(Reason::BodyNotAllowed, &detail))
+                let reason = match missed.term() {
+                    Term::Tiers => Reason::TierNotAllowed,
+                    _ => Reason::BodyNotAllowed,
+                };
+                Verdict::Deny(Refusal::detailed(reason, &missed.to_string()))
             }
             (Decision::Unreadable, Known::Never(reason)) => {
                 Verdict::Deny(self.unread(*reason, request, &target))
@@ -230,7 +233,7 @@ impl Decide {
         now: Now,
         since: Monotonic,
     ) -> Result<Arc<VerifiedToken>, Verdict<'static>> {
-        let token = request.token().map_err(Verdict::from)?;
+        let token = request.token(&self.token_headers).map_err(Verdict::Deny)?;
         let fingerprint = self.tokens.fingerprint(token);
         if let Some(verified) = fingerprint.and_then(|fingerprint| self.tokens.get(&fingerprint))
             && verified.is_current()
@@ -295,7 +298,7 @@ pub(in crate::gateway) fn caller<'c>(identity: &'c Identity, issuer: &'c str) ->
 
 /// The request as the policy sees it.
 pub(in crate::gateway) fn ask<'a>(
-    request: &Request<'_>,
+    request: &'a Request<'_>,
     target: &'a Target<'a>,
     contents: Reading<'a>,
     client: Option<&'a Client<'a>>,
@@ -307,6 +310,7 @@ pub(in crate::gateway) fn ask<'a>(
         model: target.model.map(|model| (model.publisher, model.name)),
         method: &target.route.method,
         takes_cap: target.route.takes_cap(),
+        tiers: request.tiers,
         size: request.body_bytes(),
         contents,
         client,

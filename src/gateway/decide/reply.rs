@@ -12,7 +12,8 @@
 //! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; empty for a limit that never has room |
 //! | 7 | Google's host | error JSON |
 //! | 8 | path and query | signals, or `-` |
-//! | 9 | log tail, if calls are not followed: the call holds it otherwise | log tail |
+//! | 9 | header of the caller's that does not leave; nothing or `-` if all of the list do | log tail |
+//! | 10 | log tail, if calls are not followed: the call holds it otherwise | |
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -57,14 +58,22 @@ pub(in crate::gateway) struct ToldRefusal {
     json: Cow<'static, str>,
 }
 
-/// Writes all fields but the tail, and returns whether one is to follow. `accepted` tells which tokens
-/// this gateway takes.
+/// The texts that tell a refused caller what this gateway takes.
+#[derive(Debug)]
+pub(in crate::gateway) struct Accepted {
+    /// Issuers and audiences.
+    pub(in crate::gateway) tokens: String,
+    /// Where a token may stand.
+    pub(in crate::gateway) headers: String,
+}
+
+/// Writes all fields but the tail, and returns whether one is to follow.
 pub(in crate::gateway) fn write(
     out: &mut String,
     judgement: &Judgement<'_>,
     request: Option<&Request<'_>>,
     attached: &Attached<'_>,
-    accepted: &str,
+    accepted: &Accepted,
 ) -> bool {
     if let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target) {
         write_allow(out, target, slot, attached);
@@ -91,7 +100,13 @@ fn write_allow(out: &mut String, target: &Target<'_>, slot: &Slot, attached: &At
         out.push_str(part);
     }
     target.write_to(out);
-    if attached.call.is_none() {
+    // What follows from the path stands behind it, as few requests have any of it.
+    let (without, has_tail) = (target.route.without, attached.call.is_none());
+    if without.is_some() || has_tail {
+        out.push('|');
+        out.push_str(without.unwrap_or("-"));
+    }
+    if has_tail {
         out.push('|');
     }
 }
@@ -112,7 +127,7 @@ impl ToldRefusal {
         verdict: &Verdict<'_>,
         dialect: Dialect,
         id: Option<&str>,
-        accepted: &str,
+        accepted: &Accepted,
     ) -> Self {
         match verdict {
             // Usually not final, and asked again at once: must be cheap.
@@ -188,11 +203,14 @@ impl ToldRefusal {
 }
 
 /// The message for the caller; empty for an allow.
-pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> String {
+pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &Accepted) -> String {
     match verdict {
         Verdict::Deny(refusal) => match refusal.reason {
             Reason::GoogleTokenNotAccepted | Reason::IssuerUnknown | Reason::AudienceWrong => {
-                format!("{}; this gateway wants a token of {accepted}", refusal.message())
+                format!("{}; this gateway wants a token of {}", refusal.message(), accepted.tokens)
+            }
+            Reason::TokenMissing => {
+                format!("{}: send one in {}", refusal.message(), accepted.headers)
             }
             _ => refusal.message(),
         },
@@ -205,14 +223,14 @@ pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &str) -> Stri
 
 /// A verdict's text, handed back by HAProxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::gateway) struct VerdictText<'t>([&'t str; 9]);
+pub(in crate::gateway) struct VerdictText<'t>([&'t str; 10]);
 
 impl<'t> VerdictText<'t> {
     /// Any text; a field that is not there is empty.
     pub(in crate::gateway) fn of(text: &'t str) -> Self {
-        let mut fields = [""; 9];
+        let mut fields = [""; 10];
         let mut start = 0;
-        let ends = memchr::memchr_iter(b'|', text.as_bytes()).take(8).chain([text.len()]);
+        let ends = memchr::memchr_iter(b'|', text.as_bytes()).take(9).chain([text.len()]);
         for (field, end) in fields.iter_mut().zip(ends) {
             *field = text.get(start..end).unwrap_or_default();
             start = end.saturating_add(1);
@@ -257,7 +275,7 @@ impl<'t> VerdictText<'t> {
 
     /// The names of the signals, with commas between; nothing where there are none.
     pub(in crate::gateway) fn signals(self) -> &'t str {
-        let [_, _, of_allow, _, _, _, _, of_others, _] = self.0;
+        let [_, _, of_allow, _, _, _, _, of_others, ..] = self.0;
         match if self.is_allow() { of_allow } else { of_others } {
             "-" => "",
             names => names,
@@ -265,8 +283,8 @@ impl<'t> VerdictText<'t> {
     }
 
     /// The log tail, where the text has one.
-    pub(in crate::gateway) const fn tail(self) -> &'t str {
-        let [.., tail] = self.0;
-        tail
+    pub(in crate::gateway) fn tail(self) -> &'t str {
+        let [.., of_others, of_allow] = self.0;
+        if self.is_allow() { of_allow } else { of_others }
     }
 }

@@ -7,14 +7,15 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::gateway::decide::connection::ClientEnd;
 use crate::gateway::decide::dialect::Dialect;
+use crate::gateway::decide::token_values::TokenValues;
+use crate::gateway::decide::trace_context::trace_id;
+use crate::oidc::{TokenHeader, TokenHeaders};
+use crate::policy::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE};
 use crate::test_switches::{Check, on};
 use crate::vertex::{Body, respell};
-
-/// The headers that can carry the caller's token.
-const TOKEN_HEADERS: [&str; 3] = ["authorization", "x-goog-api-key", "x-api-key"];
 
 /// Headers that change what a request or its answer means without the gateway's knowledge.
 const FORBIDDEN_HEADERS: [&str; 7] = [
@@ -26,9 +27,6 @@ const FORBIDDEN_HEADERS: [&str; 7] = [
     "x-http-method-override",
     "x-method-override",
 ];
-
-/// Prefixes of Google's own tokens and API keys.
-const GOOGLE_TOKENS: [&str; 2] = ["ya29.", "AIza"];
 
 /// The end of the last header and the empty line.
 const END_OF_HEAD: &[u8] = b"\n\r\n";
@@ -77,21 +75,19 @@ pub(in crate::gateway) struct Request<'r> {
     scanned: OnceCell<Result<Box<Body>, Reason>>,
     /// The URL in origin form, as [`respell`] writes it; `None` for the absolute form over HTTP/1.
     origin: Option<Cow<'r, str>>,
-    token_header: TokenHeader<'r>,
+    token_values: TokenValues<'r>,
     has_forbidden_header: bool,
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
+    /// The tiers that it asks for.
+    pub(in crate::gateway) tiers: AskedTiers<'r>,
     /// The last `User-Agent`; empty without one.
     pub(in crate::gateway) user_agent: &'r str,
-}
-
-/// The headers of [`TOKEN_HEADERS`] that came.
-#[derive(Clone, Copy)]
-enum TokenHeader<'r> {
-    None,
-    One { header: &'r str, value: &'r str },
-    Several,
+    /// The caller's own name of its session; empty without one.
+    pub(in crate::gateway) session: &'r str,
+    /// The trace of a `traceparent` that came; several are none (W3C Trace Context section 3.2).
+    trace: Option<Option<&'r str>>,
 }
 
 /// Whether HAProxy was asked for the body: `head`, or `body` and the number of its bytes.
@@ -146,12 +142,15 @@ impl<'r> Request<'r> {
             body,
             scanned: OnceCell::new(),
             origin: None,
-            token_header: TokenHeader::None,
+            token_values: TokenValues::default(),
             has_forbidden_header: false,
             content_type: None,
             content_length: None,
             is_chunked: false,
+            tiers: AskedTiers::NONE,
             user_agent: "",
+            session: "",
+            trace: None,
         };
         request.origin = request.origin_form().map(respell);
         let headers = rest;
@@ -174,14 +173,9 @@ impl<'r> Request<'r> {
 
     fn read_header(&mut self, name: &'r str, value: &'r str) {
         match name {
-            _ if TOKEN_HEADERS.contains(&name) => {
-                self.token_header = match self.token_header {
-                    TokenHeader::One { .. } | TokenHeader::Several if on(Check::OneCredential) => {
-                        TokenHeader::Several
-                    }
-                    _ => TokenHeader::One { header: name, value },
-                };
-            }
+            "authorization" => self.token_values.add(TokenHeader::Authorization, value),
+            "x-api-key" => self.token_values.add(TokenHeader::XApiKey, value),
+            "x-goog-api-key" => self.token_values.add(TokenHeader::XGoogApiKey, value),
             "content-type" => {
                 let twice = self.content_type.replace(value).is_some();
                 self.has_forbidden_header |= twice && on(Check::HeadersOnce);
@@ -194,6 +188,18 @@ impl<'r> Request<'r> {
             }
             "transfer-encoding" => self.is_chunked = true,
             "user-agent" => self.user_agent = value,
+            REQUEST_TYPE => self.tiers.add_request_type(value),
+            SHARED_REQUEST_TYPE => self.tiers.add_shared_request_type(value),
+            // Claude Code's, and the two spellings of Codex.
+            "x-claude-code-session-id" | "session-id" | "session_id" => {
+                if self.session.is_empty() {
+                    self.session = value;
+                }
+            }
+            "traceparent" => {
+                let is_first = self.trace.is_none();
+                self.trace = Some(trace_id(value).filter(|_| is_first));
+            }
             _ => {
                 self.has_forbidden_header |=
                     FORBIDDEN_HEADERS.contains(&name) && on(Check::ForbiddenHeaders);
@@ -201,23 +207,12 @@ impl<'r> Request<'r> {
         }
     }
 
-    /// The caller's token, from the one header that carries it.
+    /// The caller's token, in one of the headers that are `read` or in several alike.
     ///
     /// # Errors
     /// `token_missing`, `token_duplicate`, `token_malformed`, `google_token_not_accepted`.
-    pub(in crate::gateway) fn token(&self) -> Result<&'r str, Reason> {
-        let token = match self.token_header {
-            TokenHeader::None => return Err(Reason::TokenMissing),
-            TokenHeader::Several => return Err(Reason::TokenDuplicate),
-            TokenHeader::One { header: "authorization", value } => {
-                bearer(value).ok_or(Reason::TokenMalformed)?
-            }
-            TokenHeader::One { value, .. } => value,
-        };
-        if GOOGLE_TOKENS.iter().any(|prefix| token.starts_with(prefix)) {
-            return Err(Reason::GoogleTokenNotAccepted);
-        }
-        Ok(token)
+    pub(in crate::gateway) fn token(&self, read: &TokenHeaders) -> Result<&'r str, Refusal> {
+        self.token_values.token(read)
     }
 
     /// The URL in origin form, as [`respell`] writes it.
@@ -241,6 +236,11 @@ impl<'r> Request<'r> {
     pub(in crate::gateway) fn path(&self) -> &'r str {
         let url = self.origin_form().unwrap_or(self.url);
         url.split(['?', '#']).next().unwrap_or(url)
+    }
+
+    /// The trace that the request is part of.
+    pub(in crate::gateway) fn trace(&self) -> Option<&'r str> {
+        self.trace.flatten()
     }
 
     /// The format in which the caller's library reads a refusal.
@@ -336,11 +336,4 @@ impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request {{ {} {} }}", self.method, self.path())
     }
-}
-
-/// The token of an `Authorization` header (RFC 6750 section 2.1); the scheme is case-insensitive
-/// (RFC 9110 section 11.1).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
 }

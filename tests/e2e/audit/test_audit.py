@@ -250,7 +250,10 @@ def test_no_byte_in_a_url_breaks_the_line(
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/2"])
-@pytest.mark.parametrize("name", ["X-Odd", "User-Agent", "Authorization", "X-Api-Key"])
+@pytest.mark.parametrize(
+    "name",
+    ["X-Odd", "User-Agent", "Authorization", "X-Api-Key", "X-Claude-Code-Session-Id", "Traceparent"],
+)
 def test_no_byte_in_a_header_breaks_the_line(
     gateway: Callable[..., Haproxy],
     standin: Standin,

@@ -170,6 +170,8 @@ def test_streams_of_http2_that_are_taken_back_have_one_line_or_none(
     nothing_is_in_flight(haproxy, standin, token)
 
 
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 # What only the other style can say, or what differs from one run to the next.
 DIFFERENT = ("id", "first_byte_ms", "response_id")
 
@@ -209,7 +211,7 @@ def some_of_each(haproxy: Haproxy, standin: Standin) -> None:
     ):  # fmt: skip
         asked = mob.target(place, kind, "1-1", streamed=kind in ("cut", "slow"))
         try:
-            post(haproxy, good, asked)
+            post(haproxy, good, asked, session_id=f"{kind} 1=|", traceparent=TRACEPARENT)
         except Closed:
             pass
     asked = mob.target("well", "flash", "1-1", streamed=False)

@@ -33,14 +33,22 @@ for name, value in {
     "x-goog-api-key": "{token}",
     "x-api-key": "{token}",
 }.items():
-    header(CREDENTIALS, f"{name} as well", (name, value), MARK, expect=DUPLICATE, harm=is_marked)
-header(CREDENTIALS, "an empty one", ("x-api-key", ""), MARK, expect=DUPLICATE, harm=is_marked)
+    header(
+        CREDENTIALS,
+        f"another in {name}",
+        (name, f"{value}x"),
+        MARK,
+        expect=DUPLICATE,
+        twin=((name, value),),
+        harm=is_marked,
+    )
 header(
     CREDENTIALS,
     "Google's own",
     ("x-goog-api-key", "AIzaSyA"),
     MARK,
     expect=DUPLICATE,
+    twin=(("x-goog-api-key", ""),),
     harm=is_marked,
 )
 

@@ -18,7 +18,7 @@ HEADER_LAYERS = {"checks": ("ForbiddenHeaders",), "rules": ("headers",)}
 
 OVERRIDE = Kind("X-HTTP-Method-Override", **HEADER_LAYERS)
 FIELD_MASK = Kind("X-Goog-FieldMask", **HEADER_LAYERS)
-TIER = Kind("tier headers", rules=("headers",))
+TIER = Kind("tier headers", checks=("tiers",))
 PROJECT = Kind("x-goog-user-project", rules=("headers",))
 CONNECTION = Kind("Connection-named headers", rules=("headers",))
 ENCODING = Kind("accept-encoding", rules=("headers", "encoding"))
@@ -60,17 +60,25 @@ header(FIELD_MASK, "twice", ("x-goog-fieldmask", "*"), ("x-goog-fieldmask", "nam
 header(FIELD_MASK, "with an underscore", ("x-goog_fieldmask", "candidates"))
 header(FIELD_MASK, "with a hyphen", ("x-goog-field-mask", "candidates"))
 
-header(TIER, "provisioned throughput", ("x-vertex-ai-llm-request-type", "dedicated"))
-header(TIER, "past it", ("x-vertex-ai-llm-request-type", "shared"))
-header(TIER, "a shared tier", ("x-vertex-ai-llm-shared-request-type", "priority"))
-header(TIER, "the slow tier", ("x-vertex-ai-llm-shared-request-type", "flex"))
-header(TIER, "labels of a bill", ("x-vertex-ai-labels", "eyJ0ZWFtIjoidmljdGltIn0="))
+TYPE, SHARED_TYPE = "x-vertex-ai-llm-request-type", "x-vertex-ai-llm-shared-request-type"
+NO_TIER = "tier_not_allowed"
+header(TIER, "provisioned throughput", (TYPE, "dedicated"), expect=NO_TIER)
+header(TIER, "past it", (TYPE, "shared"), expect=NO_TIER)
+header(TIER, "a shared tier", (SHARED_TYPE, "priority"), expect=NO_TIER)
+header(TIER, "the slow tier", (SHARED_TYPE, "flex"), expect=NO_TIER)
+header(TIER, "both", (TYPE, "shared"), (SHARED_TYPE, "priority"), expect=NO_TIER)
+header(TIER, "twice", *((TYPE, "shared"),) * 2, expect=NO_TIER)
+header(TIER, "a list", (TYPE, "shared, dedicated"), expect=NO_TIER)
+header(TIER, "in capitals", (TYPE.upper(), "DEDICATED"), expect=NO_TIER, over=("1.1",))
+header(TIER, "without a value", (TYPE, ""), expect=NO_TIER)
+header(TIER, "with underscores", (TYPE.replace("-", "_"), "dedicated"))
 
 header(PROJECT, "another's", ("x-goog-user-project", "victim"))
 header(PROJECT, "twice", *(("x-goog-user-project", "victim"),) * 2)
 header(PROJECT, "in capitals", ("X-Goog-User-Project", "victim"), over=("1.1",))
 header(PROJECT, "another's quota", ("x-goog-quota-user", "victim"))
 header(PROJECT, "routing by another's", ("x-goog-request-params", "project=victim"))
+header(PROJECT, "labels of a bill", ("x-vertex-ai-labels", "eyJ0ZWFtIjoidmljdGltIn0="))
 header(PROJECT, "where it may run", ("x-allowed-locations", "0x0"))
 header(PROJECT, "an identity of a proxy's", ("x-goog-iam-authorization-token", "x"))
 

@@ -139,6 +139,40 @@ SSE = (
 )
 
 
+GEMINI_OR_CHAT = [name for name, call in CALLS.items() if call.body in (GEMINI, CHAT_BODY)]
+
+
+@pytest.mark.parametrize("name", [*GEMINI_OR_CHAT, "chat's events", "Claude"])
+def test_the_traffic_of_an_answer_is_told_where_google_says_it(
+    everything: Haproxy, logs: LogServer, token: str, name: str
+) -> None:
+    call = CALLS[name]
+
+    post(everything, token, call.target, json.dumps(call.body).encode())
+
+    expected = "-" if name == "Claude" else "ON_DEMAND"
+    assert line_of(logs).written["traffic"] == expected
+
+
+TRAFFIC = {
+    "PROVISIONED_THROUGHPUT": "PROVISIONED_THROUGHPUT", "ON_DEMAND_FLEX": "ON_DEMAND_FLEX",
+    "X" * 40: "X" * 40, "X" * 41: "-", "on_demand": "-", "A=B": "-", "": "-",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", TRAFFIC)
+@pytest.mark.parametrize("way", ["whole", "streamed"])
+def test_only_a_name_of_traffic_is_one(
+    everything: Haproxy, standin: Standin, logs: LogServer, token: str, way: str, said: str
+) -> None:
+    whole = generated("ON_DEMAND", promptTokenCount=5, trafficType=said)
+    standin.google(**(canned(whole) if way == "whole" else events(f"data: {whole}\r\n\r\n")))
+
+    assert post(everything, token, GENERATE if way == "whole" else STREAM).status == 200
+
+    assert line_of(logs).written["traffic"] == TRAFFIC[said]
+
+
 @pytest.mark.parametrize("size", [1, 7, 100, len(SSE)])
 @pytest.mark.parametrize("line_end", ["\r\n", "\n"])
 def test_the_pieces_of_a_stream_do_not_matter(

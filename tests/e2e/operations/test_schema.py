@@ -74,6 +74,19 @@ TWINS: dict[str, tuple[Change, Change, str]] = {
         lambda vertex: vertex["credentials"][0].update(type="password"),
         lambda vertex: vertex["credentials"][0].update(max_age_days=90), "credentials",
     ),
+    "an unknown tier": (may(tiers=["turbo"]), may(tiers=["flex", "*"]), "roles"),
+    "an unknown header of tokens": (
+        lambda vertex: vertex.update(token_headers=["cookie"]),
+        lambda vertex: vertex.update(token_headers=["x-api-key"]), "token_headers",
+    ),
+    "a header of tokens twice": (
+        lambda vertex: vertex.update(token_headers=["x-api-key", "x-api-key"]),
+        lambda vertex: vertex.update(token_headers=["x-api-key", "authorization"]),
+        "token_headers",
+    ),
+    "no headers of tokens": (
+        lambda vertex: vertex.update(token_headers=[]), lambda _: None, "token_headers",
+    ),
     "no issuers": (lambda vertex: vertex.pop("issuers"), lambda _: None, ""),
 }  # fmt: skip
 

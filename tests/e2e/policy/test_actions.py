@@ -224,3 +224,20 @@ def test_a_second_decision_gives_back_what_the_first_one_took(
     assert len(standin.requests(of="google")) == (3 if counts else 0)
     # The twin: what was decided last counts.
     assert answers(1) == ([GATE] if counts else [status])
+
+
+def test_a_header_that_google_refuses_on_a_route_does_not_leave_there(
+    actions: Callable[..., Haproxy], standin: Standin, token: str
+) -> None:
+    vertex = vertex_json(standin.service_account)
+    vertex["roles"][0]["may"].update(models=["anthropic/*"], methods=["*"])
+    rules = [VERIFY, AUTHORIZE, ANSWERS, unless("allowed"), SIGN, unless("signed")]
+    haproxy = actions(*rules, vertex=vertex)
+    claude = f"{PROJECT}/publishers/anthropic/models"
+    said = json.dumps({"model": "claude-sonnet-4-5", "messages": [], "max_tokens": 9}).encode()
+
+    post(haproxy, token, f"{claude}/count-tokens:rawPredict", said, anthropic_beta="b")
+    post(haproxy, token, f"{claude}/claude-sonnet-4-5:rawPredict", said, anthropic_beta="b")
+
+    count, chat = (dict(seen["headers"]) for seen in standin.requests(of="google"))
+    assert "anthropic-beta" not in count and chat["anthropic-beta"] == "b"

@@ -115,26 +115,34 @@ NAMES = ("Authorization", "x-goog-api-key", "x-api-key")
 @pytest.mark.parametrize(
     ("one", "other"), [*itertools.combinations_with_replacement(NAMES, 2)]
 )
-def test_two_credentials_are_refused_even_if_they_are_the_same(
-    gateway: Callable[..., Haproxy], standin: Standin, one: str, other: str
+def test_two_credentials_are_refused_unless_they_are_the_same(
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, one: str, other: str
 ) -> None:
     haproxy = gateway()
-    token = good(standin)
+    token, another = good(standin), good(standin, {"sub": "mallory"})
 
-    def pair(name: str) -> tuple[str, str]:
+    def pair(name: str, token: str) -> tuple[str, str]:
         return name, f"Bearer {token}" if name == "Authorization" else token
 
-    for call in (with_headers(pair(one), pair(other)), with_headers(pair(other), pair(one))):
-        assert_refused(send(haproxy, call), "token_duplicate")
+    for first, second in ((one, other), (other, one)):
+        call = with_headers(pair(first, token), pair(second, another))
         with H2(haproxy.port) as h2:
-            answer = h2.request(call.method, call.target, call.pairs, BODY)
+            over_h2 = h2.request(call.method, call.target, call.pairs, BODY)
+        for answer in (send(haproxy, call), over_h2):
             assert_refused(answer, "token_duplicate")
-    empty = with_headers(pair(one), (other, ""))
-    assert_refused(send(haproxy, empty), "token_duplicate")
+            told = message(answer).lower()
+            assert {name for name in NAMES if name.lower() in told} == {one, other}
+            assert token not in told and another not in told
     assert standin.requests(of="google") == []
+    refused = logs.in_order(4)
+    assert {line["reason"] for line in refused} == {"token_duplicate"}
+    assert {one.lower() in line["detail"] and other.lower() in line["detail"] for line in refused} == {True}
 
-    for name in {one, other}:
-        assert send(haproxy, with_headers(pair(name))).status == 200
+    for second in (pair(other, token), (other, "")):
+        call = with_headers(pair(one, token), second)
+        assert send(haproxy, call).status == 200
+        with H2(haproxy.port) as h2:
+            assert h2.request(call.method, call.target, call.pairs, BODY).status == 200
 
 
 @pytest.mark.parametrize("size", [len(BODY), 10_000, 20_000])

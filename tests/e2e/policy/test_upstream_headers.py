@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from support.wire.calls import BODY, GENERATE, STREAM, outcome
+from support.wire.calls import BODY, COUNT, GENERATE, PROJECT, STREAM, outcome
 from support.wire.http1 import once
-from support.world.configuration import google_host
+from support.world.configuration import google_host, vertex_json
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
 
@@ -182,3 +182,38 @@ def test_a_connection_header_takes_nothing_away_and_adds_nothing(
     }  # fmt: skip
     assert names == known
     assert seen["bearer"]["valid"]
+
+
+CLAUDE = f"{PROJECT}/publishers/anthropic/models"
+BETAS = "claude-code-20250219,context-1m-2025-08-07, fine-grained-tool-streaming-2025-05-14"
+
+
+def test_betas_reach_claude_s_chat_as_they_are_and_not_its_count_of_tokens(
+    gateway: Callable[..., Haproxy], standin: Standin, token: str
+) -> None:
+    vertex = vertex_json(standin.service_account)
+    vertex["roles"][0]["may"].update(
+        models=["anthropic/*", "google/*"],
+        methods=["rawPredict", "streamRawPredict", "countTokens"],
+    )
+    haproxy = gateway(vertex=vertex)
+    body = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "hello"}]}
+    sent = {**PASS, "anthropic-beta": BETAS, "authorization": f"Bearer {token}"}
+
+    def betas(target: str, sent: dict[str, str], body: dict[str, Any]) -> list[str]:
+        standin.forget_requests()
+        answer = once(haproxy.port, "POST", target, sent, json.dumps(body).encode())
+        assert answer.status == 200, answer.body
+        headers = the_one(standin)["headers"]
+        assert ("anthropic-version", PASS["anthropic-version"]) in map(tuple, headers)
+        return [value for name, value in headers if name == "anthropic-beta"]
+
+    chat = {"anthropic_version": "vertex-2023-10-16", "messages": body["messages"], "max_tokens": 9}
+    for method in ("rawPredict", "streamRawPredict"):
+        chat["stream"] = method == "streamRawPredict"
+        assert betas(f"{CLAUDE}/claude-sonnet-4-5:{method}", sent, chat) == [BETAS]
+    assert betas(f"{CLAUDE}/count-tokens:rawPredict", sent, body) == []
+    without = {name: value for name, value in sent.items() if name != "anthropic-beta"}
+    assert betas(f"{CLAUDE}/count-tokens:rawPredict", without, body) == []
+    # The column is Claude's count's alone.
+    assert betas(COUNT, sent, json.loads(BODY)) == [BETAS]

@@ -25,7 +25,7 @@ def events(*pieces: str) -> dict[str, Any]:
     return {**canned(*pieces, content_type="text/event-stream"), "interval_ms": 0}
 
 
-def generated(text: str, **usage: int) -> str:
+def generated(text: str, **usage: int | str) -> str:
     """An answer of `generateContent`."""
     candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}
     return json.dumps(

@@ -25,7 +25,10 @@ STATUS = {
         (400, "INVALID_ARGUMENT"),
     ),
     "route_unknown": (404, "NOT_FOUND"),
-    **dict.fromkeys(("role_none", "location_without_backend", "body_not_allowed"), (403, "PERMISSION_DENIED")),
+    **dict.fromkeys(
+        ("role_none", "location_without_backend", "body_not_allowed", "tier_not_allowed"),
+        (403, "PERMISSION_DENIED"),
+    ),
     **dict.fromkeys(
         (
             "keys_unavailable", "busy", "credential_unavailable", "internal",

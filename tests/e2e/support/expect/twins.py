@@ -158,5 +158,9 @@ CASES = {
         "body_not_allowed", _body(f'{{{PROMPT},"tools":[{{"googleSearch":{{}}}}]}}'),
         _body(f'{{{PROMPT},"tools":[{{"functionDeclarations":[{{"name":"googleSearch"}}]}}]}}'),
     ),
+    "a tier": Case(
+        "tier_not_allowed", _good(X_Vertex_AI_LLM_Request_Type="dedicated"),
+        _good(X_Vertex_AI_LLM_Request="dedicated"),
+    ),
     "a location without a backend": Case("location_without_backend", _good(ELSEWHERE), FINE),
 }  # fmt: skip

@@ -27,11 +27,12 @@ _TAIL = re.compile(r"vertex\{(?P<fields>[^}]*)\}")
 # in the middle).
 KEYS = (
     "decision", "reason", "principal", "role", "credential", "google_identity", "project",
-    "location", "publisher", "model", "method", "display", "detail", "google", "id",
+    "location", "publisher", "model", "method", "display", "detail", "session", "trace", "google",
+    "id",
     "streamed", "upstream", "aborted",
     "tokens", "tokens_in", "tokens_out", "tokens_cached", "tokens_cache_write", "tokens_thought",
     "tokens_tool_use", "tokens_total", "images", "finish", "block", "response_id",
-    "model_version", "error", "parts",
+    "model_version", "traffic", "error", "parts",
     "first_byte_ms", "prompt_bytes", "reserved", "charged", "signals",
 )  # fmt: skip
 
@@ -50,6 +51,8 @@ _OTHER = {
     "first_byte_ms": r"-|-?[0-9]+",
     "upstream": r"-|closed|[1-5][0-9]{2}",
     "tokens": r"-|exact|at_least|unknown|none",
+    "traffic": r"-|[A-Z_]{1,40}",
+    "trace": r"-|[0-9a-f]{32}",
     "signals": r"-|[a-z_]+(?:,[a-z_]+)*",
 }
 _CUT = re.compile(r"~([0-9a-f]{8})$")
@@ -80,6 +83,8 @@ _MEMBERS = {
     "method": "vertex.method",
     "display": "vertex.display",
     "detail": "vertex.detail",
+    "session": "gen_ai.conversation.id",
+    "trace": "trace_id",
     "google": "vertex.google",
     "id": "vertex.id",
     "streamed": "vertex.streamed",
@@ -96,6 +101,7 @@ _MEMBERS = {
     "block": "vertex.block_reason",
     "response_id": "gen_ai.response.id",
     "model_version": "gen_ai.response.model",
+    "traffic": "vertex.traffic_type",
     "error": "vertex.answer_error",
     "first_byte_ms": "vertex.first_byte_ms",
     "prompt_bytes": "vertex.prompt_bytes",
