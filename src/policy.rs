@@ -67,6 +67,13 @@ struct Grant {
     who: usize,
 }
 
+/// Whether a grant is for a request, whatever its body holds.
+enum Match<'p> {
+    Role(&'p Role),
+    None,
+    NeedClient,
+}
+
 /// The roles of a configuration.
 #[derive(Debug)]
 pub struct Policy {
@@ -107,21 +114,33 @@ impl Policy {
     /// The first role among `grants` that allows `ask`.
     #[must_use]
     pub fn decide<'b>(&self, grants: &[u32], ask: &Ask<'b>) -> Decision<'_, 'b> {
+        self.decide_among(grants, ask, |_| true)
+    }
+
+    /// The first role among `grants` that allows `ask` and signs with this credential.
+    #[must_use]
+    pub fn decide_as<'b>(
+        &self,
+        grants: &[u32],
+        ask: &Ask<'b>,
+        credential: usize,
+    ) -> Decision<'_, 'b> {
+        self.decide_among(grants, ask, |role| role.credential == credential)
+    }
+
+    fn decide_among<'b>(
+        &self,
+        grants: &[u32],
+        ask: &Ask<'b>,
+        may_decide: impl Fn(&Role) -> bool,
+    ) -> Decision<'_, 'b> {
         let mut otherwise = Decision::RoleNone;
         for number in self.index.within(grants, ask.project).iter() {
-            let Some((role, who)) = self.grant(*number) else {
-                continue;
+            let role = match self.role_for(*number, ask) {
+                Match::Role(role) if may_decide(role) => role,
+                Match::Role(_) | Match::None => continue,
+                Match::NeedClient => return Decision::NeedClient,
             };
-            if !role.may.is_for(ask) || !who.holds_at(ask.wall) {
-                continue;
-            }
-            if who.asks_for_client() {
-                match ask.client {
-                    None => return Decision::NeedClient,
-                    Some(client) if !who.fits_client(client) => continue,
-                    Some(_) => {}
-                }
-            }
             let problem = match role.may.missed(ask) {
                 Ok(None) => return Decision::Allow(role),
                 Ok(Some(missed)) => Decision::Missed(missed),
@@ -133,6 +152,39 @@ impl Policy {
             }
         }
         otherwise
+    }
+
+    /// The roles among `grants` that may allow `ask` once its body was read, in order; `None` if the
+    /// client's end of the connection is needed.
+    #[must_use]
+    pub fn candidates(&self, grants: &[u32], ask: &Ask<'_>) -> Option<Vec<&Role>> {
+        let mut roles = Vec::new();
+        for number in self.index.within(grants, ask.project).iter() {
+            match self.role_for(*number, ask) {
+                Match::Role(role) if matches!(role.may.missed(ask), Ok(None)) => roles.push(role),
+                Match::Role(_) | Match::None => {}
+                Match::NeedClient => return None,
+            }
+        }
+        Some(roles)
+    }
+
+    /// The role of a grant, if it is for this target, time and client.
+    fn role_for(&self, number: u32, ask: &Ask<'_>) -> Match<'_> {
+        let Some((role, who)) = self.grant(number) else {
+            return Match::None;
+        };
+        if !role.may.is_for(ask) || !who.holds_at(ask.wall) {
+            return Match::None;
+        }
+        if !who.asks_for_client() {
+            return Match::Role(role);
+        }
+        match ask.client {
+            None => Match::NeedClient,
+            Some(client) if who.fits_client(client) => Match::Role(role),
+            Some(_) => Match::None,
+        }
     }
 
     fn grant(&self, number: u32) -> Option<(&Role, &Who)> {

@@ -101,8 +101,10 @@ impl May {
         {
             return Ok(Some(Missed::Unlisted(Term::Tiers, tier)));
         }
+        let is_unknown_yet = ask.size.is_none() && matches!(ask.contents, Reading::Passing);
         if let Some(most) = self.max_request_bytes
             && ask.size.is_none_or(|size| size > most)
+            && !is_unknown_yet
         {
             let beyond = Missed::Beyond { term: Term::MaxRequestBytes, asked: ask.size, most };
             return Ok(Some(beyond).filter(is_asked));
@@ -115,7 +117,8 @@ impl May {
                 let belongs = |name: &str| self.is_home_of(name, ask.location);
                 Ok(terms.missed(contents, ask.takes_cap, belongs).filter(is_asked))
             }
-            unread => Err(unread),
+            Reading::Passing => Ok(None),
+            unread @ (Reading::Later | Reading::Never) => Err(unread),
         }
     }
 

@@ -12,7 +12,36 @@ impl Role {
     }
 }
 
+impl Role {
+    /// Whether this role signs long requests, before their bodies are read, that only `later` allows,
+    /// which signs as another identity. Roles for groups or subjects that differ are taken to be for
+    /// different callers.
+    #[must_use]
+    pub fn signs_before(&self, later: &Self) -> bool {
+        let is_stricter = match (&self.may.body, &later.may.body) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(own), Some(later)) => !own.covers(later),
+        };
+        let meets = |own: &Who| later.who.iter().any(|later| own.meets(later));
+        self.credential != later.credential
+            && is_stricter
+            && self.who.iter().any(meets)
+            && self.may.meets(&later.may)
+    }
+}
+
 impl Who {
+    fn meets(&self, other: &Self) -> bool {
+        let texts = |own: &Option<Vec<String>>, other: &Option<Vec<String>>| match (own, other) {
+            (Some(own), Some(other)) => other.iter().any(|text| own.contains(text)),
+            _ => true,
+        };
+        self.issuer == other.issuer
+            && texts(&self.groups, &other.groups)
+            && texts(&self.subjects, &other.subjects)
+    }
+
     fn covers(&self, later: &Self) -> bool {
         let texts = |own: &Option<Vec<String>>, later: &Option<Vec<String>>| match (own, later) {
             (None, _) => true,
@@ -30,6 +59,18 @@ impl Who {
 }
 
 impl May {
+    fn meets(&self, other: &Self) -> bool {
+        let lists = [
+            (&self.projects, &other.projects),
+            (&self.locations, &other.locations),
+            (&self.models, &other.models),
+            (&self.methods, &other.methods),
+        ];
+        lists
+            .iter()
+            .all(|(own, other)| other.iter().any(|other| own.iter().any(|own| own.overlaps(other))))
+    }
+
     fn covers(&self, later: &Self) -> bool {
         patterns(&self.projects, &later.projects)
             && patterns(&self.locations, &later.locations)

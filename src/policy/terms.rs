@@ -23,11 +23,13 @@ pub struct Contents<'b> {
     pub max_output_tokens: Option<u64>,
 }
 
-/// The state of a body: read, readable on demand, or unreadable.
+/// The state of a body: read, readable on demand or as it passes, or unreadable.
 #[derive(Clone, Copy, Debug)]
 pub enum Reading<'b> {
     /// It can be read on demand.
     Later,
+    /// It is read as it passes: its contents are asked about at its end.
+    Passing,
     /// It cannot be read.
     Never,
     /// It was read.
