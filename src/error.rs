@@ -182,9 +182,9 @@ reasons! {
     /// The most requests that a limit allows are in flight already.
     LimitParallel "limit_parallel" 35 429 "RESOURCE_EXHAUSTED"
         "too many requests at once";
-    /// The caller left, or the request's body was too slow or broke off.
+    /// The caller left, or the request's body broke off.
     RequestIncomplete "request_incomplete" 36 408 "DEADLINE_EXCEEDED"
-        "the request did not come whole: its body was too slow or broke off";
+        "the request did not come whole: its body broke off";
     /// HAProxy's rules lead an allowed request to no backend of its location.
     Unrouted "unrouted" 37 503 "UNAVAILABLE"
         "the gateway's routing leads to no backend of this location";
@@ -204,8 +204,11 @@ reasons! {
     /// looked into.
     BodyTooComplex "body_too_complex" 42 400 "INVALID_ARGUMENT"
         "the body cannot be checked here: it holds too many or too long names, addresses or the like";
+    /// The body of a request brought nothing for too long.
+    BodyTimeout "body_timeout" 43 408 "DEADLINE_EXCEEDED"
+        "the request's body did not come in time";
     /// Roles would allow the target, but not the tier of capacity or price that a header asks for.
-    TierNotAllowed "tier_not_allowed" 43 403 "PERMISSION_DENIED"
+    TierNotAllowed "tier_not_allowed" 44 403 "PERMISSION_DENIED"
         "no role allows you the tier that a header asks for";
 }
 

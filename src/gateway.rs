@@ -10,6 +10,7 @@ mod decide;
 mod ended;
 mod line;
 mod load;
+mod upload;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use decide::reply::{self, Attached, ToldRefusal, VerdictText};
 use decide::request::{Received, Request};
 use decide::verdict::Verdict;
 use decide::waiting::Patience;
+use upload::UploadMark;
 
 pub use admin::counters::{Metrics, TokenKind};
 pub use admin::prometheus::LocationTimes;
@@ -38,6 +40,7 @@ pub use calls::unlogged::Connection;
 pub use decide::actions::{Passage, Signed, SignedTarget, Step, Variables};
 pub use decide::explain::Explanation;
 pub use load::{check_rules, doubts_of_rules};
+pub use upload::{Passed, Piece};
 
 /// A request that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,12 +70,6 @@ impl Gateway {
     #[must_use]
     pub fn start_waiting(&self, now: Now) -> u64 {
         self.decide.waiting.start(now.mono)
-    }
-
-    /// The largest body that HAProxy's buffer holds, in bytes.
-    #[must_use]
-    pub fn body_room(&self) -> u64 {
-        self.decide.buffer.room()
     }
 
     /// The verdict on a waiting request; `None` while it has to wait on.
@@ -107,7 +104,9 @@ impl Gateway {
         let request = request.as_ref();
         let mut judgement = self.decide.judge(request, None, now, within);
         let begun = self.begin(&mut judgement, request, now);
-        self.count_decision(&judgement.verdict);
+        if !judgement.awaits_body {
+            self.count_decision(&judgement.verdict);
+        }
         (Next::of(&judgement.verdict), self.text(&judgement, request, &begun.attached()))
     }
 
@@ -142,10 +141,20 @@ impl Gateway {
 
     /// The log tail of a verdict, which its text has or its call; empty where neither has one.
     fn tail(&self, verdict: VerdictText<'_>) -> String {
-        let call = || verdict.call().and_then(CallMark::parse);
         match verdict.tail() {
-            "" => call().and_then(|mark| self.calls.table.tail(mark.number)).unwrap_or_default(),
+            "" => verdict.call().and_then(|call| self.tail_kept(call)).unwrap_or_default(),
             tail => tail.to_owned(),
+        }
+    }
+
+    /// The log tail that a call keeps, or an upload.
+    fn tail_kept(&self, mark: &str) -> Option<String> {
+        match (CallMark::parse(mark), UploadMark::parse(mark)) {
+            (Some(mark), _) => self.calls.table.tail(mark.number),
+            (None, Some(UploadMark(number))) => {
+                self.decide.uploads.with(number, |upload| upload.tail.clone())
+            }
+            (None, None) => None,
         }
     }
 
@@ -162,6 +171,13 @@ impl Gateway {
     #[must_use]
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
         let (call, id) = str::from_utf8(text).ok()?.rsplit_once('|')?;
+        if let Some(UploadMark(number)) = UploadMark::parse(call) {
+            let slot = self.decide.uploads.with(number, |upload| {
+                upload.sent = Some(now.mono);
+                (upload.id.as_str() == id).then_some(upload.slot)
+            });
+            return Some((self.decide.bearers.header_of(slot??, now)?, Some(number)));
+        }
         let Some(CallMark { number, .. }) = CallMark::parse(call) else {
             return Some((self.decide.bearers.header(call, now)?, None));
         };
@@ -193,6 +209,7 @@ impl Gateway {
             self.admin.counters.request(call.begun.role, call.begun.pattern);
         }
         self.decide.waiting.sweep(now.mono);
+        self.decide.uploads.sweep(now.mono);
         let has_signed = self.decide.sign_due(now);
         self.admin.health_log.look_around(&self.decide, has_signed, now);
         self.decide.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
@@ -308,18 +325,30 @@ fn tail_of(judgement: &Judgement<'_>, request: Option<&Request<'_>>) -> String {
 }
 
 /// What an answer of HAProxy's own says: JSON in the dialect that is spoken at the path in a verdict,
-/// with its request's id. `status` is HAProxy's, where that is not the reason's.
+/// with its request's id; of a refusal its own. HAProxy's termination state may stand before the verdict,
+/// as in the log line's report. `status` is HAProxy's, where that is not the reason's.
 #[must_use]
 pub fn error_json(verdict: &str, reason: Reason, status: Option<u16>) -> String {
+    let (state, verdict) = ended::state_and_verdict(verdict);
+    let (reason, status) = match state {
+        Some(state) if state.is_slow_caller() && reason == Reason::RequestIncomplete => {
+            (Reason::BodyTimeout, None)
+        }
+        _ => (reason, status),
+    };
     // The log line reports `undecided` too.
     let is_undecided = verdict.is_empty() && reason != Reason::Unrouted;
+    let text = VerdictText::of(verdict);
+    if let Some(json) = text.error_json() {
+        return json.to_owned();
+    }
     let own = reason.status();
     let reason = if is_undecided { Reason::Undecided } else { reason };
     let status = match status {
         Some(code) if code != own.code => Status::of_http(code),
         _ => own,
     };
-    Dialect::of(verdict).answer(reason, status, VerdictText::of(verdict).id())
+    Dialect::of(verdict).answer(reason, status, text.id())
 }
 
 /// All threads of HAProxy share one gateway; mlua cannot check that here.

@@ -13,7 +13,7 @@ use once_cell::sync::OnceCell;
 
 use crate::config::Config;
 use crate::error::{ConfigErrors, Reason};
-use crate::gateway::{self, Connection, Gateway, Passage, Signed, Step, Style};
+use crate::gateway::{self, Connection, Gateway, Passage, Passed, Piece, Signed, Step, Style};
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::log_queue;
@@ -44,6 +44,9 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("unlogged", lua.create_function(unlogged)?)?;
     exports.set("withdraw", lua.create_function(withdraw)?)?;
     exports.set("refused", lua.create_function(refused)?)?;
+    exports.set("upload", lua.create_function(upload)?)?;
+    exports.set("pass", lua.create_function(pass)?)?;
+    exports.set("end_body", lua.create_function(end_body)?)?;
     exports.set("verify", lua.create_function(verify)?)?;
     exports.set("permit", lua.create_function(permit)?)?;
     exports.set("sign", lua.create_function(sign)?)?;
@@ -122,10 +125,9 @@ fn refuse_shared(_: &Lua, (thread, info): (u32, Table)) -> Result<Option<&'stati
     ))
 }
 
-/// The number of the ticket, and how large a body can be that comes as a whole, in bytes.
-fn start_waiting(_: &Lua, (): ()) -> Result<(u64, u64)> {
-    let gateway = GATEWAY.get();
-    Ok(gateway.map_or((0, 0), |gateway| (gateway.start_waiting(host::now()), gateway.body_room())))
+/// The number of the ticket.
+fn start_waiting(_: &Lua, (): ()) -> Result<u64> {
+    Ok(GATEWAY.get().map_or(0, |gateway| gateway.start_waiting(host::now())))
 }
 
 /// The verdict, or nothing while the request has to wait on. Without a configuration the verdict
@@ -200,6 +202,37 @@ fn withdraw(_: &Lua, verdict: Option<String>) -> Result<()> {
 fn refused(_: &Lua, (verdict, reason): (String, String)) -> Result<Option<String>> {
     let gateway = GATEWAY.get().zip(Reason::of_code(&reason));
     Ok(gateway.and_then(|(gateway, reason)| gateway.refused(&verdict, reason)))
+}
+
+/// The upload of a verdict whose body is to be read as it passes.
+fn upload(_: &Lua, verdict: Option<String>) -> Result<Option<u64>> {
+    Ok(GATEWAY.get().zip(verdict).and_then(|(gateway, verdict)| gateway.upload(&verdict)))
+}
+
+/// Whether a piece of a body `goes` on, is `dropped`, or `ends` the request; the verdict that is new
+/// with it, and the status of a refusal.
+fn pass(_: &Lua, (upload, piece): (u64, LuaString)) -> Result<LuaPassed> {
+    let passed = GATEWAY.get().map(|gateway| gateway.pass(upload, &piece.as_bytes(), host::now()));
+    Ok(passed_of(passed))
+}
+
+/// The same for the end of a body.
+fn end_body(_: &Lua, upload: u64) -> Result<LuaPassed> {
+    Ok(passed_of(GATEWAY.get().map(|gateway| gateway.end_body(upload, host::now()))))
+}
+
+type LuaPassed = (&'static str, Option<String>, Option<String>);
+
+fn passed_of(passed: Option<Passed>) -> LuaPassed {
+    let Some(Passed { piece, verdict, status }) = passed else {
+        return ("ends", None, None);
+    };
+    let word = match piece {
+        Piece::Goes => "goes",
+        Piece::Dropped => "dropped",
+        Piece::Ends => "ends",
+    };
+    (word, verdict, status.map(|status| status.to_string()))
 }
 
 /// A caller's way through the steps, held by Lua and not to be looked into.

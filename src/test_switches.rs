@@ -13,8 +13,8 @@ pub(crate) enum Check {
     ForbiddenHeaders,
     /// No other host in the request line.
     OriginForm,
-    /// A body says how long it is, and was read as far.
-    DeclaredLength,
+    /// A body that is read has come as a whole.
+    WholeBody,
     /// A body is declared as JSON in UTF-8.
     JsonType,
     /// One spelling a path.

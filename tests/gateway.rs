@@ -30,6 +30,7 @@ const NOT_RUSTS: &[Reason] = &[
     Reason::UpstreamClosed,
     Reason::UpstreamTimeout,
     Reason::AnsweredByRule,
+    Reason::BodyTimeout,
 ];
 
 const OPENAI_URL: &str =
@@ -94,17 +95,8 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         (Reason::LocationWithoutBackend, "location", url("us-central1", "europe-west4")),
         (Reason::BodyNotJson, "a name twice", good().body(r#"{"a":1,"\u0061":2}"#)),
         (Reason::BodyNotJson, "no content type", good().without("content-type")),
-        (
-            Reason::BodyTooLargeToCheck,
-            "cut",
-            good().without("content-length").header("content-length", "999999"),
-        ),
-        (Reason::BodyTooLargeToCheck, "no length", good().bodiless()),
-        (
-            Reason::RequestIncomplete,
-            "cut short",
-            good().without("content-length").header("content-length", "999"),
-        ),
+        (Reason::RequestIncomplete, "cut short", begun(good(), "999")),
+        (Reason::BodyNotJson, "a long one of no type", begun(good(), LONG).without("content-type")),
         (Reason::BodyTooComplex, "a long name", good().body(&long_name(8193))),
         (Reason::ModelMissing, "none", good().url(OPENAI_URL).body("{}")),
         (Reason::ModelMismatch, "another", good().body(r#"{"model":"google/gemini-2.5-pro"}"#)),
@@ -118,6 +110,14 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
     assert_eq!(decide(&gateway, &good()).decision(), "allow", "the twin of all of them");
     let twin = good().body(&long_name(8192));
     assert_eq!(decide(&gateway, &twin).decision(), "allow", "a name that is not too long");
+    let long = decide(&gateway, &begun(good(), LONG));
+    assert_eq!(long.decision(), "passing", "a body that is read as it passes");
+    let chat = || good().url(OPENAI_URL);
+    let named = |model: &str| chat().body(&format!(r#"{{"model":"google/{model}","messages":["#));
+    let (two, late) = (two_identities(&key), chat().body(r#"{"messages":[{"#));
+    said.push((Reason::BodyTooLargeToCheck, "a late model", decide(&two, &begun(late, LONG))));
+    let early = decide(&two, &begun(named("gemini-2.5-pro"), LONG));
+    assert_eq!(early.decision(), "passing", "{early:?}");
     for (name, bytes) in [
         ("nothing", &b""[..]),
         ("no stage", b"1.1\nPOST\n/\n-\n\r\n"),
@@ -160,6 +160,30 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         said.push((reason, limit, refused));
     }
     said
+}
+
+/// The length of a body that no buffer holds.
+const LONG: &str = "999999";
+
+/// A request of which no more than this has come.
+fn begun(ask: Ask, declared: &str) -> Ask {
+    let mut ask = ask.without("content-length").header("content-length", declared);
+    ask.stage = format!("body {} 0", ask.body.len());
+    ask
+}
+
+/// A gateway with a second role for the same, which signs as another identity.
+fn two_identities(key: &SigningKey) -> Gateway {
+    let mut settings = minimal();
+    settings["roles"][0]["may"]["methods"] = json!(["*"]);
+    for (list, name) in [("credentials", "name"), ("roles", "name"), ("roles", "as")] {
+        if name == "name" {
+            let second = settings[list][0].clone();
+            settings[list].as_array_mut().unwrap().push(second);
+        }
+        settings[list][1][name] = json!("second");
+    }
+    open(key, &settings, BACKENDS)
 }
 
 #[test]

@@ -35,6 +35,9 @@ function Reader:http_payload(_, message)
   pcall(read, self.call, message)
 end
 
+-- For who reads the request as well.
+Reader.read_answer = Reader.http_payload
+
 -- The same, and the message is kept: a stream's answer has one.
 ---@param message HTTPMessage
 local function read_and_keep(reader, _, message)
@@ -54,6 +57,9 @@ end
 function Meter.end_analyze() end
 
 Meter.http_payload = Reader.http_payload
+
+-- For objects that read a request's body.
+function Meter.http_end() end
 
 local M = {}
 

@@ -11,6 +11,14 @@ local function peer(txn)
   return ("%s %s/%s %s %s"):format(fetch:src(), fetch:ssl_c_used(), fetch:ssl_c_verify(), subject, digest)
 end
 
+-- Whether the end of a request has come. To HAProxy before 3.1 a boolean is a number in Lua.
+---@param txn TXN
+---@return boolean
+function M.is_whole(txn)
+  local came = txn.f:internal_htx_has_eom()
+  return came == true or came == 1
+end
+
 -- `stage` is how much has been asked for: `head`, `peer` as well, or the `body` as well.
 ---@param txn TXN
 ---@param stage string
@@ -21,7 +29,7 @@ function M.text(txn, stage)
     fetch:method(),
     fetch:url(),
     stage == "head" and fetch:src() or peer(txn),
-    stage == "body" and "body " .. fetch:req_body_len() or "head",
+    stage == "body" and ("body %s %s"):format(fetch:req_body_len(), M.is_whole(txn) and 1 or 0) or "head",
     fetch:req_hdrs() .. (stage == "body" and fetch:req_body() or ""),
   }, "\n")
 end

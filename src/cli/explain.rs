@@ -147,7 +147,7 @@ impl Arguments {
             .map(|tier| format!("{}: {}\r\n", tier.header(), tier.name()))
             .collect();
         let head = format!(
-            "1.1\n{method}\n{url}\n{peer}\nbody\ncontent-type: application/json\r\n{tiers}\
+            "1.1\n{method}\n{url}\n{peer}\nbody {length} 1\ncontent-type: application/json\r\n{tiers}\
              content-length: {length}\r\n\r\n"
         );
         Ok([head.into_bytes(), body].concat())

@@ -26,7 +26,10 @@ impl Config {
     #[must_use]
     pub fn doubts(&self) -> Vec<String> {
         let roles = self.roles.iter().zip(&self.limits.roles).enumerate();
-        roles.flat_map(|(index, (role, limits))| self.doubts_of(index, role, limits)).collect()
+        let mut doubts: Vec<_> =
+            roles.flat_map(|(index, (role, limits))| self.doubts_of(index, role, limits)).collect();
+        doubts.extend(signed_before(&self.roles));
+        doubts
     }
 
     fn doubts_of(&self, index: usize, role: &Role, limits: &RoleLimits) -> Vec<String> {
@@ -67,6 +70,21 @@ impl Config {
             })
             .collect()
     }
+}
+
+/// Doubts roles that a body may need which another role has signed.
+fn signed_before(roles: &[Role]) -> impl Iterator<Item = String> {
+    roles.iter().enumerate().flat_map(move |(index, later)| {
+        let before = roles.iter().take(index).filter(|role| role.signs_before(later));
+        before.map(move |role| {
+            format!(
+                "/roles/{index}: a request whose body is longer than HAProxy's buffer is signed before \
+                 its body is read; one that only \"{}\" allows is refused, as \"{}\" before it signs as \
+                 another identity: give both one \"as\", or put \"{}\" first",
+                later.name, role.name, later.name
+            )
+        })
+    })
 }
 
 fn public<'d>(

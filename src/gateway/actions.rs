@@ -49,6 +49,9 @@ impl Gateway {
         self.step_within(ticket, now, |within| {
             let request = request.as_ref();
             let mut judgement = self.decide.permit(&passage.token, request, now, within);
+            if let (true, Some(request)) = (judgement.awaits_body, request) {
+                judgement = self.decide.unpassed(judgement, request);
+            }
             let begun = self.begin(&mut judgement, request, now);
             let attached = begun.attached();
             let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target)

@@ -23,7 +23,7 @@ pub(super) struct Begin {
     pub(super) call: Option<CallMark>,
     mark: Option<MarkText>,
     labels: Option<String>,
-    signals: Signals,
+    pub(super) signals: Signals,
 }
 
 impl Begin {
@@ -49,22 +49,30 @@ impl Gateway {
     ) -> Begin {
         let id = self.decide.ids.next();
         let mut call = None;
-        if let Verdict::Allow(slot) = judgement.verdict {
-            match self.begin_call(judgement, request, (&id, slot), now) {
+        if let Verdict::Allow(slot) = judgement.verdict
+            && !judgement.awaits_body
+        {
+            match self.begin_call(judgement, request, (&id, slot), None, now) {
                 Ok(mark) => call = mark,
                 Err(refusal) => judgement.verdict = refusal,
             }
         }
         let signals = self.signals_of(judgement, request, now);
         let labels = self.decide.labels_of(judgement);
-        Begin { id, call, mark: call.map(CallMark::text), labels, signals }
+        let mark = match (judgement.awaits_body, request) {
+            (true, Some(request)) => self.begin_upload(judgement, request, (id, signals), now),
+            _ => call.map(CallMark::text),
+        };
+        Begin { id, call, mark, labels, signals }
     }
 
-    fn begin_call(
+    /// Begins the call of an allow; under `number`, if the request has one already.
+    pub(super) fn begin_call(
         &self,
         judgement: &Judgement<'_>,
         request: Option<&Request<'_>>,
         (id, slot): (&RequestId, &Slot),
+        number: Option<u64>,
         now: Now,
     ) -> Result<Option<CallMark>, Verdict<'static>> {
         let Judgement { token: Some(token), target: Some(target), role: Some(role), .. } =
@@ -103,7 +111,7 @@ impl Gateway {
             reservation: None,
             at: now.mono,
         };
-        let call = self.calls.begin(begun, target.model.map(Model::text), now);
+        let call = self.calls.begin(begun, number, target.model.map(Model::text), now);
         if matches!(call, Ok(None)) {
             self.admin.counters.request(role.place, pattern);
         }

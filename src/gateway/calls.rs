@@ -37,10 +37,12 @@ impl Calls {
     }
 
     /// Begins a call if its limits allow it, and reserves what it may take. If HAProxy does not
-    /// report ends, the call is settled with its estimate at once, and not followed.
+    /// report ends, the call is settled with its estimate at once, and not followed. `number` is one
+    /// that the request has already.
     pub(super) fn begin(
         &self,
         mut begun: Begun,
+        number: Option<u64>,
         model: Option<ModelText>,
         now: Now,
     ) -> Result<Option<CallMark>, Exhausted> {
@@ -61,6 +63,8 @@ impl Calls {
             return Ok(None);
         }
         let answer = begun.answer;
-        Ok(Some(CallMark { number: self.table.begin(begun), answer }))
+        let number = number.unwrap_or_else(|| self.table.number());
+        self.table.begin(number, begun);
+        Ok(Some(CallMark { number, answer }))
     }
 }

@@ -12,6 +12,7 @@ pub(super) mod request;
 pub(super) mod request_id;
 mod token_values;
 mod trace_context;
+pub(super) mod upload;
 pub(super) mod verdict;
 pub(super) mod verified_token;
 pub(super) mod waiting;
@@ -28,6 +29,7 @@ use buffer::Buffer;
 use judge::Judgement;
 use reply::Accepted;
 use request_id::RequestIds;
+use upload::Uploads;
 use verified_token::VerifiedTokens;
 use waiting::Waiting;
 
@@ -40,6 +42,7 @@ pub(super) struct Decide {
     pub(super) bearers: Bearers,
     pub(super) buffer: Buffer,
     pub(super) waiting: Waiting,
+    pub(super) uploads: Uploads,
     /// The labels of each role's requests.
     pub(super) labels: Vec<Labels>,
     pub(super) ids: RequestIds,

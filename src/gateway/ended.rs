@@ -6,6 +6,7 @@ use crate::gateway::calls::settle::Ending;
 use crate::gateway::calls::table::CallMark;
 use crate::gateway::calls::upstream::Upstream;
 use crate::gateway::decide::reply::VerdictText;
+use crate::gateway::upload::UploadMark;
 
 /// Between the parts of what HAProxy hands over; none of them can hold it but the first.
 const SEPARATOR: u8 = b'^';
@@ -32,9 +33,16 @@ pub(super) struct Ended<'t> {
 
 /// HAProxy's termination state (its manual, section 8.5): who ended the stream, and at which stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
+pub(super) struct State {
     by: char,
     stage: char,
+}
+
+/// HAProxy's termination state, if it stands before a verdict, and the rest.
+pub(super) fn state_and_verdict(text: &str) -> (Option<State>, &str) {
+    text.split_at_checked(2)
+        .and_then(|(state, rest)| Some((State::parse(state)?, rest.strip_prefix(STATE_END)?)))
+        .map_or((None, text), |(state, rest)| (Some(state), rest))
 }
 
 impl State {
@@ -47,6 +55,11 @@ impl State {
     /// Whether a rule of HAProxy's answered or closed the connection.
     const fn is_rule(self) -> bool {
         matches!(self.by, 'L' | 'P')
+    }
+
+    /// Whether the caller brought nothing for longer than HAProxy waits.
+    pub(super) const fn is_slow_caller(self) -> bool {
+        self.by == 'c'
     }
 
     /// Whether nothing was sent to a server: the stream ended in the request, a tarpit, the queue
@@ -76,13 +89,8 @@ impl Left {
 impl<'t> Ended<'t> {
     /// Parses the report that the log format hands over.
     pub(super) fn parse(text: &'t str) -> Option<Self> {
-        let state = text
-            .split_at_checked(2)
-            .and_then(|(state, rest)| Some((State::parse(state)?, rest.strip_prefix(STATE_END)?)));
-        let (state, text) = match state {
-            Some((state, text)) => (Some(state), text),
-            None => (None, text.strip_prefix(START)?),
-        };
+        let (state, rest) = state_and_verdict(text);
+        let text = if state.is_some() { rest } else { text.strip_prefix(START)? };
         let mut rest = text;
         let mut part = || {
             let at = memchr::memrchr(SEPARATOR, rest.as_bytes())?;
@@ -123,6 +131,13 @@ impl<'t> Ended<'t> {
         self.verdict.call().and_then(CallMark::parse)
     }
 
+    /// The number of the call, or of the upload that it would have come from.
+    pub(super) fn number(&self) -> Option<u64> {
+        let text = self.verdict.call()?;
+        let upload = UploadMark::parse(text).map(|UploadMark(number)| number);
+        upload.or_else(|| CallMark::parse(text).map(|mark| mark.number))
+    }
+
     /// How the call ended. HAProxy reports 503 if no connection was established.
     pub(super) fn into_ending(self) -> Ending {
         let is_unsent = self.state.is_some_and(State::is_unsent)
@@ -133,11 +148,18 @@ impl<'t> Ended<'t> {
 
     /// Why the caller did not get what it asked for; `None` if it got an answer of Google's.
     pub(super) fn refusal(&self) -> Option<Reason> {
+        match self.verdict.is_passing() {
+            true => self.refusal_after("allow").or(Some(Reason::RequestIncomplete)),
+            false => self.refusal_after(self.verdict.word()),
+        }
+    }
+
+    fn refusal_after(&self, word: &str) -> Option<Reason> {
         let told = self.left.map(|left| left.status);
         let is_rule = self.state.is_some_and(State::is_rule);
         // HAProxy's own answer with Google's status.
         let is_local = self.state.is_some_and(|state| state.by == 'L');
-        match (self.verdict.word(), self.upstream) {
+        match (word, self.upstream) {
             ("", _) => Some(Reason::Undecided),
             ("allow", _) if self.revoked.is_some() => self.revoked,
             ("allow", Some(Upstream::Closed)) => Some(Reason::UpstreamClosed),
@@ -155,10 +177,9 @@ impl<'t> Ended<'t> {
                 Some(Reason::AnsweredByRule)
             }
             ("allow", None) => Some(told.map_or(Reason::RequestIncomplete, of_status)),
-            // The caller left, or HAProxy waited for a body that did not come.
-            ("body", _) if matches!(told, None | Some(400 | 408)) => {
-                Some(Reason::RequestIncomplete)
-            }
+            ("body", _) if told == Some(408) => Some(Reason::BodyTimeout),
+            // The caller left.
+            ("body", _) if matches!(told, None | Some(400)) => Some(Reason::RequestIncomplete),
             _ => Some(self.verdict.reason()),
         }
     }
@@ -167,7 +188,8 @@ impl<'t> Ended<'t> {
 /// The reason for a status that HAProxy itself answered to an allowed request.
 const fn of_status(status: u16) -> Reason {
     match status {
-        400 | 408 => Reason::RequestIncomplete,
+        400 => Reason::RequestIncomplete,
+        408 => Reason::BodyTimeout,
         502 => Reason::UpstreamClosed,
         503 => Reason::UpstreamUnavailable,
         504 => Reason::UpstreamTimeout,
@@ -205,7 +227,7 @@ mod tests {
             ("", "504", Some(Reason::UpstreamTimeout)),
             ("", "500", Some(Reason::Internal)),
             ("", "400", Some(Reason::RequestIncomplete)),
-            ("", "408", Some(Reason::RequestIncomplete)),
+            ("", "408", Some(Reason::BodyTimeout)),
             ("", "", Some(Reason::RequestIncomplete)),
             ("", "-302", Some(Reason::AnsweredByRule)),
             ("", "-429", Some(Reason::AnsweredByRule)),
@@ -266,9 +288,10 @@ mod tests {
     #[test]
     fn a_caller_who_left_or_was_slow_is_no_failure_of_the_gateway() {
         let body = |left: &str| refusal(&format!("-body|503|internal|-|id|5|{{}}|-|t^^^{left}^"));
-        for left in ["", "-400", "-408"] {
+        for left in ["", "-400"] {
             assert_eq!(body(left), Some(Reason::RequestIncomplete), "{left}");
         }
+        assert_eq!(body("-408"), Some(Reason::BodyTimeout));
         assert_eq!(body("-503"), Some(Reason::Internal));
         assert_eq!(refusal("-deny|403|role_none|-|id|-|{}|-|t^^^-403^"), Some(Reason::RoleNone));
         assert_eq!(refusal("-^^^-400^"), Some(Reason::Undecided));

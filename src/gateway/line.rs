@@ -41,7 +41,10 @@ impl Gateway {
             return Some(String::new());
         }
         let call = ended.mark().and_then(|mark| self.calls.table.end(mark.number));
-        Some(self.line(ended, call, now, style))
+        let number = ended.number();
+        let line = self.line(ended, call, now, style);
+        self.end_upload(number);
+        Some(line)
     }
 
     /// What was decided on a request, as the start of its line's fields, where nobody can say what
@@ -69,12 +72,18 @@ impl Gateway {
         now: Now,
         date: impl FnOnce(UnixTime) -> String,
     ) -> Option<String> {
-        let call = self.calls.table.end(call)?;
-        let millis_ago = now.mono.millis_since(call.begun.at);
+        let number = call;
+        let call = self.calls.table.end(number);
+        let began = match &call {
+            Some(call) => call.begun.at,
+            None => self.decide.uploads.with(number, |upload| upload.began)?,
+        };
+        let millis_ago = now.mono.millis_since(began);
         let at = now.wall + -(millis_ago / 1000);
         let came = Came { date: date(at), secs: at.0, millis_ago };
         let ended = Ended::closed(VerdictText::of(verdict), connection.uploaded);
-        let said = self.line(ended, Some(call), now, connection.style);
+        let said = self.line(ended, call, now, connection.style);
+        self.decide.uploads.take(number);
         Some(unlogged::line(connection, &came, &said))
     }
 
@@ -83,7 +92,7 @@ impl Gateway {
     pub fn withdraw(&self, verdict: &str, now: Now) {
         let verdict = VerdictText::of(verdict);
         if let (Some(mark), Some(id)) = (verdict.call().and_then(CallMark::parse), verdict.id()) {
-            self.calls.withdraw(mark, id, now);
+            self.calls.withdraw(mark.number, id, now);
         }
     }
 
@@ -99,7 +108,10 @@ impl Gateway {
                 signals.extend(settled.signals.iter().map(|signal| signal.name()));
                 (settled.record, tail)
             }
-            None => (Record::default(), self.tail(verdict)),
+            None => {
+                let upstream = ended.into_ending().upstream;
+                (Record { upstream, ..Record::default() }, self.tail(verdict))
+            }
         };
         // The tail of a call was written with its allow.
         let tail = match refusal {

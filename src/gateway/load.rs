@@ -23,6 +23,7 @@ use crate::gateway::decide::Decide;
 use crate::gateway::decide::buffer::Buffer;
 use crate::gateway::decide::reply::Accepted;
 use crate::gateway::decide::request_id::RequestIds;
+use crate::gateway::decide::upload::Uploads;
 use crate::gateway::decide::verified_token::VerifiedTokens;
 use crate::gateway::decide::waiting::Waiting;
 use crate::google::Bearers;
@@ -121,6 +122,7 @@ impl Gateway {
             bearers,
             buffer: Buffer::of(&Haproxy::default()),
             waiting: Waiting::default(),
+            uploads: Uploads::default(),
             labels: config.labels,
             ids: RequestIds::default(),
             learnt: AtomicU64::new(0),

@@ -112,6 +112,18 @@ impl<'u> Target<'u> {
         }
     }
 
+    /// The target with a model that a body was seen to name before all of it came, unless the path
+    /// names it.
+    ///
+    /// # Errors
+    /// As `with_body`.
+    pub fn with_model_of(mut self, model: Option<&'u str>) -> Result<Self, Reason> {
+        if let (ModelPlace::Body("model"), Some(text)) = (self.route.model, model) {
+            self.model = Some(Model::parse(text, &self)?);
+        }
+        Ok(self)
+    }
+
     /// Whether `text` is the model in the path, or there is none. A served model's container may be
     /// given the endpoint's bare name.
     fn is_for(&self, text: &str) -> bool {

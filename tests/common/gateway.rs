@@ -137,7 +137,11 @@ impl Ask {
         let Self { version, method, url, peer, stage, headers, body } = self;
         let headers: String =
             headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        let body = if stage == "body" { body.as_slice() } else { &[] };
+        let body = if stage.starts_with("body") { body.as_slice() } else { &[] };
+        let stage = match stage.as_str() {
+            "body" => format!("body {} 1", body.len()),
+            stage => stage.to_owned(),
+        };
         let head = format!("{version}\n{method}\n{url}\n{peer}\n{stage}\n{headers}\r\n");
         [head.as_bytes(), body].concat()
     }

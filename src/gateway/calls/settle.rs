@@ -3,7 +3,7 @@
 use crate::gateway::calls::Calls;
 use crate::gateway::calls::charge::{Outcome, at_the_least, charge, usage_of};
 use crate::gateway::calls::log_fields::Record;
-use crate::gateway::calls::table::{AnswerShape, Begun, Call, CallMark};
+use crate::gateway::calls::table::{AnswerShape, Begun, Call};
 use crate::gateway::calls::upstream::Upstream;
 use crate::meter::{Counted, Usage};
 use crate::time::Now;
@@ -64,8 +64,8 @@ impl Uncounted {
 
 impl Calls {
     /// Withdraws a call of the request with this id that will not be made.
-    pub(in crate::gateway) fn withdraw(&self, mark: CallMark, id: &str, now: Now) {
-        let call = self.table.withdraw(mark.number, id);
+    pub(in crate::gateway) fn withdraw(&self, number: u64, id: &str, now: Now) {
+        let call = self.table.withdraw(number, id);
         if let Some(reservation) = call.and_then(|call| call.begun.reservation) {
             self.limits.withdraw(reservation, now);
         }

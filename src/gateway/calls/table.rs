@@ -108,15 +108,18 @@ impl Default for CallTable {
 }
 
 impl CallTable {
-    /// Adds a call and returns its number.
-    pub(in crate::gateway) fn begin(&self, begun: Begun) -> u64 {
-        let number = self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+    /// A number that no call has had.
+    pub(in crate::gateway) fn number(&self) -> u64 {
+        self.latest.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+
+    /// Adds a call under a number of its own.
+    pub(in crate::gateway) fn begin(&self, number: u64, begun: Begun) {
         if let Some(mut shard) = self.shard(number) {
             let heard = begun.at;
             let (sent, first_byte, reader, whole) = (None, None, None, None);
             shard.calls.insert(number, Call { begun, sent, first_byte, heard, reader, whole });
         }
-        number
     }
 
     /// Notes that the call is sent.
@@ -271,6 +274,16 @@ pub(in crate::gateway) struct MarkText {
 }
 
 impl MarkText {
+    pub(in crate::gateway) fn new(kind: u8, number: u64) -> Self {
+        let mut text = itoa::Buffer::new();
+        let digits = text.format(number).as_bytes();
+        let mut bytes = [kind; 21];
+        if let Some(room) = bytes.get_mut(1..=digits.len()) {
+            room.copy_from_slice(digits);
+        }
+        Self { bytes, len: digits.len() + 1 }
+    }
+
     pub(in crate::gateway) fn as_str(&self) -> &str {
         self.bytes.get(..self.len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
     }
@@ -284,13 +297,7 @@ impl CallMark {
             AnswerShape::Whole => b'w',
             AnswerShape::Unmetered => b'n',
         };
-        let mut number = itoa::Buffer::new();
-        let digits = number.format(self.number).as_bytes();
-        let mut bytes = [kind; 21];
-        if let Some(room) = bytes.get_mut(1..=digits.len()) {
-            room.copy_from_slice(digits);
-        }
-        MarkText { bytes, len: digits.len() + 1 }
+        MarkText::new(kind, self.number)
     }
 
     /// Reads a mark.

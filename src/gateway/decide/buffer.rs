@@ -21,38 +21,29 @@ impl Buffer {
         Self { room: u64::try_from(room).unwrap_or(u64::MAX), setting }
     }
 
-    /// Most bytes that a body and its head may take together.
-    pub(in crate::gateway) fn room(&self) -> u64 {
-        self.room
+    /// The refusal of a body that would fit and did not come.
+    pub(in crate::gateway) fn incomplete(&self, request: &Request<'_>) -> Option<Refusal> {
+        let (head, came) = request.bytes_that_came();
+        let declared = request.body_bytes()?;
+        let fits = declared.saturating_add(head).saturating_add(OVERHEAD_BYTES) <= self.room;
+        let detail = format!("of {declared} bytes {came} came");
+        fits.then(|| Refusal::detailed(Reason::RequestIncomplete, &detail))
     }
 
-    /// The refusal of a body that could not be read: it is too large, does not declare its length,
-    /// or did not come. A role that leaves bodies unread does not help if the body names the model.
-    pub(in crate::gateway) fn refusal(&self, request: &Request<'_>, names_model: bool) -> Refusal {
+    /// The refusal of a body that has to be here as a whole, and is not.
+    pub(in crate::gateway) fn too_large(&self, request: &Request<'_>) -> Refusal {
         let Self { room, setting } = self;
-        let (head, came) = request.bytes_that_came();
         if request.holds_nul() {
             return Refusal::detailed(Reason::BodyNotJson, "it holds a NUL");
         }
-        let detail = match request.body_bytes() {
-            None => "it declares none; send Content-Length".to_owned(),
-            Some(declared)
-                if declared.saturating_add(head).saturating_add(OVERHEAD_BYTES) <= *room =>
-            {
-                let detail = format!("of {declared} bytes {came} came");
-                return Refusal::detailed(Reason::RequestIncomplete, &detail);
-            }
-            Some(declared) => {
-                let unread = match names_model {
-                    true => "",
-                    false => ", \"body\": \"unread\" in a role does without",
-                };
-                format!(
-                    "it has {declared} bytes, and with the headers {room} fit; {setting} raises \
-                     that{unread}"
-                )
-            }
+        let size = match request.body_bytes() {
+            Some(declared) => format!("it has {declared} bytes"),
+            None => "it declares no length".to_owned(),
         };
+        let detail = format!(
+            "{size}, and with the headers {room} fit; {setting} raises that, and the rules of \
+             vertex.cfg read longer ones as they pass"
+        );
         Refusal::detailed(Reason::BodyTooLargeToCheck, &detail)
     }
 }

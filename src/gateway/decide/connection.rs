@@ -3,7 +3,7 @@
 //! both in hexadecimal, separated by blanks. What HAProxy does not know is empty. The address
 //! alone, or `-`, means that the other fields were not asked for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::policy::{Certificate, Client};
 
@@ -31,7 +31,7 @@ impl ClientEnd {
             true => Some((text_of_hex(subject)?, sha256.to_ascii_lowercase())),
             false => None,
         };
-        Some(Self { address: address.parse().ok(), certificate })
+        Some(Self { address: address_of(address), certificate })
     }
 
     /// The same as policy takes it.
@@ -41,6 +41,16 @@ impl ClientEnd {
             address: self.address,
             certificate: certificate.map(|(subject, sha256)| Certificate { subject, sha256 }),
         }
+    }
+}
+
+/// The client's address, as HAProxy writes it or, with `hex`, its bytes.
+pub(in crate::gateway) fn address_of(text: &str) -> Option<IpAddr> {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match text.len() {
+        8 if is_hex => Some(Ipv4Addr::from_bits(u32::from_str_radix(text, 16).ok()?).into()),
+        32 if is_hex => Some(Ipv6Addr::from_bits(u128::from_str_radix(text, 16).ok()?).into()),
+        _ => text.parse().ok(),
     }
 }
 
@@ -56,6 +66,23 @@ fn text_of_hex(hex: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_read_as_text_and_as_bytes() {
+        for (text, want) in [
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("C0000207", Some("192.0.2.7")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("20010DB8000000000000000000000001", Some("2001:db8::1")),
+            ("00000000000000000000FFFFC0000207", Some("::ffff:192.0.2.7")),
+            ("", None),
+            ("C000020", None),
+            ("+0000207", None),
+            ("unix:1", None),
+        ] {
+            assert_eq!(address_of(text), want.map(|text| text.parse().unwrap()), "{text}");
+        }
+    }
 
     #[test]
     fn only_a_certificate_that_was_verified_counts() {

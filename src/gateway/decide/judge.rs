@@ -29,6 +29,8 @@ pub(in crate::gateway) struct Judgement<'j> {
     pub(in crate::gateway) role: Option<&'j Role>,
     pub(in crate::gateway) credential: Option<&'j Credential>,
     pub(in crate::gateway) answer: AnswerAsked,
+    /// Whether the body is still to be judged, as it passes: an allow is for the head alone then.
+    pub(in crate::gateway) awaits_body: bool,
 }
 
 /// What a request says of the answer that it asks for.
@@ -54,11 +56,22 @@ impl<'j> Judgement<'j> {
             role: None,
             credential: None,
             answer: AnswerAsked::default(),
+            awaits_body: false,
         }
     }
 
     fn found(self, token: Arc<VerifiedToken>, target: Option<Target<'j>>) -> Self {
         Self { token: Some(token), target, ..self }
+    }
+
+    /// The refusal of a request whose target is known.
+    pub(in crate::gateway) fn refused(
+        request: &'j Request<'_>,
+        token: Arc<VerifiedToken>,
+        refusal: Refusal,
+    ) -> Self {
+        let target = request.origin_url().and_then(|url| Target::parse(request.method, url)).ok();
+        Self::of(Verdict::Deny(refusal)).found(token, target)
     }
 
     /// The names of role and target, by their names in the log line and in variables.
@@ -120,6 +133,10 @@ impl Decide {
         if let Some(reason) = request.forbidden_header() {
             return Judgement::of(reason).found(token, Some(target));
         }
+        if let Payload::Begun(bytes) = request.payload() {
+            let judgement = self.judge_head(request, &token, target, bytes, now);
+            return Judgement { token: Some(token), ..judgement };
+        }
         // Only the body tells the model, or that there is none; no role can be tried before.
         let must_read = target.names_model_in_body() || !target.route.takes_body();
         // Otherwise asking whether a role depends on the body is cheaper than reading it.
@@ -132,9 +149,7 @@ impl Decide {
         let body = match (Known::of(request, &target), must_read) {
             (Err(refusal), _) => Err(Verdict::Deny(refusal)),
             (Ok(Known::Later), true) => Err(Verdict::NeedsBody),
-            (Ok(Known::Never(reason)), true) => {
-                Err(Verdict::Deny(self.unread(reason, request, &target)))
-            }
+            (Ok(Known::Never(reason)), true) => Err(Verdict::Deny(self.unread(reason, request))),
             (Ok(known), _) => Ok(known),
         };
         let body = match body {
@@ -153,6 +168,112 @@ impl Decide {
         Judgement { token: Some(token), ..judgement }
     }
 
+    /// Judges the head of a request whose body is longer than HAProxy's buffer. The first role that may
+    /// allow it signs; which one decides, the body tells when it has passed.
+    fn judge_head<'j>(
+        &'j self,
+        request: &'j Request<'_>,
+        token: &VerifiedToken,
+        target: Target<'j>,
+        bytes: &'j [u8],
+        now: Now,
+    ) -> Judgement<'j> {
+        let refuse = |refusal: Refusal, target| Judgement {
+            target: Some(target),
+            ..Judgement::of(Verdict::Deny(refusal))
+        };
+        if !target.route.takes_body() && on(Check::BodyTaken) {
+            return refuse(no_body_taken(), target);
+        }
+        if let Some(refusal) = self.buffer.incomplete(request) {
+            return refuse(refusal, target);
+        }
+        if !request.is_json() {
+            return refuse(Reason::BodyNotJson.into(), target);
+        }
+        let target = match target.names_model_in_body() {
+            true => match target.clone().with_model_of(request.begun_model(bytes)) {
+                Ok(target) => target,
+                Err(reason) => return refuse(reason.into(), target),
+            },
+            false => target,
+        };
+        let client = request.client.as_ref().map(ClientEnd::as_client);
+        let ask = ask(request, &target, Reading::Passing, client.as_ref(), now);
+        let Some(roles) = self.policy.candidates(&token.grants, &ask) else {
+            return Judgement { target: Some(target), ..Judgement::of(Verdict::NeedsClient) };
+        };
+        let Some((first, others)) = roles.split_first() else {
+            return self.authorize(request, token, target, &Known::Passing, now);
+        };
+        let other = others.iter().find(|role| role.credential != first.credential);
+        if let (true, None, Some(other)) = (target.names_model_in_body(), target.model, other) {
+            let detail = format!(
+                "its model does not stand at its beginning, and the roles {} and {} sign as \
+                 different Google identities; send \"model\" as the first member, or give both \
+                 roles one \"as\"",
+                first.name, other.name
+            );
+            return refuse(Refusal::detailed(Reason::BodyTooLargeToCheck, &detail), target);
+        }
+        let awaits_body = first.may.body.is_some() || target.names_model_in_body();
+        let answer = AnswerAsked { is_streamed: target.route.streams, ..AnswerAsked::default() };
+        Judgement { awaits_body, ..self.signed_by(first, target, answer, now) }
+    }
+
+    /// Judges a request whose body has passed, and which was signed with this credential.
+    pub(in crate::gateway) fn judge_passed<'j>(
+        &'j self,
+        request: &'j Request<'_>,
+        token: Arc<VerifiedToken>,
+        credential: usize,
+        now: Now,
+    ) -> Judgement<'j> {
+        let judgement = self.judge_target(request, Arc::clone(&token), now);
+        match judgement.role {
+            Some(role) if role.credential != credential => {
+                let target = judgement.target;
+                let known = target.as_ref().map(|target| Known::of(request, target));
+                let (Some(target), Some(Ok(body))) = (target, known) else {
+                    return Judgement::of(Reason::Internal);
+                };
+                self.judge_as(request, token, (target, body), (role, credential), now)
+            }
+            _ => judgement,
+        }
+    }
+
+    /// Judges by the roles that sign with one credential: `meant`, the first that allows the request,
+    /// signs with another.
+    fn judge_as<'j>(
+        &'j self,
+        request: &'j Request<'_>,
+        token: Arc<VerifiedToken>,
+        (target, body): (Target<'j>, Known<'_>),
+        (meant, credential): (&Role, usize),
+        now: Now,
+    ) -> Judgement<'j> {
+        let client = request.client.as_ref().map(ClientEnd::as_client);
+        let contents = body.contents(target.route);
+        let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
+        let judgement = match self.policy.decide_as(&token.grants, &ask, credential) {
+            Decision::Allow(role) => {
+                let answer = body.answer_asked(&contents, &target);
+                self.signed_by(role, target, answer, now)
+            }
+            _ => {
+                let detail = format!(
+                    "the role {} allows it, but a role before it had signed as another Google \
+                     identity before the body came; put {} first, or give both one \"as\"",
+                    meant.name, meant.name
+                );
+                let refusal = Refusal::detailed(Reason::BodyTooLargeToCheck, &detail);
+                Judgement { target: Some(target), ..Judgement::of(Verdict::Deny(refusal)) }
+            }
+        };
+        Judgement { token: Some(token), ..judgement }
+    }
+
     /// Finds the role that decides, and its credential's bearer.
     fn authorize<'j>(
         &'j self,
@@ -167,12 +288,7 @@ impl Decide {
         let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let verdict = match (self.policy.decide(&token.grants, &ask), body) {
             (Decision::Allow(role), _) => {
-                let answer = AnswerAsked {
-                    output_cap: contents.max_output_tokens.filter(|_| target.route.takes_cap()),
-                    count: body.answers(),
-                    media: body.media(),
-                    is_streamed: target.route.streams || body.is_streamed(),
-                };
+                let answer = body.answer_asked(&contents, &target);
                 return self.signed_by(role, target, answer, now);
             }
             (Decision::RoleNone, _) => Verdict::Deny(role_none(token)),
@@ -184,7 +300,7 @@ impl Decide {
                 Verdict::Deny(Refusal::detailed(reason, &missed.to_string()))
             }
             (Decision::Unreadable, Known::Never(reason)) => {
-                Verdict::Deny(self.unread(*reason, request, &target))
+                Verdict::Deny(self.unread(*reason, request))
             }
             (Decision::Unreadable, _) => Verdict::from(Reason::Internal),
             (Decision::NeedClient, _) => Verdict::NeedsClient,
@@ -213,15 +329,25 @@ impl Decide {
             role: Some(role),
             credential: self.bearers.credential(role.credential),
             answer,
+            awaits_body: false,
         }
     }
 
+    /// The refusal of a body that nobody would read as it passes.
+    pub(in crate::gateway) fn unpassed<'j>(
+        &self,
+        judgement: Judgement<'j>,
+        request: &Request<'_>,
+    ) -> Judgement<'j> {
+        let verdict = Verdict::Deny(self.buffer.too_large(request));
+        let (role, credential) = (None, None);
+        Judgement { verdict, role, credential, awaits_body: false, ..judgement }
+    }
+
     /// The refusal of a request whose body had to be read and could not be.
-    fn unread(&self, reason: Reason, request: &Request<'_>, target: &Target<'_>) -> Refusal {
+    fn unread(&self, reason: Reason, request: &Request<'_>) -> Refusal {
         match reason {
-            Reason::BodyTooLargeToCheck => {
-                self.buffer.refusal(request, target.names_model_in_body())
-            }
+            Reason::BodyTooLargeToCheck => self.buffer.too_large(request),
             reason => reason.into(),
         }
     }
@@ -265,6 +391,11 @@ impl Decide {
         let grants = self.tokens.shared(grants);
         Ok(Arc::new(VerifiedToken::new(&identity, key, name, grants, &self.tokens.hash)))
     }
+}
+
+/// The refusal of a body where the method takes none.
+fn no_body_taken() -> Refusal {
+    Refusal::detailed(Reason::BodyNotAllowed, "this method takes no body")
 }
 
 /// The refusal of a URL that is no target.
@@ -323,6 +454,8 @@ pub(in crate::gateway) fn ask<'a>(
 pub(in crate::gateway) enum Known<'b> {
     /// It can be read on demand.
     Later,
+    /// It is read as it passes.
+    Passing,
     /// It cannot be read, for this reason.
     Never(Reason),
     /// What it asks for; nothing without a body.
@@ -341,17 +474,18 @@ impl<'b> Known<'b> {
             Payload::Empty if target.names_model_in_body() => Err(Reason::ModelMissing.into()),
             Payload::Empty => Ok(Self::Read(&NO_BODY)),
             Payload::Unsaid => Ok(Self::Later),
-            _ if !target.route.takes_body() && on(Check::BodyTaken) => {
-                Err(Refusal::detailed(Reason::BodyNotAllowed, "this method takes no body"))
-            }
+            _ if !target.route.takes_body() && on(Check::BodyTaken) => Err(no_body_taken()),
             Payload::Unread => Ok(Self::Later),
+            Payload::Begun(_) => Ok(Self::Passing),
             Payload::Unreadable => Ok(Self::Never(Reason::BodyTooLargeToCheck)),
             Payload::Whole(_) if !request.is_json() => Ok(Self::Never(Reason::BodyNotJson)),
-            Payload::Whole(bytes) => match request.scanned(bytes) {
-                Ok(body) => Ok(Self::Read(body)),
-                Err(reason) => Ok(Self::Never(reason)),
-            },
+            Payload::Whole(bytes) => Ok(Self::scanned(request, bytes)),
+            Payload::Read => Ok(Self::scanned(request, &[])),
         }
+    }
+
+    fn scanned(request: &'b Request<'_>, bytes: &[u8]) -> Self {
+        request.scanned(bytes).map_or_else(Self::Never, Self::Read)
     }
 
     /// Completes the target with what the body names.
@@ -361,13 +495,13 @@ impl<'b> Known<'b> {
     {
         match self {
             Self::Read(body) => target.clone().with_body(body),
-            Self::Later | Self::Never(_) => Ok(target.clone()),
+            Self::Later | Self::Passing | Self::Never(_) => Ok(target.clone()),
         }
     }
 
     pub(in crate::gateway) fn contents(&self, route: &Route) -> Contents<'_> {
         match self {
-            Self::Later | Self::Never(_) => Contents::default(),
+            Self::Later | Self::Passing | Self::Never(_) => Contents::default(),
             Self::Read(body) => Contents {
                 tools: &body.tools,
                 file_uris: &body.file_uris,
@@ -379,27 +513,27 @@ impl<'b> Known<'b> {
         }
     }
 
-    fn is_streamed(&self) -> bool {
-        matches!(self, Self::Read(body) if body.is_streamed)
-    }
-
-    fn answers(&self) -> u64 {
+    /// The answer that the request asks for.
+    fn answer_asked(&self, contents: &Contents<'_>, target: &Target<'_>) -> AnswerAsked {
+        let route = target.route;
+        let output_cap = contents.max_output_tokens.filter(|_| route.takes_cap());
+        let asked =
+            AnswerAsked { output_cap, is_streamed: route.streams, ..AnswerAsked::default() };
         match self {
-            Self::Read(body) => body.answers.unwrap_or(0),
-            Self::Later | Self::Never(_) => 0,
-        }
-    }
-
-    fn media(&self) -> Media {
-        match self {
-            Self::Read(body) => body.media,
-            Self::Later | Self::Never(_) => Media::default(),
+            Self::Read(body) => AnswerAsked {
+                count: body.answers.unwrap_or(0),
+                media: body.media,
+                is_streamed: route.streams || body.is_streamed,
+                ..asked
+            },
+            Self::Later | Self::Passing | Self::Never(_) => asked,
         }
     }
 
     pub(in crate::gateway) const fn reading<'c>(&self, contents: &'c Contents<'c>) -> Reading<'c> {
         match self {
             Self::Later => Reading::Later,
+            Self::Passing => Reading::Passing,
             Self::Never(_) => Reading::Never,
             Self::Read(_) => Reading::Done(contents),
         }

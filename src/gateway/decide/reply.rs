@@ -4,10 +4,10 @@
 //!
 //! | field | allow | deny, wait, peer, body |
 //! |---|---|---|
-//! | 1 | `allow` | `deny`; `wait`, `peer`, `body`: undecided |
+//! | 1 | `allow`; `passing` while the body is still to be judged | `deny`; `wait`, `peer`, `body`: undecided |
 //! | 2 | location | HTTP status |
 //! | 3 | signals, or `-` | reason code |
-//! | 4 | the call (see `CallMark`); the bearer's handle if calls are not followed | `WWW-Authenticate`; of a 429 the limit's headers (see `rate_limit_headers`); or `-` |
+//! | 4 | the call (see `CallMark`) or the upload (see `UploadMark`); the bearer's handle if calls are not followed | `WWW-Authenticate`; of a 429 the limit's headers (see `rate_limit_headers`); or `-` |
 //! | 5 | the request's id | the request's id |
 //! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; empty for a limit that never has room |
 //! | 7 | Google's host | error JSON |
@@ -32,6 +32,9 @@ use crate::watch::Signals;
 /// Seconds until a caller may try again: the time that keys or a credential are usually missing at
 /// most.
 const RETRY_AFTER_SECS: &str = "5";
+
+/// The first word of an allow for a head alone.
+const PASSING: &str = "passing";
 
 /// The parts of a verdict's text that do not follow from the judgement.
 #[derive(Clone, Copy, Default)]
@@ -76,6 +79,7 @@ pub(in crate::gateway) fn write(
     accepted: &Accepted,
 ) -> bool {
     if let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target) {
+        out.push_str(if judgement.awaits_body { PASSING } else { "allow" });
         write_allow(out, target, slot, attached);
         return attached.call.is_none();
     }
@@ -89,7 +93,7 @@ pub(in crate::gateway) fn write(
 }
 
 fn write_allow(out: &mut String, target: &Target<'_>, slot: &Slot, attached: &Attached<'_>) {
-    for part in ["allow|", target.location, "|"] {
+    for part in ["|", target.location, "|"] {
         out.push_str(part);
     }
     write_signals(out, attached.signals);
@@ -244,9 +248,14 @@ impl<'t> VerdictText<'t> {
         word
     }
 
-    /// Whether it is an allow.
+    /// Whether it is an allow, if only for the head.
     pub(in crate::gateway) fn is_allow(self) -> bool {
-        self.word() == "allow"
+        self.word() == "allow" || self.is_passing()
+    }
+
+    /// Whether its body was still to be judged.
+    pub(in crate::gateway) fn is_passing(self) -> bool {
+        self.word() == PASSING
     }
 
     /// The location of an allow.
@@ -265,6 +274,12 @@ impl<'t> VerdictText<'t> {
     pub(in crate::gateway) fn call(self) -> Option<&'t str> {
         let [_, _, _, call, ..] = self.0;
         self.is_allow().then_some(call)
+    }
+
+    /// The body of a refusal.
+    pub(in crate::gateway) fn error_json(self) -> Option<&'t str> {
+        let [word, _, _, _, _, _, json, ..] = self.0;
+        (word == "deny").then_some(json)
     }
 
     /// The request's id.

@@ -8,14 +8,14 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::error::{Reason, Refusal};
-use crate::gateway::decide::connection::ClientEnd;
+use crate::gateway::decide::connection::{ClientEnd, address_of};
 use crate::gateway::decide::dialect::Dialect;
 use crate::gateway::decide::token_values::TokenValues;
 use crate::gateway::decide::trace_context::trace_id;
 use crate::oidc::{TokenHeader, TokenHeaders};
 use crate::policy::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE};
 use crate::test_switches::{Check, on};
-use crate::vertex::{Body, respell};
+use crate::vertex::{Body, BodyScanner, respell};
 
 /// Headers that change what a request or its answer means without the gateway's knowledge.
 const FORBIDDEN_HEADERS: [&str; 7] = [
@@ -68,11 +68,13 @@ pub(in crate::gateway) struct Request<'r> {
     pub(in crate::gateway) address: Option<IpAddr>,
     /// The client's end of the connection; `None` if HAProxy was not asked for it.
     pub(in crate::gateway) client: Option<ClientEnd>,
-    head_bytes: usize,
+    head: &'r str,
     body_stage: BodyStage,
     body: &'r [u8],
     /// What the body asks for, once it was read.
     scanned: OnceCell<Result<Box<Body>, Reason>>,
+    /// The model that the beginning of the body names.
+    begun_model: OnceCell<Option<String>>,
     /// The URL in origin form, as [`respell`] writes it; `None` for the absolute form over HTTP/1.
     origin: Option<Cow<'r, str>>,
     token_values: TokenValues<'r>,
@@ -90,19 +92,27 @@ pub(in crate::gateway) struct Request<'r> {
     trace: Option<Option<&'r str>>,
 }
 
-/// Whether HAProxy was asked for the body: `head`, or `body` and the number of its bytes.
+/// Whether HAProxy was asked for the body: `head`, or `body`, the number of its bytes that came, and
+/// whether that is all of it (`1` or `true`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyStage {
     NotAsked,
-    Given(Option<u64>),
+    Given {
+        came: Option<u64>,
+        is_whole: bool,
+    },
+    /// It has been read as it passed, this many bytes.
+    Read(u64),
 }
 
 impl BodyStage {
     fn parse(line: &str) -> Self {
-        match line.strip_prefix("body") {
-            Some(came) => Self::Given(came.trim_start_matches(' ').parse().ok()),
-            None => Self::NotAsked,
+        let mut words = line.split(' ');
+        if words.next() != Some("body") {
+            return Self::NotAsked;
         }
+        let came = words.next().and_then(|count| count.parse().ok());
+        Self::Given { came, is_whole: matches!(words.next(), Some("1" | "true")) }
     }
 }
 
@@ -115,10 +125,14 @@ pub(in crate::gateway) enum Payload<'r> {
     Unsaid,
     /// It may have one, which was not asked for yet.
     Unread,
-    /// Longer than HAProxy's buffer, or of undeclared length.
+    /// It holds a NUL, where HAProxy cuts a text, or its method takes none.
     Unreadable,
+    /// The beginning of a body that has not come as a whole.
+    Begun(&'r [u8]),
     /// All of it.
     Whole(&'r [u8]),
+    /// Read as it passed.
+    Read,
 }
 
 impl<'r> Request<'r> {
@@ -126,8 +140,8 @@ impl<'r> Request<'r> {
     fn parse(head: &'r str, body: &'r [u8]) -> Option<Self> {
         let mut rest = head;
         let mut line = || {
-            let (line, behind) = rest.split_once('\n')?;
-            rest = behind;
+            let (line, behind) = rest.split_at_checked(memchr::memchr(b'\n', rest.as_bytes())?)?;
+            rest = behind.get(1..)?;
             Some(line)
         };
         let (version, method, url, client) = (line()?, line()?, line()?, line()?);
@@ -135,12 +149,13 @@ impl<'r> Request<'r> {
             version,
             method,
             url,
-            address: client.split(' ').next().and_then(|address| address.parse().ok()),
+            address: client.split(' ').next().and_then(address_of),
             client: ClientEnd::parse(client),
-            head_bytes: head.len(),
+            head,
             body_stage: BodyStage::parse(line()?),
             body,
             scanned: OnceCell::new(),
+            begun_model: OnceCell::new(),
             origin: None,
             token_values: TokenValues::default(),
             has_forbidden_header: false,
@@ -223,6 +238,12 @@ impl<'r> Request<'r> {
         self.origin.as_deref().ok_or(Reason::UrlNotCanonical)
     }
 
+    /// The request with its body, which was read as it passed; `bytes` is its length.
+    pub(in crate::gateway) fn with_body(self, body: Body, bytes: u64) -> Self {
+        let scanned = OnceCell::from(Ok(Box::new(body)));
+        Self { scanned, body_stage: BodyStage::Read(bytes), ..self }
+    }
+
     /// What the body asks for; `bytes` are read once.
     ///
     /// # Errors
@@ -232,10 +253,21 @@ impl<'r> Request<'r> {
         scanned.as_deref().map_err(|reason| *reason)
     }
 
+    /// The top-level `model` in the beginning of a body, if all of it is there.
+    pub(in crate::gateway) fn begun_model(&self, bytes: &[u8]) -> Option<&str> {
+        let model = || {
+            let mut scanner = BodyScanner::new();
+            scanner.push(bytes).ok()?;
+            scanner.model_so_far().map(str::to_owned)
+        };
+        self.begun_model.get_or_init(model).as_deref()
+    }
+
     /// The path for the log: the URL up to its query.
     pub(in crate::gateway) fn path(&self) -> &'r str {
         let url = self.origin_form().unwrap_or(self.url);
-        url.split(['?', '#']).next().unwrap_or(url)
+        let end = memchr::memchr2(b'?', b'#', url.as_bytes());
+        end.and_then(|end| url.get(..end)).unwrap_or(url)
     }
 
     /// The trace that the request is part of.
@@ -253,20 +285,34 @@ impl<'r> Request<'r> {
         self.has_forbidden_header.then_some(Reason::HeaderNotAllowed)
     }
 
-    /// The declared length of the body, in bytes; `None` if undeclared.
+    /// The length of the body, in bytes; `None` if it is not declared and not all of it came.
     pub(in crate::gateway) fn body_bytes(&self) -> Option<u64> {
-        match self.payload() {
-            Payload::Empty => Some(0),
+        match (self.payload(), self.body_stage) {
+            (Payload::Empty, _) => Some(0),
+            (Payload::Read, BodyStage::Read(bytes)) => Some(bytes),
+            (Payload::Whole(body), _) => u64::try_from(body.len()).ok(),
             _ => self.content_length.filter(|_| !self.is_chunked),
         }
     }
 
+    /// The head without the headers that carry the token, for a request that is decided on later.
+    pub(in crate::gateway) fn head_without_token(&self) -> String {
+        let mut kept = String::with_capacity(self.head.len());
+        for line in self.head.split_inclusive('\n') {
+            let name = line.split(':').next().unwrap_or_default();
+            if TokenHeader::ALL.iter().all(|header| header.name() != name) {
+                kept.push_str(line);
+            }
+        }
+        kept
+    }
+
     /// Bytes of head and body that came.
     pub(in crate::gateway) fn bytes_that_came(&self) -> (u64, u64) {
-        let [head, body] = [self.head_bytes, self.body.len()]
+        let [head, body] = [self.head.len(), self.body.len()]
             .map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX));
         match self.body_stage {
-            BodyStage::Given(Some(came)) => (head, came),
+            BodyStage::Given { came: Some(came), .. } => (head, came),
             _ => (head, body),
         }
     }
@@ -274,22 +320,24 @@ impl<'r> Request<'r> {
     /// Whether the body's text ends early, at a NUL.
     pub(in crate::gateway) fn holds_nul(&self) -> bool {
         let given = u64::try_from(self.body.len()).unwrap_or(u64::MAX);
-        matches!(self.body_stage, BodyStage::Given(Some(came)) if came > given)
+        matches!(self.body_stage, BodyStage::Given { came: Some(came), .. } if came > given)
     }
 
     /// Whether HAProxy was asked for the body.
     const fn has_body(&self) -> bool {
-        matches!(self.body_stage, BodyStage::Given(_))
+        matches!(self.body_stage, BodyStage::Given { .. })
     }
 
-    /// What is known of the body; a small one may have come with the head. Over HTTP/1 the headers
-    /// tell that there is none; over HTTP/2 and 3 a method that takes none may bring one without
-    /// Content-Length.
+    /// What is known of the body; a small one of declared length may have come with the head. Over
+    /// HTTP/1 the headers tell that there is none; over HTTP/2 and 3 a method that takes none may
+    /// bring one without Content-Length.
     pub(in crate::gateway) fn payload(&self) -> Payload<'r> {
         let given = u64::try_from(self.body.len()).ok();
-        match self.content_length {
-            Some(0) => Payload::Empty,
-            None if matches!(self.method, "GET" | "DELETE") && !self.is_chunked => {
+        let declared = self.content_length.filter(|_| !self.is_chunked);
+        match (self.body_stage, self.content_length) {
+            (BodyStage::Read(_), _) => Payload::Read,
+            (_, Some(0)) => Payload::Empty,
+            (_, None) if matches!(self.method, "GET" | "DELETE") && !self.is_chunked => {
                 match self.version {
                     "1.0" | "1.1" => Payload::Empty,
                     _ if !self.has_body() => Payload::Unsaid,
@@ -297,11 +345,18 @@ impl<'r> Request<'r> {
                     _ => Payload::Unreadable,
                 }
             }
-            None if on(Check::DeclaredLength) => Payload::Unreadable,
-            length if length == given && !self.is_chunked => Payload::Whole(self.body),
-            _ if !self.has_body() => Payload::Unread,
-            _ if on(Check::DeclaredLength) => Payload::Unreadable,
-            _ => Payload::Whole(self.body),
+            (BodyStage::NotAsked, _) if declared.is_some() && declared == given => {
+                Payload::Whole(self.body)
+            }
+            (BodyStage::NotAsked, _) => Payload::Unread,
+            (BodyStage::Given { .. }, _) if !on(Check::WholeBody) => Payload::Whole(self.body),
+            (BodyStage::Given { came, .. }, _) if came != given => Payload::Unreadable,
+            (BodyStage::Given { is_whole: true, .. }, _) => match declared {
+                Some(_) if declared != given => Payload::Unreadable,
+                _ if self.body.is_empty() => Payload::Empty,
+                _ => Payload::Whole(self.body),
+            },
+            (BodyStage::Given { is_whole: false, .. }, _) => Payload::Begun(self.body),
         }
     }
 

@@ -5,13 +5,26 @@ use crate::error::ConfigError;
 use crate::gateway::load::fault;
 use crate::haproxy::{Haproxy, Listener, Version};
 
-/// Faults of scripts shared by all threads beside scripts of each thread: before HAProxy 3.0 a
-/// request that runs both crashes HAProxy, or goes on undecided.
+/// Faults of the scripts' setting: a bound on their memory; scripts shared by all threads beside
+/// scripts of each thread, as before HAProxy 3.0 a request that runs both crashes HAProxy, or goes on
+/// undecided.
 pub(super) fn faults_of_scripts(haproxy: &Haproxy) -> Vec<ConfigError> {
-    match haproxy.version {
-        Some(version) if version < Version::V3_0 => mixed_scripts(haproxy).into_iter().collect(),
-        _ => Vec::new(),
-    }
+    let mixed = match haproxy.version {
+        Some(version) if version < Version::V3_0 => mixed_scripts(haproxy),
+        _ => None,
+    };
+    mixed.into_iter().chain(bounded_memory(haproxy)).collect()
+}
+
+/// A bound on Lua's memory: HAProxy lets go what a filter that has none left was to judge.
+fn bounded_memory(haproxy: &Haproxy) -> Option<ConfigError> {
+    let (line, _) = haproxy.global("tune.lua.maxmem").find(|(_, megabytes)| *megabytes != "0")?;
+    let problem = format!(
+        "`{}`: where Lua has no memory left, HAProxy passes on bodies that nobody has judged: leave \
+         it out",
+        line.text
+    );
+    Some(fault(line, problem))
 }
 
 /// The same as a doubt, if HAProxy's version is unknown.
@@ -117,6 +130,21 @@ mod tests {
             "global\n setenv VERTEX_FETCH_DST {destination}\n {global}\nfrontend f\n bind {bind}\n"
         );
         faults_of_socket(&read(&text)).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_bound_on_the_scripts_memory_is_refused() {
+        let faults = |line: &str| {
+            let haproxy = read_on("3.0.0", &format!("global\n {line}\n"));
+            faults_of_scripts(&haproxy).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(faults("tune.lua.maxmem 0"), [""; 0], "no bound");
+        assert_eq!(faults("tune.lua.burst-timeout 500"), [""; 0]);
+        let [problem] = faults("tune.lua.maxmem 64").try_into().expect("one fault");
+        assert!(
+            problem.contains("`tune.lua.maxmem 64`") && problem.contains("leave it out"),
+            "{problem}"
+        );
     }
 
     #[test]

@@ -180,6 +180,14 @@ impl Field {
     /// The place of a member's value. The second column is compared in the spellings of APIs only,
     /// the third in any.
     pub(super) fn member(self, name: &Name<'_>) -> Self {
+        // What nearly every body holds, without the way through all of the below.
+        if matches!(self, Self::Root | Self::Plain | Self::Messages | Self::MessageContent) {
+            match name.written {
+                "contents" | "parts" | "role" => return Self::Plain,
+                "text" => return Self::Prose,
+                _ => {}
+            }
+        }
         if let Some(at) = self.limit(name) {
             return Self::OutputLimit(at);
         }
