@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from support.expect.eventually import eventually
+from support.expect.shown import has_no_keys
 from support.wire.calls import GENERATE, headers
 from support.wire.http1 import Connection
 from support.world.configuration import unread, vertex_json
@@ -53,6 +55,8 @@ def test_trailers_are_dropped_from_3_2_on(
 ) -> None:
     vertex = unread(vertex_json(standin.service_account))
     haproxy = gateway(google_http=upstream.port, vertex=vertex)
+    # One that waits for them has been read when it leaves.
+    eventually(lambda: not has_no_keys(haproxy), "keys are there")
     connection = Connection(haproxy.port)
     chunked = {**headers(standin.token()), "Transfer-Encoding": "chunked"}
     connection.send_request("POST", GENERATE, chunked)

@@ -8,8 +8,12 @@ from support.world.configuration import vertex_json
 from support.world.faults import lua_path_with_panic
 from support.world.gateway import in_front_of
 from support.world.haproxy import Haproxy
+from support.world.place import haproxy_version
 from support.world.ruleset import ChangedRules, replaced
 from support.world.standin import Standin
+
+_LENGTH_OF_CHUNKS = """    .if version_before(3.0)
+    http-request del-header transfer-encoding if !allowed is_undeclared """
 
 # Rules of vertex.cfg that stop something, each as it is and as it is without: a text of the file
 # and what takes its place. The module's own checks have switches, see src/test_switches.rs.
@@ -25,7 +29,11 @@ RULES: dict[str, tuple[str, str]] = {
         "    http-request set-header accept-encoding identity\n",
         "",
     ),
-    "trailers": ("    option http-drop-request-trailers\n", ""),
+    "trailers": (
+        ("    option http-drop-request-trailers\n", "")
+        if haproxy_version() >= (3, 2)
+        else (_LENGTH_OF_CHUNKS, _LENGTH_OF_CHUNKS.replace("3.0", "2.0"))
+    ),
 }
 
 

@@ -1,12 +1,13 @@
 """What stands behind the part of a body that is read, and behind the body."""
 
 from support.wire.calls import BODY
+from support.world.place import haproxy_version
 
-from bypass.bodies import NO_JSON, TOO_LARGE, TOOLS, body
+from bypass.bodies import NO_JSON, NOT_ALLOWED, TOOLS, body
 from bypass.pair import BOTH, NEUTRALISED, Kind, Pair, Request, Seen, body_arrives, dumps
 
-TRAILERS = Kind("trailers", checks=("DeclaredLength",), rules=("trailers",))
-BEYOND = Kind("beyond the buffer", checks=("DeclaredLength",))
+TRAILERS = Kind("trailers", rules=("trailers",))
+BEYOND = Kind("beyond the buffer", checks=("WholeBody",))
 
 KINDS = [TRAILERS, BEYOND]
 
@@ -22,7 +23,9 @@ for name, trailers in {
     "several": (("x-a", "b"), ("x-goog-fieldmask", "name")),
 }.items():
     sent = Request(trailers=trailers)
-    TRAILERS.pairs.append(Pair(TRAILERS.name, name, sent, Request(), TOO_LARGE, has_trailers))
+    # HAProxy 3.0 neither takes a length in place of chunks nor drops trailers.
+    if not (3, 0) <= haproxy_version() < (3, 2):
+        TRAILERS.pairs.append(Pair(TRAILERS.name, name, sent, Request(), NEUTRALISED, has_trailers))
 
 # With a length they do not fit into HTTP/1.1; a body that goes unread may come in chunks.
 WITH_LENGTH = (("content-length", str(len(BODY))),)
@@ -39,13 +42,12 @@ for name, request, expect, over, since in (
 # HAProxy's buffer holds 28,672 bytes of a request: what stands behind them would not be read.
 FILL = dumps({"contents": [{"role": "user", "parts": [{"text": "x" * 40_000}]}]})
 LONG = FILL[:-1] + b',"tools":[{"googleSearch":{}}]}'
-body(BEYOND, "a tool behind 40 KB", LONG, expect=TOO_LARGE)
+body(BEYOND, "a tool behind 40 KB", LONG, expect=NOT_ALLOWED)
 body(BEYOND, "a NUL at the end", BODY + b"\0", expect=NO_JSON)
 body(BEYOND, "a tool behind a NUL", BODY + b"\0" + TOOLS, expect=NO_JSON)
 for name, chunks in {
     "in chunks": TOOLS,
     "in chunks, behind 40 KB": LONG,
-    "nothing in chunks": b"",
 }.items():
     sent = Request(body=chunks, chunked=True)
-    BEYOND.pairs.append(Pair(BEYOND.name, name, sent, Request(), TOO_LARGE, body_arrives(chunks)))
+    BEYOND.pairs.append(Pair(BEYOND.name, name, sent, Request(), NOT_ALLOWED, body_arrives(chunks)))

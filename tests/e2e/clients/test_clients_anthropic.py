@@ -159,14 +159,17 @@ def test_what_a_body_may_not_ask_for_is_told_by_name(
     assert create(client, tools=[function]).content[0].text == TEXT
 
 
-def test_a_prompt_that_cannot_be_checked_is_told_once(
+def test_a_long_prompt_passes_and_what_it_may_not_ask_for_is_told_once(
     callers: Callers, client: anthropic.AnthropicVertex
 ) -> None:
-    long: list[Any] = [{"role": "user", "content": "hello " * 8000}]
-    with pytest.raises(anthropic.APIStatusError, match=r"\(body_too_large_to_check\)") as raised:
-        client.messages.create(model=MODEL, max_tokens=50, messages=long)
-    assert (raised.value.status_code, raised.value.type) == (413, "request_too_large")
+    long: list[Any] = [{"role": "user", "content": "hello " * 80_000}]
+    asked = {"model": MODEL, "max_tokens": 50, "messages": long}
+    search: list[Any] = [{"type": "web_search_20250305", "name": "web_search"}]
+    with pytest.raises(anthropic.PermissionDeniedError, match=r"\(body_not_allowed\)") as raised:
+        client.messages.create(**asked, tools=search)
+    assert raised.value.type == "permission_error"
     assert callers.requests == 1
+    assert client.messages.create(**asked).content[0].text.startswith(TEXT)
 
 
 def test_claude_s_own_errors_stay_as_they_are(

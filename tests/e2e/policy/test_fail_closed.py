@@ -20,6 +20,7 @@ from support.world.place import SHARE, haproxy_version
 from support.world.ruleset import elsewhere
 from support.world.standin import Standin
 from test_fail_closed_actions import ACTIONS, SAYS
+from test_fail_closed_body import READS_BODY
 from test_fail_closed_metering import METERING
 from test_fail_closed_pages import PAGES
 
@@ -98,7 +99,7 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
 
 # With what is broken in a file of its own.
 EVERYWHERE = EXPECTED | METERING | {action: broken.of for action, broken in ACTIONS.items()}
-EVERYWHERE |= SAYS | PAGES
+EVERYWHERE |= SAYS | PAGES | READS_BODY
 
 
 def cases(*of: str) -> list[tuple[str, ...]]:

@@ -230,7 +230,7 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
     serve: Callable[..., Haproxy], logs: LogServer, token: str, dialect: str
 ) -> None:
     pages = Pages()
-    haproxy = serve(sections=pages.section, frontend_lines="timeout http-request 2s")
+    haproxy = serve(sections=pages.section, environment={"VERTEX_BODY_TIMEOUT": "2s"})
     assert post(haproxy, token).status == 200
     path, asked = DIALECTS[dialect]
     body = json.dumps(asked).encode()
@@ -240,9 +240,10 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
         answer = connection.read()
 
     said, identifier = told(answer, dialect)
-    assert (answer.status, said) == (408, "request_incomplete")
+    assert (answer.status, said) == (408, "body_timeout")
+    assert answer.header("x-should-retry") == "false"
     line = logs.in_order(2)[1]
-    assert (line["decision"], line["reason"], line.status) == ("deny", "request_incomplete", 408)
+    assert (line["decision"], line["reason"], line.status) == ("deny", "body_timeout", 408)
     assert (line["principal"], line["id"], line["charged"]) == ("corp:alice", identifier, "-")
     assert is_out_of_internal(pages)
 
@@ -250,7 +251,7 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
 def test_over_http2_a_slow_body_is_told_so_as_well(
     serve: Callable[..., Haproxy], logs: LogServer, token: str
 ) -> None:
-    haproxy = serve()
+    haproxy = serve(environment={"VERTEX_BODY_TIMEOUT": "2s"})
     assert post(haproxy, token).status == 200
     with H2(haproxy.port, timeout=20) as h2:
         stream = h2.send(
@@ -259,8 +260,8 @@ def test_over_http2_a_slow_body_is_told_so_as_well(
         answer = h2.wait(stream)
 
     assert answer.status == 408
-    assert json.loads(answer.body)["error"]["details"][0]["reason"] == "request_incomplete"
-    assert logs.in_order(2)[1]["reason"] == "request_incomplete"
+    assert json.loads(answer.body)["error"]["details"][0]["reason"] == "body_timeout"
+    assert logs.in_order(2)[1]["reason"] == "body_timeout"
 
 
 @pytest.mark.parametrize("way", ["close", "reset", "shut_write"])
@@ -334,6 +335,6 @@ def unread_roles(standin: Standin) -> dict[str, Any]:
 def test_every_reason_that_no_decision_has_is_tried_here_or_by_the_gate() -> None:
     tried = {
         "request_incomplete", "unrouted", "upstream_unavailable", "upstream_closed",
-        "upstream_timeout", "answered_by_rule",
+        "upstream_timeout", "answered_by_rule", "body_timeout",
     }  # fmt: skip
     assert tried < reasons_of_the_product() == set(STATUS)

@@ -11,15 +11,13 @@ from support.expect.refusal import assert_refused, message
 from support.expect.twins import good
 from support.log.server import LogServer
 from support.wire.calls import BODY, GENERATE, headers
-from support.wire.http1 import Connection, once
+from support.wire.http1 import once
 from support.wire.http2 import H2
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
 
 EXPRESS = "/v1/publishers/google/models/gemini-2.5-flash:generateContent"
-# The packaged buffer less what HAProxy keeps for rewriting.
-FITS = 28_672
 
 
 def _body(**members: Any) -> bytes:
@@ -36,7 +34,7 @@ def _role(vertex: dict[str, Any]) -> dict[str, Any]:
     return vertex
 
 
-LONG = _body(x="x" * 50_000)
+LONG = "x" * 50_000
 CASES = {
     "a tool": (
         GENERATE, _body(tools=[{"googleSearch": {}}, {"codeExecution": {}}]),
@@ -50,10 +48,9 @@ CASES = {
         GENERATE, _file('gs://o/"} decision=allow {|'), _file('gs://acme/in/"}|'),
         "body_not_allowed", 'file_uris: gs://o/"} decision=allow {|',
     ),
-    "a body that does not fit": (
-        GENERATE, LONG, BODY, "body_too_large_to_check",
-        f"it has {len(LONG)} bytes, and with the headers {FITS} fit; VERTEX_BUFSIZE raises that, "
-        '"body": "unread" in a role does without',
+    "a tool behind a prompt that does not fit the buffer": (
+        GENERATE, _body(x=LONG, tools=[{"codeExecution": {}}]), _body(x=LONG),
+        "body_not_allowed", "tools: codeExecution",
     ),
     "a path without project": (
         EXPRESS, BODY, BODY, "route_unknown",
@@ -87,19 +84,3 @@ def test_what_is_refused_is_named_to_its_caller_and_in_the_line(
         assert line["reason"] == reason and found in line.text
     assert (passed["reason"], passed["detail"]) == ("ok", "-")
     assert len(standin.requests(of="google")) == 1
-
-
-def test_a_body_without_length_is_told_that_it_declares_none(
-    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer
-) -> None:
-    haproxy = gateway()
-    pairs = headers(good(standin))
-    chunked = pairs | {"Transfer-Encoding": "chunked"}
-    piece = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
-    with Connection(haproxy.port) as connection:
-        connection.send_request("POST", GENERATE, chunked, piece)
-        answer = connection.read()
-        assert_refused(answer, "body_too_large_to_check")
-        assert message(answer).endswith(": it declares none; send Content-Length")
-    assert once(haproxy.port, "POST", GENERATE, pairs, BODY).status == 200
-    assert [line["reason"] for line in logs.in_order(2)] == ["body_too_large_to_check", "ok"]

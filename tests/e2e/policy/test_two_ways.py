@@ -17,7 +17,7 @@ from support.world.standin import Standin
 
 # Without the packaged rule set the locations are those that roles name, and need no backend, and
 # buffers have HAProxy's own size.
-PACKAGED_ONLY = {"a location without a backend", "a body that does not fit the buffer"}
+PACKAGED_ONLY = {"a location without a backend", "a tool behind what fits the buffer"}
 ONE_BY_ONE = [VERIFY, ANSWERS, unless("verified"), AUTHORIZE, ANSWERS, unless("allowed"), SIGN]
 ALL_IN_ONE = [ALL]
 

@@ -41,6 +41,7 @@ STATUS = {
     ),
     "google_denied": (502, "PERMISSION_DENIED"),
     "request_incomplete": (408, "DEADLINE_EXCEEDED"),
+    "body_timeout": (408, "DEADLINE_EXCEEDED"),
     "unrouted": (503, "UNAVAILABLE"),
     "upstream_unavailable": (503, "UNAVAILABLE"),
     "upstream_closed": (502, "UNAVAILABLE"),

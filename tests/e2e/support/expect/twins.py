@@ -146,9 +146,9 @@ CASES = {
     "a name of more than 8 KB": Case(
         "body_too_complex", _body(f'{{{PROMPT},"{"x" * 8_193}":1}}'), _body(f'{{{PROMPT},"{"x" * 8_192}":1}}')
     ),
-    "a body that does not fit the buffer": Case(
-        "body_too_large_to_check", _body(f'{{{PROMPT},"x":"{"x" * 32_000}"}}'),
-        _body(f'{{{PROMPT},"x":"{"x" * 20_000}"}}'),
+    "a tool behind what fits the buffer": Case(
+        "body_not_allowed", _body(f'{{{PROMPT},"x":"{"x" * 32_000}","tools":[{{"googleSearch":{{}}}}]}}'),
+        _body(f'{{{PROMPT},"x":"{"x" * 32_000}","tools":[{{"functionDeclarations":[{{"name":"f"}}]}}]}}'),
     ),
     "another model in the body": Case(
         "model_mismatch", _body(f'{{{PROMPT},"model":"gemini-2.5-pro"}}'),

@@ -66,7 +66,8 @@ class H2:
         body: bytes | None = None,
         end: bool = True,
     ) -> int:
-        """The stream's number; the body must fit the peer's window."""
+        """The stream's number. A body that does not fit the peer's window is sent as it takes it, or
+        until it answers."""
         pairs = list(headers.items()) if isinstance(headers, dict) else list(headers)
         head = [
             (b":method", method.encode()),
@@ -81,11 +82,22 @@ class H2:
         self._answers[stream] = Answer()
         self._h2.send_headers(stream, head, end_stream=end and not body)
         if body:
-            for at in range(0, len(body), 16384):
-                last = at + 16384 >= len(body)
-                self._h2.send_data(stream, body[at : at + 16384], end_stream=end and last)
+            self._send_body(stream, body, end)
         self._flush()
         return stream
+
+    def _send_body(self, stream: int, body: bytes, end: bool) -> None:
+        answer = self._answers[stream]
+        while body:
+            room = min(self._h2.local_flow_control_window(stream), self._h2.max_outbound_frame_size)
+            if room > 0:
+                self._h2.send_data(stream, body[:room], end_stream=end and len(body) <= room)
+                body = body[room:]
+                continue
+            self._flush()
+            self._receive()
+            if answer.complete or answer.reset or self.closed:
+                return
 
     def send_more(self, stream: int, data: bytes, end: bool) -> None:
         """A piece of the body of a stream that `send` left open."""
