@@ -87,6 +87,12 @@ typedef struct hv_request {
 
 
 
+
+
+
+
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
