@@ -16,7 +16,7 @@ CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
 NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
 TOOLS = target/tools/bin
 # Where it cannot be had, the C programs run without it.
-VALGRIND = $(if $(shell command -v valgrind),valgrind --quiet --error-exitcode=99 --leak-check=full)
+VALGRIND = $(if $(shell command -v valgrind),valgrind --quiet --error-exitcode=99 --leak-check=full --suppressions=tests/c/valgrind.supp)
 ENVOY = target/venv-bench/bin/envoy
 
 help: ## What there is to make
