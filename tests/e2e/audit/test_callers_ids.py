@@ -19,7 +19,7 @@ CLAUDE_CODE = {"x_claude_code_session_id": SESSION}
 def test_an_allowed_call_and_a_refused_one_tell_session_and_trace(
     gateway: Callable[..., Haproxy], standin: Standin, token: str, logs: LogServer
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(nbthread=1)
 
     assert post(haproxy, token, **CLAUDE_CODE, traceparent=TRACEPARENT).status == 200
     assert post(haproxy, token, OTHER_MODEL, **CLAUDE_CODE, traceparent=TRACEPARENT).status == 403
@@ -57,7 +57,7 @@ def test_in_json_they_have_the_names_of_opentelemetry(
 def test_no_session_can_leave_its_field(
     gateway: Callable[..., Haproxy], token: str, logs: LogServer, session: str
 ) -> None:
-    post(gateway(), token, **{"x_claude_code_session_id": session})
+    post(gateway(nbthread=1), token, **{"x_claude_code_session_id": session})
 
     [line] = logs.in_order(1)
     written = line.written["session"]
@@ -82,7 +82,7 @@ def test_a_traceparent_that_is_not_valid_is_none_and_leaves_as_it_came(
     logs: LogServer,
     traceparent: str,
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(nbthread=1)
 
     assert post(haproxy, token, traceparent=traceparent).status == 200
     assert post(haproxy, token, traceparent="cc" + TRACEPARENT[2:] + "-more").status == 200

@@ -187,7 +187,7 @@ def test_a_rule_that_answers_in_googles_place_is_said_to(
     where: str,
 ) -> None:
     standin.google(canned={"content_type": "application/json", "pieces": ["{}"]})
-    haproxy = serve(Pages(), **{where: f"http-response {rule} unless {{ status 500 }}"})
+    haproxy = serve(Pages(), nbthread=1, **{where: f"http-response {rule} unless {{ status 500 }}"})
     answer = post(haproxy, token)
     standin.google(status=500)
     assert post(haproxy, token).status == 500

@@ -27,7 +27,7 @@ def status(haproxy: Haproxy, token: str, target: str = GENERATE, client: str = "
 def test_refusals_in_a_row_are_told_once(
     gateway: Callable[..., Haproxy], pages: Pages, logs: LogServer, token: str
 ) -> None:
-    haproxy = gateway(sections=pages.section)
+    haproxy = gateway(nbthread=1, sections=pages.section)
 
     statuses = [status(haproxy, token, OTHER_MODEL) for _ in range(12)]
 

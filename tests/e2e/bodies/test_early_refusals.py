@@ -176,7 +176,7 @@ def test_who_never_ends_a_request_is_refused_in_two_seconds_for_what_it_is(
 ) -> None:
     case = CASES[what]
     refused, twin = case.refused(standin), case.twin(standin)
-    with H2(gateway().port) as h2:
+    with H2(gateway(nbthread=1).port) as h2:
         began = time.monotonic()
         stream = h2.send(refused.method, refused.target, refused.pairs, b"{", end=False)
         answer = h2.wait(stream)

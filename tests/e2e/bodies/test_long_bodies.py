@@ -64,7 +64,7 @@ def chunked(haproxy: Haproxy, token: str, body: bytes) -> Response:
 def test_a_long_body_that_no_role_allows_does_not_arrive(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, length: int
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(nbthread=1)
     token = standin.token({"groups": ["ml"]})
     answer = once(haproxy.port, "POST", GENERATE, headers(token), prompt(length, **TOOL))
     assert answer.status == 403, answer.body
@@ -131,7 +131,7 @@ def test_what_is_refused_has_not_left_whole_and_its_twin_has(
     framing: str,
 ) -> None:
     body, reason, bad, good = VIOLATIONS[what]
-    haproxy = gateway(google_http=recorder.port)
+    haproxy = gateway(nbthread=1, google_http=recorder.port)
     token = standin.token({"groups": ["ml"]})
 
     refused = send(haproxy, token, framing, body)
@@ -187,7 +187,7 @@ def test_every_cut_of_a_body_is_judged_alike(
 def test_a_caller_who_stops_in_the_middle_is_told_so(
     gateway: Callable[..., Haproxy], standin: Standin, recorder: BodyRecorder, logs: LogServer
 ) -> None:
-    haproxy = gateway(google_http=recorder.port, environment={"VERTEX_BODY_TIMEOUT": "2s"})
+    haproxy = gateway(nbthread=1, google_http=recorder.port, environment={"VERTEX_BODY_TIMEOUT": "2s"})
     token = standin.token({"groups": ["ml"]})
     body = prompt(100_000)
     with Connection(haproxy.port, timeout=20) as connection:
@@ -234,7 +234,7 @@ def test_an_early_answer_of_googles_reaches_the_caller(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
     recorder = BodyRecorder(early=429)
-    haproxy = gateway(google_http=recorder.port)
+    haproxy = gateway(nbthread=1, google_http=recorder.port)
     token = standin.token({"groups": ["ml"]})
     body = prompt(100_000)
     with Connection(haproxy.port) as connection:
@@ -273,7 +273,7 @@ def test_a_limit_is_told_when_the_body_has_come(
 ) -> None:
     vertex = vertex_json(standin.service_account)
     vertex["roles"][0]["limits"] = {"per": "principal", "requests_per_minute": 1}
-    haproxy = gateway(google_http=recorder.port, vertex=vertex)
+    haproxy = gateway(nbthread=1, google_http=recorder.port, vertex=vertex)
     token = standin.token({"groups": ["ml"]})
     body = prompt(100_000)
     assert once(haproxy.port, "POST", GENERATE, headers(token), body).status == 200
@@ -320,7 +320,7 @@ def two_roles(standin: Standin, same: bool) -> dict[str, Any]:
 def test_a_later_role_decides_if_it_signs_as_the_first_has(
     gateway: Callable[..., Haproxy], standin: Standin, recorder: BodyRecorder, logs: LogServer, same: bool
 ) -> None:
-    haproxy = gateway(google_http=recorder.port, vertex=two_roles(standin, same))
+    haproxy = gateway(nbthread=1, google_http=recorder.port, vertex=two_roles(standin, same))
     token = standin.token({"groups": ["ml"]})
     answers = [
         once(haproxy.port, "POST", GENERATE, headers(token), body)

@@ -76,7 +76,7 @@ def test_a_stream_that_ends_well_without_counts_costs_what_it_reserved(
     events, counts = DIALECTS[dialect]
     reserved = -(-len(body()) // 4) + 1000
     limits = {"per": "principal", "tokens_per_hour": 2 * reserved + 500}
-    haproxy = gateway(vertex=with_limits(standin, limits, reserve_tokens=1000))
+    haproxy = gateway(nbthread=1, vertex=with_limits(standin, limits, reserve_tokens=1000))
 
     standin.google(interval_ms=0, canned={"content_type": STREAM, "pieces": events({})})
     token = standin.token({"groups": ["ml"], "sub": "silent"})

@@ -41,7 +41,7 @@ def dreaming(
         role["may"]["methods"] = ["*"]
         if made_up:
             environment |= lua_path_with_panic()
-        return gateway(google_http=google.port, vertex=vertex, environment=environment)
+        return gateway(nbthread=1, google_http=google.port, vertex=vertex, environment=environment)
 
     return one
 

@@ -230,7 +230,7 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
     serve: Callable[..., Haproxy], logs: LogServer, token: str, dialect: str
 ) -> None:
     pages = Pages()
-    haproxy = serve(sections=pages.section, environment={"VERTEX_BODY_TIMEOUT": "2s"})
+    haproxy = serve(nbthread=1, sections=pages.section, environment={"VERTEX_BODY_TIMEOUT": "2s"})
     assert post(haproxy, token).status == 200
     path, asked = DIALECTS[dialect]
     body = json.dumps(asked).encode()
@@ -251,7 +251,7 @@ def test_a_caller_who_is_slow_with_the_body_is_told_so(
 def test_over_http2_a_slow_body_is_told_so_as_well(
     serve: Callable[..., Haproxy], logs: LogServer, token: str
 ) -> None:
-    haproxy = serve(environment={"VERTEX_BODY_TIMEOUT": "2s"})
+    haproxy = serve(nbthread=1, environment={"VERTEX_BODY_TIMEOUT": "2s"})
     assert post(haproxy, token).status == 200
     with H2(haproxy.port, timeout=20) as h2:
         stream = h2.send(

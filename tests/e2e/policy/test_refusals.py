@@ -47,7 +47,7 @@ def test_a_refusal_has_its_shape_and_its_twin_passes(
     case = CASES[what]
     vertex = vertex_json(standin.service_account)
     vertex["roles"][0]["may"]["locations"] = ["*"]
-    haproxy = gateway(vertex=vertex)
+    haproxy = gateway(nbthread=1, vertex=vertex)
     refused, twin = case.refused(standin), case.twin(standin)
 
     with H2(haproxy.port) as h2:
@@ -83,7 +83,7 @@ def test_keys_that_cannot_be_had_are_503_and_then_they_are_there(
 def test_google_s_refusal_of_the_gateway_is_not_the_caller_s(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, status: int, reason: str
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(nbthread=1)
     call = bearer(good(standin))
     standin.google(status=status)
     with Connection(haproxy.port) as connection:
@@ -119,7 +119,7 @@ NAMES = ("Authorization", "x-goog-api-key", "x-api-key")
 def test_two_credentials_are_refused_unless_they_are_the_same(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, one: str, other: str
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(nbthread=1)
     token, another = good(standin), good(standin, {"sub": "mallory"})
 
     def pair(name: str, token: str) -> tuple[str, str]:
@@ -180,7 +180,7 @@ def test_a_refusal_before_the_body_has_come_is_read_whole(
 def test_only_post_is_let_through(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, method: str
 ) -> None:
-    haproxy = gateway()
+    haproxy = gateway(nbthread=1)
     token = good(standin)
     body = BODY if method in ("PUT", "PATCH") else None
     with Connection(haproxy.port) as connection:

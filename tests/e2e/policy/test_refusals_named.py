@@ -65,7 +65,7 @@ def test_what_is_refused_is_named_to_its_caller_and_in_the_line(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, what: str
 ) -> None:
     target, body, twin, reason, detail = CASES[what]
-    haproxy = gateway(vertex=_role(vertex_json(standin.service_account)))
+    haproxy = gateway(nbthread=1, vertex=_role(vertex_json(standin.service_account)))
     pairs = headers(good(standin))
 
     with H2(haproxy.port) as h2:

@@ -82,7 +82,7 @@ def test_one_role_is_for_callers_of_several_issuers_each_by_its_own_rule(
         {"issuer": "corp", "groups": ["ml"]},
         {"issuer": "partner", "subjects": ["bob"]},
     ]
-    haproxy = gateway(vertex=vertex)
+    haproxy = gateway(nbthread=1, vertex=vertex)
 
     def asks(issuer: str, **claims: Any) -> tuple[int, str]:
         return outcome(post(haproxy, standin.token(claims, issuer=issuer)))

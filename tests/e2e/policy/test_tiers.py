@@ -41,7 +41,7 @@ def with_tiers(gateway: Callable[..., Haproxy], standin: Standin) -> Callable[..
             | {"may": role["may"] | ({} if tiers is None else {"tiers": tiers})}
             for index, tiers in enumerate(lists)
         ]  # fmt: skip
-        return gateway(vertex=vertex)
+        return gateway(nbthread=1, vertex=vertex)
 
     return start
 

@@ -100,8 +100,9 @@ class LogServer:
         return _chosen(self.wait_until(enough, f"{count} such lines", within), which)
 
     def in_order(self, count: int) -> list[AccessLine]:
-        """The audit lines in the order in which their requests came. Those of two connections
-        arrive in any order: a line is written after its answer, by its connection's thread."""
+        """The audit lines in the order in which their requests came, to the millisecond. Those of two
+        connections arrive in any order: a line is written after its answer, by its connection's thread,
+        so a test that asks faster than that wants one thread."""
         return sorted(self.wait_for(count), key=lambda line: line.accepted)
 
     def exactly(
