@@ -6,7 +6,10 @@ from support.world.place import haproxy_version
 from bypass.bodies import NO_JSON, NOT_ALLOWED, TOOLS, body
 from bypass.pair import BOTH, NEUTRALISED, Kind, Pair, Request, Seen, body_arrives, dumps
 
-TRAILERS = Kind("trailers", rules=("trailers",))
+# HAProxy 3.0 neither takes a length in place of chunks nor drops trailers.
+SINCE = (2, 6) if haproxy_version() < (3, 0) else (3, 2)
+
+TRAILERS = Kind("trailers", rules=("trailers",), since=SINCE)
 BEYOND = Kind("beyond the buffer", checks=("WholeBody",))
 
 KINDS = [TRAILERS, BEYOND]
@@ -23,9 +26,9 @@ for name, trailers in {
     "several": (("x-a", "b"), ("x-goog-fieldmask", "name")),
 }.items():
     sent = Request(trailers=trailers)
-    # HAProxy 3.0 neither takes a length in place of chunks nor drops trailers.
-    if not (3, 0) <= haproxy_version() < (3, 2):
-        TRAILERS.pairs.append(Pair(TRAILERS.name, name, sent, Request(), NEUTRALISED, has_trailers))
+    TRAILERS.pairs.append(
+        Pair(TRAILERS.name, name, sent, Request(), NEUTRALISED, has_trailers, since=SINCE)
+    )
 
 # With a length they do not fit into HTTP/1.1; a body that goes unread may come in chunks.
 WITH_LENGTH = (("content-length", str(len(BODY))),)

@@ -45,6 +45,8 @@ def without() -> Iterator[Without]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_without_its_check_an_attack_escapes(without: Without, kind: Kind) -> None:
     assert kind.checks or kind.rules
+    if kind.since > haproxy_version():
+        pytest.skip("nothing stops it on this HAProxy: SECURITY.md, known limits")
     judge = without(kind)
     escaped = [
         pair.name
