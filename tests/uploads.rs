@@ -164,3 +164,18 @@ fn the_bearer_is_the_head_s() {
     let forged = format!("{}|{}", head.field(4), "another-id");
     assert_eq!(gateway.bearer(forged.as_bytes(), at(1)), None);
 }
+
+#[test]
+fn a_token_that_ends_while_its_body_passes_is_refused_at_the_end() {
+    let key = SigningKey::ed();
+    let gateway = stage(&key, |_| {});
+    let whole = format!("{PROMPT}}}");
+    let (_, upload) = start(&gateway, &key);
+    let told = gateway.pass(upload, whole.as_bytes(), at(7200));
+    let verdict = Said::new(told.verdict.as_deref().unwrap());
+    assert_eq!((told.piece, told.status), (Piece::Dropped, Some(401)));
+    assert_eq!((verdict.reason(), verdict.logged("principal")), ("token_expired", "corp:alice"));
+    assert!(verdict.field(4).starts_with("Bearer "), "{verdict:?}");
+    let (_, upload) = start(&gateway, &key);
+    assert_eq!(gateway.pass(upload, whole.as_bytes(), at(60)).piece, Piece::Goes);
+}

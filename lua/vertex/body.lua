@@ -24,7 +24,9 @@ end
 ---@param txn TXN
 local function refuse(txn)
   if not txn:get_var(PREFIX .. "status") then
-    tell(txn, native.refused(txn:get_var(PREFIX .. "verdict"), "internal"), "503")
+    local verdict = txn:get_var(PREFIX .. "verdict")
+    native.withdraw(verdict)
+    tell(txn, native.refused(verdict, "internal"), "503")
   end
   error("a body was refused", 0)
 end

@@ -97,11 +97,7 @@ impl Decide {
         now: Now,
         within: (Monotonic, Patience),
     ) -> Judgement<'j> {
-        let holds = match token.is_current() {
-            true => token.validity.check(now.wall),
-            false => Err(Reason::KeyUnknown),
-        };
-        match holds {
+        match token.check(now.wall) {
             Ok(()) => self.judge(request, Some(token), now, within),
             Err(reason) => Judgement { token: Some(Arc::clone(token)), ..Judgement::of(reason) },
         }

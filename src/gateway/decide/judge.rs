@@ -229,6 +229,10 @@ impl Decide {
         credential: usize,
         now: Now,
     ) -> Judgement<'j> {
+        // A body may take its time.
+        if let Err(reason) = token.check(now.wall) {
+            return Judgement::refused(request, token, reason.into());
+        }
         let judgement = self.judge_target(request, Arc::clone(&token), now);
         match judgement.role {
             Some(role) if role.credential != credential => {

@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
+use crate::error::Reason;
 use crate::jose::{FingerprintKey, Key};
 use crate::keyed_hash::KeyedHash;
 use crate::log_value;
 use crate::oidc::{Identity, Validity};
+use crate::time::UnixTime;
 
 /// Most tokens; the least used one makes room.
 const MAX_TOKENS: u64 = 1_000_000;
@@ -62,6 +64,17 @@ impl VerifiedToken {
     /// Whether the issuer still publishes the key that verified the token.
     pub(in crate::gateway) fn is_current(&self) -> bool {
         self.key.as_ref().is_some_and(|key| key.is_current())
+    }
+
+    /// Whether a token that was verified before still holds.
+    ///
+    /// # Errors
+    /// `key_unknown`, `token_expired`, `token_not_yet_valid`.
+    pub(in crate::gateway) fn check(&self, now: UnixTime) -> Result<(), Reason> {
+        match self.is_current() {
+            true => self.validity.check(now),
+            false => Err(Reason::KeyUnknown),
+        }
     }
 }
 

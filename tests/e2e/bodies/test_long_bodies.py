@@ -14,12 +14,13 @@ from support.expect.recorded import nothing_whole
 from support.expect.refusal import STATUS
 from support.log.server import LogServer
 from support.wire.calls import GENERATE, PROJECT, headers
-from support.wire.http1 import Connection, Response, once
+from support.wire.http1 import Closed, Connection, Response, once
 from support.wire.http2 import H2, Answer
+from support.wire.listener import Listener
 from support.wire.bodies import BodyRecorder
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
-from support.world.place import haproxy_version
+from support.world.place import free_port, haproxy_version
 from support.world.standin import Standin
 
 
@@ -353,3 +354,33 @@ def test_a_body_in_chunks_that_fits_is_read_like_others(
     for request in recorder.requests if haproxy_version() < (3, 0) else []:
         assert b"content-length: %d\r\n" % len(body) in request.head + b"\r\n"
         assert b"chunked" not in request.head
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "reason"),
+    [("down", 503, "upstream_unavailable"), ("closes", 502, "upstream_closed")],
+)
+def test_a_server_that_is_not_there_or_leaves_is_told(
+    gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, kind: str, status: int, reason: str
+) -> None:
+    closing = Listener(lambda connection: (connection.recv(100), connection.close()))
+    port = free_port() if kind == "down" else closing.port
+    haproxy = gateway(google_http=port, upstream_lines="retries 0")
+    token = standin.token({"groups": ["ml"]})
+    body = prompt(3_000_000)
+    with Connection(haproxy.port, timeout=20) as connection:
+        sized = headers(token) | {"Content-Length": str(len(body))}
+        connection.send_request("POST", GENERATE, sized, body[:60_000])
+        # HAProxy may close without a word, as for a short request: the caller is to try again.
+        try:
+            answer = connection.read()
+        except Closed:
+            assert kind == "closes"
+            answer = None
+    closing.close()
+    if answer:
+        assert answer.status == status
+        assert json.loads(answer.body)["error"]["details"][0]["reason"] == reason
+    [line] = logs.in_order(1)
+    assert (line["decision"], line["reason"]) == ("deny", reason), line.text
+    assert (line["principal"], line["charged"]) == ("corp:alice", "-")

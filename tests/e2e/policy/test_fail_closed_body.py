@@ -30,6 +30,7 @@ READS_BODY = {
         "end_body": (*DIES, *LIES),
         # The verdict in place of one that nobody gave.
         "refused": (*DIES, *LIES),
+        "withdraw": DIES,
     }
 }
 
@@ -97,7 +98,7 @@ def test_a_body_that_cannot_be_judged_does_not_leave_whole(
     function: str,
     fault: str,
 ) -> None:
-    haproxy = broken(f"{function} pass" if function == "refused" else function, fault)
+    haproxy = broken(f"{function} pass" if function in ("refused", "withdraw") else function, fault)
     worker = haproxy.worker
     answer = long_call(haproxy, token)
     assert answer.status in (400, 503), answer
@@ -110,6 +111,25 @@ def test_a_body_that_cannot_be_judged_does_not_leave_whole(
     assert haproxy.worker == worker
     # Short bodies are none of its business.
     assert once(haproxy.port, "POST", GENERATE, headers(token), b"{}").status == 200
+
+
+FORGED = "http-request set-var(txn.vertex.reads_body) var(txn.vertex.verdict),field(4,|)"
+
+
+def test_no_rule_can_say_that_a_body_is_read(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    recorder: BodyRecorder,
+    token: str,
+    tmp_path: Path,
+) -> None:
+    tmp_path.chmod(0o755)
+    for fault, status in (("none", 200), ("returns_nothing", 503), ("raises", 503)):
+        share = broken_share(tmp_path, "upload", fault)
+        different = {"share": share, "nbthread": 1, "google_http": recorder.port}
+        haproxy = launch(configuration(**different, frontend_lines=FORGED))
+        assert long_call(haproxy, token).status == status, fault
+    assert len(recorder.requests) == 1
 
 
 @pytest.mark.parametrize("fault", ["raises", "returns_a_text"])
