@@ -328,7 +328,20 @@ fn what_a_configuration_hardly_means_is_told_and_fails_nothing() {
     };
     let google = "https://accounts.google.com";
     let github = "https://token.actions.githubusercontent.com";
-    let cases: [(&str, Change<'_>, Change<'_>); 7] = [
+    let second = |settings: &mut Value, tools: &[&str]| {
+        let mut credential = settings["credentials"][0].clone();
+        credential["name"] = json!("other");
+        settings["credentials"].as_array_mut().unwrap().push(credential);
+        let mut role = settings["roles"][0].clone();
+        (role["name"], role["as"]) = (json!("second"), json!("other"));
+        role["may"]["tools"] = json!(tools);
+        settings["roles"].as_array_mut().unwrap().push(role);
+    };
+    let cases: [(&str, Change<'_>, Change<'_>); 8] = [
+        ("/roles/1: a request whose body is longer", &|s| second(s, &["googleSearch"]), &|s| {
+            second(s, &["googleSearch"]);
+            s["roles"][1]["as"] = s["roles"][0]["as"].clone();
+        }),
         ("everybody with an account at Google", &|s| anyone(s, google), &|s| {
             anyone(s, "https://idp.example")
         }),
