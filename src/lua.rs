@@ -6,8 +6,8 @@ mod observe;
 mod raw;
 
 use mlua::{
-    Function, IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue, Result,
-    Table, UserData, UserDataRef,
+    BString, Function, IntoLua, IntoLuaMulti as _, Lua, LuaString, MultiValue as LuaMultiValue,
+    Result, Table, UserData, UserDataRef,
 };
 use once_cell::sync::OnceCell;
 
@@ -204,13 +204,15 @@ fn refused(_: &Lua, (verdict, reason): (String, String)) -> Result<Option<String
     Ok(gateway.and_then(|(gateway, reason)| gateway.refused(&verdict, reason)))
 }
 
-/// The upload of a verdict whose body is to be read as it passes.
-fn upload(_: &Lua, verdict: Option<String>) -> Result<Option<u64>> {
-    Ok(GATEWAY.get().zip(verdict).and_then(|(gateway, verdict)| gateway.upload(&verdict)))
+/// The upload of a verdict whose body is to be read as it passes, and the body's length if it changes.
+fn upload(_: &Lua, verdict: Option<String>) -> Result<(Option<u64>, Option<String>)> {
+    let upload = GATEWAY.get().zip(verdict).and_then(|(gateway, verdict)| gateway.upload(&verdict));
+    let (number, length) = upload.unzip();
+    Ok((number, length.flatten().map(|length| length.to_string())))
 }
 
 /// Whether a piece of a body `goes` on, is `dropped`, or `ends` the request; the verdict that is new
-/// with it, and the status of a refusal.
+/// with it, the status of a refusal, and what goes in the piece's place.
 fn pass(_: &Lua, (upload, piece): (u64, LuaString)) -> Result<LuaPassed> {
     let passed = GATEWAY.get().map(|gateway| gateway.pass(upload, &piece.as_bytes(), host::now()));
     Ok(passed_of(passed))
@@ -221,18 +223,18 @@ fn end_body(_: &Lua, upload: u64) -> Result<LuaPassed> {
     Ok(passed_of(GATEWAY.get().map(|gateway| gateway.end_body(upload, host::now()))))
 }
 
-type LuaPassed = (&'static str, Option<String>, Option<String>);
+type LuaPassed = (&'static str, Option<String>, Option<String>, Option<BString>);
 
 fn passed_of(passed: Option<Passed>) -> LuaPassed {
-    let Some(Passed { piece, verdict, status }) = passed else {
-        return ("ends", None, None);
+    let Some(Passed { piece, verdict, status, instead }) = passed else {
+        return ("ends", None, None, None);
     };
     let word = match piece {
         Piece::Goes => "goes",
         Piece::Dropped => "dropped",
         Piece::Ends => "ends",
     };
-    (word, verdict, status.map(|status| status.to_string()))
+    (word, verdict, status.map(|status| status.to_string()), instead.map(BString::from))
 }
 
 /// A caller's way through the steps, held by Lua and not to be looked into.

@@ -17,7 +17,7 @@ mod who;
 
 pub use claim::{Claim, ClaimPath, ClaimTest, Scalar};
 pub use client::{Certificate, CertificateTest, Client, Network};
-pub use may::{Ask, May};
+pub use may::{Ask, May, Place};
 pub use near_miss::NearMiss;
 pub use pattern::Pattern;
 pub use schedule::{Day, Schedule};
@@ -25,6 +25,8 @@ pub use terms::{BodyTerms, Contents, Missed, Reading, Term};
 pub use tier::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE, Tier};
 pub use uri::UriPrefix;
 pub use who::{Caller, Who};
+
+use std::borrow::Cow;
 
 use index::Index;
 
@@ -37,10 +39,39 @@ pub struct Role {
     pub who: Vec<Who>,
     /// What it allows.
     pub may: May,
+    /// The place of requests whose path names none.
+    pub default: Option<DefaultPlace>,
     /// The index of its credential in the configuration.
     pub credential: usize,
     /// Its own index in the configuration.
     pub place: usize,
+}
+
+/// The place of a role's requests whose path names none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultPlace {
+    /// A Google project's id or number.
+    pub project: String,
+    /// A location.
+    pub location: String,
+}
+
+impl Role {
+    /// Where a request is served under this role; `None` if neither says it.
+    #[must_use]
+    pub fn place_of<'a>(&'a self, ask: &Ask<'a>) -> Option<Place<'a>> {
+        let of = |default: &'a DefaultPlace| Place {
+            project: Some(&default.project),
+            location: &default.location,
+        };
+        ask.place.or_else(|| self.default.as_ref().map(of))
+    }
+
+    /// Whether both roles send this request to the same place, signed by the same credential.
+    #[must_use]
+    pub fn sends_like(&self, other: &Self, ask: &Ask<'_>) -> bool {
+        self.credential == other.credential && self.place_of(ask) == other.place_of(ask)
+    }
 }
 
 /// The result of [`Policy::decide`].
@@ -68,8 +99,8 @@ struct Grant {
 }
 
 /// Whether a grant is for a request, whatever its body holds.
-enum Match<'p> {
-    Role(&'p Role),
+enum Match<'p, 'a> {
+    Role(&'p Role, Place<'a>),
     None,
     NeedClient,
 }
@@ -117,15 +148,22 @@ impl Policy {
         self.decide_among(grants, ask, |_| true)
     }
 
-    /// The first role among `grants` that allows `ask` and signs with this credential.
+    /// The first role among `grants` that allows `ask` and sends it like this one.
     #[must_use]
-    pub fn decide_as<'b>(
+    pub fn decide_like<'b>(
         &self,
         grants: &[u32],
         ask: &Ask<'b>,
-        credential: usize,
+        sender: &Role,
     ) -> Decision<'_, 'b> {
-        self.decide_among(grants, ask, |role| role.credential == credential)
+        self.decide_among(grants, ask, |role| role.sends_like(sender, ask))
+    }
+
+    /// Whether a role of these grants has a default place.
+    #[must_use]
+    pub fn has_default(&self, grants: &[u32]) -> bool {
+        let mut roles = grants.iter().filter_map(|number| self.grant(*number));
+        roles.any(|(role, _)| role.default.is_some())
     }
 
     fn decide_among<'b>(
@@ -135,13 +173,13 @@ impl Policy {
         may_decide: impl Fn(&Role) -> bool,
     ) -> Decision<'_, 'b> {
         let mut otherwise = Decision::RoleNone;
-        for number in self.index.within(grants, ask.project).iter() {
-            let role = match self.role_for(*number, ask) {
-                Match::Role(role) if may_decide(role) => role,
-                Match::Role(_) | Match::None => continue,
+        for number in self.within(grants, ask).iter() {
+            let (role, place) = match self.role_for(*number, ask) {
+                Match::Role(role, place) if may_decide(role) => (role, place),
+                Match::Role(..) | Match::None => continue,
                 Match::NeedClient => return Decision::NeedClient,
             };
-            let problem = match role.may.missed(ask) {
+            let problem = match role.may.missed(ask, place.location) {
                 Ok(None) => return Decision::Allow(role),
                 Ok(Some(missed)) => Decision::Missed(missed),
                 Err(Reading::Later) => return Decision::NeedContents,
@@ -159,30 +197,41 @@ impl Policy {
     #[must_use]
     pub fn candidates(&self, grants: &[u32], ask: &Ask<'_>) -> Option<Vec<&Role>> {
         let mut roles = Vec::new();
-        for number in self.index.within(grants, ask.project).iter() {
+        for number in self.within(grants, ask).iter() {
             match self.role_for(*number, ask) {
-                Match::Role(role) if matches!(role.may.missed(ask), Ok(None)) => roles.push(role),
-                Match::Role(_) | Match::None => {}
+                Match::Role(role, place)
+                    if matches!(role.may.missed(ask, place.location), Ok(None)) =>
+                {
+                    roles.push(role);
+                }
+                Match::Role(..) | Match::None => {}
                 Match::NeedClient => return None,
             }
         }
         Some(roles)
     }
 
+    fn within<'g>(&self, grants: &'g [u32], ask: &Ask<'_>) -> Cow<'g, [u32]> {
+        self.index.within(grants, ask.place.and_then(|place| place.project))
+    }
+
     /// The role of a grant, if it is for this target, time and client.
-    fn role_for(&self, number: u32, ask: &Ask<'_>) -> Match<'_> {
+    fn role_for<'p: 'a, 'a>(&'p self, number: u32, ask: &'a Ask<'_>) -> Match<'p, 'a> {
         let Some((role, who)) = self.grant(number) else {
             return Match::None;
         };
-        if !role.may.is_for(ask) || !who.holds_at(ask.wall) {
+        let Some(place) = role.place_of(ask) else {
+            return Match::None;
+        };
+        if !role.may.is_for(ask, place) || !who.holds_at(ask.wall) {
             return Match::None;
         }
         if !who.asks_for_client() {
-            return Match::Role(role);
+            return Match::Role(role, place);
         }
         match ask.client {
             None => Match::NeedClient,
-            Some(client) if who.fits_client(client) => Match::Role(role),
+            Some(client) if who.fits_client(client) => Match::Role(role, place),
             Some(_) => Match::None,
         }
     }

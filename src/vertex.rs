@@ -4,27 +4,34 @@
 mod alphabet;
 mod body;
 mod canonical;
+mod claude;
 mod host;
 mod known;
 mod labels;
 mod model;
 mod query;
 mod route;
+mod short_path;
 
 use std::fmt;
 
 pub use body::{Body, BodyScanner, CapMember, Media};
 pub use canonical::respell;
+pub use claude::{BodyEdit, vertex_model_name};
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
 pub use model::{Model, ModelText};
 pub use query::{Alt, Query};
-pub use route::{Class, ModelPlace, Route, Segment, Tokens, Variable, operation_of, routes};
+pub use route::{
+    Class, ModelPlace, Route, Segment, Tokens, Variable, is_place_name, operation_of, routes,
+};
+pub use short_path::{Api, base_url_fault};
 
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
 use route::PathNames;
+use short_path::Spelled;
 
 /// The longest name in a URL, in bytes; Google's are no longer.
 const MAX_NAME_BYTES: usize = 128;
@@ -41,12 +48,14 @@ pub struct Target<'u> {
     pub version: &'u str,
     /// The Google project's id or number; `None` if it belongs to no project.
     pub project: Option<&'u str>,
-    /// The location.
+    /// The location; empty until a role gives it.
     pub location: &'u str,
     /// The model, from the path or, once it was read, from the body.
     pub model: Option<Model<'u>>,
     /// The query.
     pub query: Query<'u>,
+    /// The API in whose way the path was written.
+    pub api: Api,
     names: PathNames<'u>,
 }
 
@@ -69,7 +78,10 @@ impl<'u> Target<'u> {
         }
         let (version, path) =
             path.strip_prefix('/').and_then(|p| p.split_once('/')).ok_or(Reason::RouteUnknown)?;
-        let (route, names) = Route::find(http_method, version, path).ok_or(Reason::RouteUnknown)?;
+        let Spelled { route, version, names, api } = match Route::find(http_method, version, path) {
+            Some((route, names)) => Spelled { route, version, names, api: Api::Vertex },
+            None => short_path::find(http_method, version, path).ok_or(Reason::RouteUnknown)?,
+        };
         let mut target = Self {
             route,
             version,
@@ -77,15 +89,17 @@ impl<'u> Target<'u> {
             location: NO_LOCATION,
             model: None,
             query: Query::default(),
+            api,
             names,
         };
         let mut publisher = "";
         for (variable, name) in route.variables().zip(names) {
-            if on(Check::Names) && !variable.fits(name) {
+            let is_open = name.is_empty() && api != Api::Vertex;
+            if on(Check::Names) && !is_open && !variable.fits(name) {
                 return Err(Reason::UrlNotCanonical);
             }
             match variable {
-                Variable::Project => target.project = Some(name),
+                Variable::Project => target.project = Some(name).filter(|_| !is_open),
                 Variable::Location => target.location = name,
                 Variable::Publisher => publisher = name,
                 Variable::Model if publisher.is_empty() => {
@@ -96,12 +110,31 @@ impl<'u> Target<'u> {
                 Variable::Id => {}
             }
         }
-        if route.model != ModelPlace::Path {
+        if target.names_model_in_body() || route.model != ModelPlace::Path {
             target.model = None;
         }
         target.query =
-            query.map(|query| Query::parse(query, route)).transpose()?.unwrap_or_default();
+            query.map(|query| Query::parse(query, route, api)).transpose()?.unwrap_or_default();
         Ok(target)
+    }
+
+    /// Whether the path names no project and no location, and is to have both.
+    #[must_use]
+    pub fn lacks_place(&self) -> bool {
+        self.api != Api::Vertex
+            && self.project.is_none()
+            && self.route.variables().next() == Some(Variable::Project)
+    }
+
+    /// The target in this project and location, if its path names none.
+    #[must_use]
+    pub fn at(mut self, project: &'u str, location: &'u str) -> Self {
+        if self.lacks_place() {
+            (self.project, self.location) = (Some(project), location);
+            let [first, second, ..] = &mut self.names;
+            (*first, *second) = (project, location);
+        }
+        self
     }
 
     /// The publisher in the path, if any.

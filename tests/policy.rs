@@ -6,7 +6,7 @@ mod common;
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
     Ask, AskedTiers, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest,
-    Client, Contents, Day, Decision, May, Network, Pattern, Policy, Reading, Role, Scalar,
+    Client, Contents, Day, Decision, May, Network, Pattern, Place, Policy, Reading, Role, Scalar,
     Schedule, Term, Tier, UriPrefix, Who,
 };
 use haproxy_vertex::time::UnixTime;
@@ -44,7 +44,7 @@ fn group(name: &str) -> Who {
 }
 
 fn role(name: &str, who: &[Who], may: May) -> Role {
-    Role { name: name.to_owned(), who: who.to_vec(), may, credential: 0, place: 0 }
+    Role { name: name.to_owned(), who: who.to_vec(), may, default: None, credential: 0, place: 0 }
 }
 
 const NOTHING: Contents<'_> = Contents {
@@ -56,9 +56,10 @@ const NOTHING: Contents<'_> = Contents {
     max_output_tokens: None,
 };
 
+const HOME: Place<'_> = Place { project: Some("acme-ml"), location: "us-central1" };
+
 const ASK: Ask<'_> = Ask {
-    project: Some("acme-ml"),
-    location: "us-central1",
+    place: Some(HOME),
     model: Some(("google", "gemini-2.5-flash")),
     method: "generateContent",
     takes_cap: true,
@@ -192,7 +193,7 @@ fn networks_and_certificates_are_asked_for_only_where_a_role_depends_on_them() {
     let inside = Who { networks: Some(networks), ..anyone() };
     let policy = Policy::new(vec![role("inside", &[inside], everything())]);
     assert_eq!(ALICE.gets(&policy, ASK), "peer");
-    let elsewhere = Ask { location: "global", ..ASK };
+    let elsewhere = Ask { place: Some(Place { location: "global", ..HOME }), ..ASK };
     let mut may = everything();
     may.locations = patterns(&["us-central1"]);
     let narrow = Policy::new(vec![role("narrow", &policy.roles()[0].who, may)]);
@@ -271,11 +272,11 @@ fn each_list_of_a_role_must_match() {
     let policy = Policy::new(vec![role("ml", &[anyone()], may())]);
     for (expected, ask) in [
         ("ml", ASK),
-        ("ml", Ask { project: Some("acme-test"), ..ASK }),
-        ("ml", Ask { project: None, model: None, ..ASK }),
-        ("-", Ask { project: Some("acme"), ..ASK }),
-        ("-", Ask { project: Some("acme-ml-2"), ..ASK }),
-        ("-", Ask { location: "global", ..ASK }),
+        ("ml", Ask { place: Some(Place { project: Some("acme-test"), ..HOME }), ..ASK }),
+        ("ml", Ask { place: Some(Place { project: None, ..HOME }), model: None, ..ASK }),
+        ("-", Ask { place: Some(Place { project: Some("acme"), ..HOME }), ..ASK }),
+        ("-", Ask { place: Some(Place { project: Some("acme-ml-2"), ..HOME }), ..ASK }),
+        ("-", Ask { place: Some(Place { location: "global", ..HOME }), ..ASK }),
         ("-", Ask { model: Some(("anthropic", "gemini-2.5-flash")), ..ASK }),
         ("-", Ask { model: Some(("google", "gemini-2.0-flash")), ..ASK }),
         ("-", Ask { method: "streamGenerateContent", ..ASK }),

@@ -34,7 +34,7 @@ fn begun(key: &SigningKey) -> Ask {
 fn start(gateway: &Gateway, key: &SigningKey) -> (Said, u64) {
     let said = decide(gateway, &begun(key));
     assert_eq!(said.decision(), "passing", "{said:?}");
-    let number = gateway.upload(&text(&said)).expect("an upload");
+    let (number, _) = gateway.upload(&text(&said)).expect("an upload");
     (said, number)
 }
 
@@ -47,7 +47,7 @@ fn piece(gateway: &Gateway, upload: u64, text: &str) -> Passed {
 }
 
 fn goes() -> Passed {
-    Passed { piece: Piece::Goes, verdict: None, status: None }
+    Passed { piece: Piece::Goes, verdict: None, status: None, instead: None }
 }
 
 #[test]

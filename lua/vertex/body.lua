@@ -42,13 +42,14 @@ function M.payload(reader, txn, message)
     return
   end
   message:remove(0, #piece)
-  local judged, word, verdict, status = pcall(native.pass, reader.upload, piece)
+  local judged, word, verdict, status, instead = pcall(native.pass, reader.upload, piece)
   if judged then
     tell(txn, verdict, status)
   end
   if judged and word == "dropped" then
     return
   end
+  piece = instead or piece
   if not judged or word ~= "goes" or message:insert(piece, 0) ~= #piece then
     refuse(txn)
   end
@@ -74,11 +75,14 @@ end
 ---@param txn TXN
 function M.run(txn)
   local verdict = txn:get_var(PREFIX .. "verdict")
-  local reader, upload = stream.filter(), native.upload(verdict)
+  local reader, upload, length = stream.filter(), native.upload(verdict)
   if not reader or not upload then
     return
   end
   reader.upload, reader.http_payload, reader.http_end = upload, M.payload, M.finish
+  if length and txn.f:req_fhdr("content-length") then
+    txn.http:req_set_header("content-length", length)
+  end
   filter.register_data_filter(reader, txn.req)
   txn:set_var(PREFIX .. "reads_body", "u" .. upload)
 end

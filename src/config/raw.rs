@@ -11,7 +11,9 @@ use crate::oidc::TokenHeader;
 pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
 pub(super) use role::Yes;
-pub(super) use role::{Body, Certificate, ClaimTest, May, RoleEntry, Schedule, Tier, Who};
+pub(super) use role::{
+    Body, Certificate, ClaimTest, DefaultPlace, May, RoleEntry, Schedule, Tier, Who,
+};
 pub(super) use shape::{Members, OneOrMore, OneOrMoreNames};
 
 /// The configuration of haproxy-vertex.

@@ -44,6 +44,8 @@ pub struct Passed {
     pub verdict: Option<String>,
     /// The status of a refusal.
     pub status: Option<u16>,
+    /// What goes in its place.
+    pub instead: Option<Vec<u8>>,
 }
 
 /// What is to be done with a piece of a body.
@@ -59,7 +61,7 @@ pub enum Piece {
 
 impl Passed {
     const fn of(piece: Piece) -> Self {
-        Self { piece, verdict: None, status: None }
+        Self { piece, verdict: None, status: None, instead: None }
     }
 }
 
@@ -83,7 +85,9 @@ impl Gateway {
             head: request.head_without_token(),
             token: Arc::clone(token),
             id,
-            credential: role.credential,
+            role: role.place,
+            edit: request.edit_for(judgement.target.as_ref()),
+            length: request.body_bytes(),
             slot: slot.number(),
             signals,
             tail: tail_of(judgement, Some(request)),
@@ -97,11 +101,15 @@ impl Gateway {
         Some(UploadMark(number).text())
     }
 
-    /// The number of the upload of a verdict whose body is to be read as it passes.
+    /// The number of the upload of a verdict whose body is to be read as it passes, and the body's new
+    /// length if it is known and will be another.
     #[must_use]
-    pub fn upload(&self, verdict: &str) -> Option<u64> {
+    pub fn upload(&self, verdict: &str) -> Option<(u64, Option<u64>)> {
         let UploadMark(number) = VerdictText::of(verdict).call().and_then(UploadMark::parse)?;
-        self.decide.uploads.with(number, |_| number)
+        self.decide.uploads.with(number, |upload| {
+            let length = upload.edit.as_ref().zip(upload.length);
+            (number, length.and_then(|(edit, before)| edit.length(before)))
+        })
     }
 
     /// Reads the next piece of a body, before it goes on.
@@ -111,6 +119,7 @@ impl Gateway {
             return Passed::of(Piece::Ends);
         };
         let came = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        let instead = upload.edit.as_ref().and_then(|edit| edit.apply(upload.bytes, piece));
         upload.heard = now.mono;
         upload.bytes = upload.bytes.saturating_add(came);
         let passed = match &mut upload.stage {
@@ -133,7 +142,7 @@ impl Gateway {
             }
         };
         self.decide.uploads.put(number, upload);
-        passed
+        Passed { instead: instead.filter(|_| passed.piece == Piece::Goes), ..passed }
     }
 
     /// Ends a body: what has not been allowed is refused.
@@ -171,7 +180,7 @@ impl Gateway {
         };
         let request = request.with_body(body, upload.bytes);
         let token = Arc::clone(&upload.token);
-        let mut judgement = self.decide.judge_passed(&request, token, upload.credential, now);
+        let mut judgement = self.decide.judge_passed(&request, token, upload.role, now);
         judgement.verdict = judgement.verdict.within(Patience::Spent);
         let mut call = None;
         if let Verdict::Allow(slot) = judgement.verdict {
@@ -222,7 +231,7 @@ impl Gateway {
         let verdict = self.text(judgement, Some(request), &attached);
         let status = judgement.verdict.reason().map(|reason| reason.status().code);
         let piece = if status.is_none() { Piece::Goes } else { Piece::Dropped };
-        Passed { piece, verdict: Some(verdict), status }
+        Passed { piece, verdict: Some(verdict), status, instead: None }
     }
 
     /// Forgets an upload; most requests are none.

@@ -4,13 +4,21 @@ use crate::policy::{AskedTiers, BodyTerms, Client, Missed, Pattern, Reading, Ter
 use crate::test_switches::{Check, on};
 use crate::time::UnixTime;
 
+/// A project and a location.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'p> {
+    /// The Google project; `None` for a target of no project.
+    pub project: Option<&'p str>,
+    /// The location.
+    pub location: &'p str,
+}
+
 /// A request, as the policy sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
-    /// The Google project; `None` for a target of no project.
-    pub project: Option<&'a str>,
-    /// The location.
-    pub location: &'a str,
+    /// Where it is to be served; `None` if its path does not say, and each role's default stands for
+    /// it.
+    pub place: Option<Place<'a>>,
     /// Publisher and name of the model; `None` for a target without a model.
     pub model: Option<(&'a str, &'a str)>,
     /// The method.
@@ -64,19 +72,23 @@ impl May {
         caps.into_iter().filter_map(|(term, most)| Some((term.name(), most?))).collect()
     }
 
-    pub(super) fn is_for(&self, ask: &Ask<'_>) -> bool {
+    pub(super) fn is_for(&self, ask: &Ask<'_>, place: Place<'_>) -> bool {
         self.has_method(ask.method)
-            && self.has_location(ask.location)
-            && self.has_project(ask.project)
+            && self.has_location(place.location)
+            && place.project.is_none_or(|project| self.has_project(project))
             && self.has_model(ask.model)
     }
 
-    pub(super) fn has_location(&self, location: &str) -> bool {
+    /// Whether it allows something in this location.
+    #[must_use]
+    pub fn has_location(&self, location: &str) -> bool {
         any(&self.locations, location)
     }
 
-    pub(super) fn has_project(&self, project: Option<&str>) -> bool {
-        project.is_none_or(|project| any(&self.projects, project) || !on(Check::Project))
+    /// Whether it allows something in this Google project.
+    #[must_use]
+    pub fn has_project(&self, project: &str) -> bool {
+        any(&self.projects, project) || !on(Check::Project)
     }
 
     pub(super) fn has_model(&self, model: Option<(&str, &str)>) -> bool {
@@ -90,11 +102,15 @@ impl May {
         self.models.iter().position(|pattern| pattern.matches_pair(publisher, name))
     }
 
-    /// The first term that a request for this target misses.
+    /// The first term that a request for this target in `location` misses.
     ///
     /// # Errors
     /// The state of a body that would have to be read.
-    pub(super) fn missed<'a>(&self, ask: &Ask<'a>) -> Result<Option<Missed<'a>>, Reading<'a>> {
+    pub(super) fn missed<'a>(
+        &self,
+        ask: &Ask<'a>,
+        location: &str,
+    ) -> Result<Option<Missed<'a>>, Reading<'a>> {
         let is_asked = |missed: &Missed<'_>| on(Check::Term(missed.term().name()));
         if let Some(tier) = ask.tiers.unlisted(&self.tiers)
             && on(Check::Term(Term::Tiers.name()))
@@ -114,7 +130,7 @@ impl May {
         };
         match ask.contents {
             Reading::Done(contents) => {
-                let belongs = |name: &str| self.is_home_of(name, ask.location);
+                let belongs = |name: &str| self.is_home_of(name, location);
                 Ok(terms.missed(contents, ask.takes_cap, belongs).filter(is_asked))
             }
             Reading::Passing => Ok(None),

@@ -19,6 +19,8 @@ pub enum NearMiss {
     Certificate,
     /// `who.times`
     Times,
+    /// `default`
+    Default,
     /// `may.projects`
     Projects,
     /// `may.locations`
@@ -45,6 +47,7 @@ impl NearMiss {
             Self::Networks => "who.networks".to_owned(),
             Self::Certificate => "who.certificate".to_owned(),
             Self::Times => "who.times".to_owned(),
+            Self::Default => "default".to_owned(),
             Self::Projects => "may.projects".to_owned(),
             Self::Locations => "may.locations".to_owned(),
             Self::Models => "may.models".to_owned(),
@@ -89,16 +92,21 @@ fn who_misses(who: &Who, caller: &Caller<'_>, ask: &Ask<'_>) -> Vec<NearMiss> {
 
 fn may_misses(role: &Role, ask: &Ask<'_>) -> Vec<NearMiss> {
     let may = &role.may;
+    let place = role.place_of(ask);
     let mut misses: Vec<_> = [
-        (may.has_project(ask.project), NearMiss::Projects),
-        (may.has_location(ask.location), NearMiss::Locations),
+        (place.is_some(), NearMiss::Default),
+        (
+            place.and_then(|place| place.project).is_none_or(|project| may.has_project(project)),
+            NearMiss::Projects,
+        ),
+        (place.is_none_or(|place| may.has_location(place.location)), NearMiss::Locations),
         (may.has_model(ask.model), NearMiss::Models),
         (may.has_method(ask.method), NearMiss::Methods),
     ]
     .into_iter()
     .filter_map(|(fits, miss)| (!fits).then_some(miss))
     .collect();
-    match may.missed(ask) {
+    match may.missed(ask, place.map_or("", |place| place.location)) {
         Ok(missed) => misses.extend(missed.map(|missed| NearMiss::Term(missed.term()))),
         Err(Reading::Never) => misses.push(NearMiss::Body),
         Err(_) => {}

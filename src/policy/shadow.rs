@@ -8,7 +8,11 @@ impl Role {
     #[must_use]
     pub fn hides(&self, later: &Self) -> bool {
         let covered = |later: &Who| self.who.iter().any(|own| own.covers(later));
-        !later.who.is_empty() && later.who.iter().all(covered) && self.may.covers(&later.may)
+        let is_placed_alike = later.default.is_none() || self.default == later.default;
+        is_placed_alike
+            && !later.who.is_empty()
+            && later.who.iter().all(covered)
+            && self.may.covers(&later.may)
     }
 }
 
@@ -24,7 +28,9 @@ impl Role {
             (Some(own), Some(later)) => !own.covers(later),
         };
         let meets = |own: &Who| later.who.iter().any(|later| own.meets(later));
-        self.credential != later.credential
+        let is_elsewhere =
+            self.default.is_some() && later.default.is_some() && self.default != later.default;
+        (self.credential != later.credential || is_elsewhere)
             && is_stricter
             && self.who.iter().any(meets)
             && self.may.meets(&later.may)

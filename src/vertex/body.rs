@@ -12,6 +12,7 @@ mod field;
 mod kept;
 mod meaning;
 mod media;
+mod member;
 mod name;
 mod names;
 mod number;
@@ -24,6 +25,7 @@ use crate::error::Reason;
 use crate::vertex::Route;
 pub use cap::CapMember;
 pub use media::Media;
+pub(super) use member::member_of_root;
 pub use scanner::BodyScanner;
 
 /// The parts of a body that roles depend on.

@@ -3,7 +3,7 @@
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
 use crate::vertex::route::Variable;
-use crate::vertex::{Body, MAX_NAME_BYTES, ModelPlace, Target};
+use crate::vertex::{Api, Body, MAX_NAME_BYTES, ModelPlace, Target};
 
 /// The publisher of names without one: Google's own models.
 const DEFAULT_PUBLISHER: &str = "google";
@@ -80,7 +80,31 @@ impl<'u> Target<'u> {
     /// Whether only the body names the request's model.
     #[must_use]
     pub const fn names_model_in_body(&self) -> bool {
-        matches!(self.route.model, ModelPlace::Body(_))
+        self.model_member().is_some()
+    }
+
+    /// The member of the body that names the model.
+    const fn model_member(&self) -> Option<&'static str> {
+        match (self.route.model, self.api) {
+            (ModelPlace::Body(member), _) => Some(member),
+            (ModelPlace::Path, Api::Claude) => Some("model"),
+            (ModelPlace::Path | ModelPlace::None, _) => None,
+        }
+    }
+
+    /// The target for this model of the body.
+    fn asking(mut self, text: &'u str) -> Result<Self, Reason> {
+        let model = Model::parse(text, &self)?;
+        if self.publisher().is_some_and(|publisher| publisher != model.publisher) {
+            return Err(Reason::ModelMismatch);
+        }
+        let named = self.names.iter_mut().zip(self.route.variables());
+        // A path of Vertex AI's has its name then.
+        for (name, _) in named.filter(|(_, variable)| *variable == Variable::Model) {
+            *name = model.name;
+        }
+        self.model = Some(model);
+        Ok(self)
     }
 
     /// The target with the model in the body, or unchanged if the path names it.
@@ -89,14 +113,14 @@ impl<'u> Target<'u> {
     /// `model_missing`; `model_mismatch` for a body that names another model, or an operation of
     /// another model, project or location than the path.
     pub fn with_body(mut self, body: &'u Body) -> Result<Self, Reason> {
-        if let ModelPlace::Body(member) = self.route.model {
+        if let Some(member) = self.model_member() {
             let text = match member {
                 "model" => body.model.as_deref(),
                 "baseModel" => body.base_model.as_deref(),
                 _ => None,
             };
             let text = text.filter(|text| !text.is_empty()).ok_or(Reason::ModelMissing)?;
-            self.model = Some(Model::parse(text, &self)?);
+            self = self.asking(text)?;
         } else if on(Check::BodyModel) && body.model.iter().any(|text| !self.is_for(text)) {
             return Err(Reason::ModelMismatch);
         }
@@ -117,11 +141,11 @@ impl<'u> Target<'u> {
     ///
     /// # Errors
     /// As `with_body`.
-    pub fn with_model_of(mut self, model: Option<&'u str>) -> Result<Self, Reason> {
-        if let (ModelPlace::Body("model"), Some(text)) = (self.route.model, model) {
-            self.model = Some(Model::parse(text, &self)?);
+    pub fn with_model_of(self, model: Option<&'u str>) -> Result<Self, Reason> {
+        match (self.model_member(), model) {
+            (Some("model"), Some(text)) => self.asking(text),
+            _ => Ok(self),
         }
-        Ok(self)
     }
 
     /// Whether `text` is the model in the path, or there is none. A served model's container may be

@@ -4,7 +4,7 @@
 
 use crate::error::Reason;
 use crate::test_switches::{Check, on};
-use crate::vertex::Route;
+use crate::vertex::{Api, Route};
 
 /// The longest value of a parameter, in bytes.
 const MAX_VALUE_BYTES: usize = 1024;
@@ -31,9 +31,13 @@ pub struct Query<'u> {
 
 impl<'u> Query<'u> {
     /// Reads a query. A client may percent-encode `$`, `;` and `=` in `$alt`.
-    pub(super) fn parse(query: &'u str, route: &Route) -> Result<Self, Reason> {
+    pub(super) fn parse(query: &'u str, route: &Route, api: Api) -> Result<Self, Reason> {
         let mut parsed = Self::default();
         for parameter in query.split('&') {
+            // Claude's libraries write it for its betas, which headers name.
+            if api == Api::Claude && parameter == "beta=true" {
+                continue;
+            }
             match parsed.take(parameter, route) {
                 Err(reason) if on(Check::QueryList) => return Err(reason),
                 _ => {}

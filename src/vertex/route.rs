@@ -131,6 +131,14 @@ struct Node {
     routes: Vec<usize>,
 }
 
+/// The way of a path through the table.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'u> {
+    node: &'static Node,
+    names: PathNames<'u>,
+    count: usize,
+}
+
 #[derive(Debug, Default)]
 struct RouteTable {
     routes: Vec<Route>,
@@ -190,36 +198,24 @@ impl Route {
         version: &str,
         path: &'u str,
     ) -> Option<(&'static Self, PathNames<'u>)> {
-        let (resource, verb) = match path.rsplit_once(':') {
-            Some((_, "")) => return None,
-            Some((resource, verb)) if !verb.contains('/') => (resource, verb),
-            _ => (path, ""),
-        };
-        let mut node = &TABLE.root;
-        let mut names: PathNames<'u> = [""; MAX_NAMES];
-        let mut places = names.iter_mut();
+        let (resource, verb) = Self::split_verb(path)?;
+        let mut walk = Walk::new();
         let mut start = 0;
         let ends = memchr::memchr_iter(b'/', resource.as_bytes()).chain([resource.len()]);
         for end in ends {
-            let segment = resource.get(start..end)?;
+            walk.step(resource.get(start..end)?)?;
             start = end + 1;
-            node = match node.literals.iter().find(|(literal, _)| *literal == segment) {
-                Some((_, next)) => next,
-                None => {
-                    let (variable, next) = node.variable.as_ref()?;
-                    *places.next()? = segment;
-                    let reserved = *variable == Variable::Publisher && segment == "endpoints";
-                    if reserved { None } else { Some(next) }?
-                }
-            };
         }
-        let mut routes = node.routes.iter().filter_map(|index| TABLE.routes.get(*index));
-        let route = routes.find(|route| {
-            route.verb == verb
-                && route.http_method == http_method
-                && route.versions.contains(&version)
-        })?;
-        Some((route, names))
+        walk.route(http_method, version, verb)
+    }
+
+    /// Splits a path's verb off; it is empty if the path has none.
+    pub(super) fn split_verb(path: &str) -> Option<(&str, &str)> {
+        match path.rsplit_once(':') {
+            Some((_, "")) => None,
+            Some((resource, verb)) if !verb.contains('/') => Some((resource, verb)),
+            _ => Some((path, "")),
+        }
     }
 
     fn parse(line: &'static str) -> Option<Self> {
@@ -304,6 +300,12 @@ impl Segment {
     }
 }
 
+/// Whether `name` can be a project's or a location's.
+#[must_use]
+pub fn is_place_name(name: &str) -> bool {
+    Variable::Project.fits(name) && Variable::Location.fits(name)
+}
+
 impl Variable {
     /// Whether `text` is a valid name of this kind. Google's own limits are wider only for
     /// resources that are not in the table.
@@ -316,6 +318,44 @@ impl Variable {
         (1..=super::MAX_NAME_BYTES).contains(&text.len())
             && text.bytes().all(|byte| alphabet.has(byte))
             && !matches!(text, "." | "..")
+    }
+}
+
+impl<'u> Walk<'u> {
+    /// Before the first segment.
+    pub(super) fn new() -> Self {
+        Self { node: &TABLE.root, names: [""; MAX_NAMES], count: 0 }
+    }
+
+    /// Takes the next segment; `None` if no route has it.
+    pub(super) fn step(&mut self, segment: &'u str) -> Option<()> {
+        self.node = match self.node.literals.iter().find(|(literal, _)| *literal == segment) {
+            Some((_, next)) => next,
+            None => {
+                let (variable, next) = self.node.variable.as_ref()?;
+                *self.names.get_mut(self.count)? = segment;
+                self.count += 1;
+                let reserved = *variable == Variable::Publisher && segment == "endpoints";
+                if reserved { None } else { Some(next) }?
+            }
+        };
+        Some(())
+    }
+
+    /// The route that ends here, and the names on the way.
+    pub(super) fn route(
+        self,
+        http_method: &str,
+        version: &str,
+        verb: &str,
+    ) -> Option<(&'static Route, PathNames<'u>)> {
+        let mut routes = self.node.routes.iter().filter_map(|index| TABLE.routes.get(*index));
+        let route = routes.find(|route| {
+            route.verb == verb
+                && route.http_method == http_method
+                && route.versions.contains(&version)
+        })?;
+        Some((route, self.names))
     }
 }
 

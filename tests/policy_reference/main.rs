@@ -13,7 +13,7 @@ use common::keys::SigningKey;
 use common::settings::{Files, minimal};
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
-    Ask, AskedTiers, Caller, Certificate, Client, Contents, Decision, Policy, Reading,
+    Ask, AskedTiers, Caller, Certificate, Client, Contents, Decision, Place, Policy, Reading,
 };
 use haproxy_vertex::time::UnixTime;
 use proptest::prelude::*;
@@ -67,8 +67,7 @@ fn decided(policy: &Policy, request: &Request) -> String {
     request_type.into_iter().for_each(|value| tiers.add_request_type(value));
     shared_request_type.into_iter().for_each(|value| tiers.add_shared_request_type(value));
     let mut ask = Ask {
-        project: request.project,
-        location: request.location,
+        place: Some(Place { project: request.project, location: request.location }),
         model: request.model,
         method: request.method,
         takes_cap: request.takes_cap,

@@ -6,8 +6,8 @@ use crate::config::check::{
 use crate::config::raw;
 use crate::config::reading::Mended;
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
-use crate::policy::{BodyTerms, May, Pattern, Role, Tier, UriPrefix};
-use crate::vertex::method_names;
+use crate::policy::{BodyTerms, DefaultPlace, May, Pattern, Role, Tier, UriPrefix};
+use crate::vertex::{is_place_name, method_names};
 
 pub(in crate::config) fn roles(
     raw: Vec<raw::RoleEntry>,
@@ -48,9 +48,37 @@ fn role(raw: raw::RoleEntry, index: usize, names: &KnownNames) -> Checked<Role> 
         named(&format!("{at}/as"), "credential", &raw.r#as, known),
     )
         .all()?;
+    let default =
+        raw.default.map(|raw| default_place(raw, &may, &format!("{at}/default"))).transpose()?;
     // If the name is unknown, another fault is reported, and the index is not used.
     let credential = known.and_then(|known| known.iter().position(|name| *name == raw.r#as));
-    Ok(Role { name: raw.name, who, may, credential: credential.unwrap_or(0), place: index })
+    let credential = credential.unwrap_or(0);
+    Ok(Role { name: raw.name, who, may, default, credential, place: index })
+}
+
+/// A place that the role itself allows: any other would refuse every request that is sent there.
+fn default_place(raw: raw::DefaultPlace, may: &May, at: &str) -> Checked<DefaultPlace> {
+    let fault = |member: &str, name: &str, is_allowed: bool, wanted: &str| match is_allowed {
+        true => Ok(()),
+        false => {
+            let problem =
+                format!("\"{name}\": one {wanted} that this role's may.{member}s has is wanted");
+            Err(ConfigError::at(format!("{at}/{member}"), problem))
+        }
+    };
+    let raw::DefaultPlace { project, location } = raw;
+    let (is_project, is_location) = (is_place_name(&project), is_place_name(&location));
+    (
+        fault(
+            "project",
+            &project,
+            is_project && may.has_project(&project),
+            "project's id or number",
+        ),
+        fault("location", &location, is_location && may.has_location(&location), "location"),
+    )
+        .all()?;
+    Ok(DefaultPlace { project, location })
 }
 
 fn may(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<May> {

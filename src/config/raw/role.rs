@@ -19,6 +19,8 @@ pub(in crate::config) struct RoleEntry {
     pub(in crate::config) who: OneOrMore<Who>,
     /// What it allows: every list must match, every term must hold.
     pub(in crate::config) may: May,
+    /// Where requests are served whose path names no project and no location.
+    pub(in crate::config) default: Option<DefaultPlace>,
     /// `unread`: bodies are not looked into, and may ask for anything.
     pub(in crate::config) body: Option<Body>,
     /// Roles with which it shares what Google stores for a project.
@@ -39,6 +41,16 @@ pub(in crate::config) struct RoleEntry {
     pub(in crate::config) labels: Option<Members<String>>,
     /// A label of this name says who calls.
     pub(in crate::config) principal_label: Option<String>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct DefaultPlace {
+    /// A Google project's id or number, one of `may.projects`.
+    pub(in crate::config) project: String,
+    /// A location, one of `may.locations`.
+    pub(in crate::config) location: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]

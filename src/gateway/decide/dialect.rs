@@ -21,9 +21,10 @@ pub(in crate::gateway) enum Dialect {
 impl Dialect {
     /// The dialect of a path, whether it is routed or not.
     pub(in crate::gateway) fn of(path: &str) -> Self {
-        let openai = ["/endpoints/openapi/", "/chat/completions", "/v1/responses"];
+        let claude = ["/publishers/anthropic/", "/messages"];
+        let openai = ["/endpoints/openapi/", "/completions", "/responses", "/embeddings"];
         match path {
-            _ if path.contains("/publishers/anthropic/") => Self::Anthropic,
+            _ if claude.iter().any(|part| path.contains(part)) => Self::Anthropic,
             _ if openai.iter().any(|part| path.contains(part)) => Self::OpenAi,
             _ => Self::Google,
         }

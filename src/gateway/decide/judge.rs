@@ -15,10 +15,10 @@ use crate::gateway::decide::waiting::Patience;
 use crate::google::Credential;
 use crate::jose::Key;
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{Ask, Caller, Client, Contents, Decision, Reading, Role, Term};
+use crate::policy::{Ask, Caller, Client, Contents, Decision, Place, Reading, Role, Term};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Body, Media, Route, Target};
+use crate::vertex::{Api, Body, Media, Route, Target, base_url_fault};
 
 /// A judged request: the verdict, and what was found on the way to it.
 #[derive(Clone, Debug)]
@@ -83,7 +83,10 @@ impl<'j> Judgement<'j> {
             ("credential", credential.map(|credential| credential.name.as_str())),
             ("google_identity", credential.and_then(Credential::google_identity)),
             ("project", target.and_then(|target| target.project)),
-            ("location", target.map(|target| target.location)),
+            (
+                "location",
+                target.map(|target| target.location).filter(|location| !location.is_empty()),
+            ),
             ("publisher", model.map(|model| model.publisher)),
             ("model", model.map(|model| model.name)),
             ("method", target.map(|target| target.route.method.as_str())),
@@ -124,7 +127,8 @@ impl Decide {
         now: Now,
     ) -> Judgement<'j> {
         let target = request.origin_url().map_err(Refusal::from).and_then(|url| {
-            Target::parse(request.method, url).map_err(|reason| unrouted(reason, url))
+            Target::parse(request.method, url)
+                .map_err(|reason| unrouted(reason, request.method, url))
         });
         let target = match target {
             Ok(target) => target,
@@ -132,6 +136,9 @@ impl Decide {
         };
         if let Some(reason) = request.forbidden_header() {
             return Judgement::of(reason).found(token, Some(target));
+        }
+        if target.lacks_place() && !self.policy.has_default(&token.grants) {
+            return Judgement::of(Verdict::Deny(no_project())).found(token, Some(target));
         }
         if let Payload::Begun(bytes) = request.payload() {
             let judgement = self.judge_head(request, &token, target, bytes, now);
@@ -165,7 +172,10 @@ impl Decide {
             Err(reason) => (target, Known::Never(reason)),
         };
         let judgement = self.authorize(request, &token, target, &body, now);
-        Judgement { token: Some(token), ..judgement }
+        // The filter that reads long bodies changes those that have to be.
+        let awaits_body = matches!(judgement.verdict, Verdict::Allow(_))
+            && request.edit_for(judgement.target.as_ref()).is_some();
+        Judgement { token: Some(token), awaits_body, ..judgement }
     }
 
     /// Judges the head of a request whose body is longer than HAProxy's buffer. The first role that may
@@ -206,61 +216,77 @@ impl Decide {
         let Some((first, others)) = roles.split_first() else {
             return self.authorize(request, token, target, &Known::Passing, now);
         };
-        let other = others.iter().find(|role| role.credential != first.credential);
+        let other = others.iter().find(|role| !role.sends_like(first, &ask));
         if let (true, None, Some(other)) = (target.names_model_in_body(), target.model, other) {
             let detail = format!(
                 "its model does not stand at its beginning, and the roles {} and {} sign as \
-                 different Google identities; send \"model\" as the first member, or give both \
-                 roles one \"as\"",
+                 different Google identities or in different places; send \"model\" as the first \
+                 member, or give both roles one \"as\" and one \"default\"",
                 first.name, other.name
             );
             return refuse(Refusal::detailed(Reason::BodyTooLargeToCheck, &detail), target);
+        }
+        if target.api == Api::Claude && target.model.is_none() {
+            let detail = "its model does not stand at its beginning, and Google wants it in the \
+                          path, or by another name; send \"model\" as the first member";
+            return refuse(Refusal::detailed(Reason::BodyTooLargeToCheck, detail), target);
         }
         let awaits_body = first.may.body.is_some() || target.names_model_in_body();
         let answer = AnswerAsked { is_streamed: target.route.streams, ..AnswerAsked::default() };
         Judgement { awaits_body, ..self.signed_by(first, target, answer, now) }
     }
 
-    /// Judges a request whose body has passed, and which was signed with this credential.
+    /// Judges a request whose body has passed, and whose head this role has sent.
     pub(in crate::gateway) fn judge_passed<'j>(
         &'j self,
         request: &'j Request<'_>,
         token: Arc<VerifiedToken>,
-        credential: usize,
+        sender: usize,
         now: Now,
     ) -> Judgement<'j> {
+        let Some(sender) = self.policy.roles().get(sender) else {
+            return Judgement::of(Reason::Internal);
+        };
         // A body may take its time.
         if let Err(reason) = token.check(now.wall) {
             return Judgement::refused(request, token, reason.into());
         }
         let judgement = self.judge_target(request, Arc::clone(&token), now);
         match judgement.role {
-            Some(role) if role.credential != credential => {
-                let target = judgement.target;
-                let known = target.as_ref().map(|target| Known::of(request, target));
-                let (Some(target), Some(Ok(body))) = (target, known) else {
-                    return Judgement::of(Reason::Internal);
-                };
-                self.judge_as(request, token, (target, body), (role, credential), now)
+            Some(role) if role.place != sender.place => {
+                self.judge_like(request, token, judgement, (role, sender), now)
             }
             _ => judgement,
         }
     }
 
-    /// Judges by the roles that sign with one credential: `meant`, the first that allows the request,
-    /// signs with another.
-    fn judge_as<'j>(
+    /// Judges by the roles that send a request like `sender`, unless `meant` does, the first that
+    /// allows it.
+    fn judge_like<'j>(
         &'j self,
         request: &'j Request<'_>,
         token: Arc<VerifiedToken>,
-        (target, body): (Target<'j>, Known<'_>),
-        (meant, credential): (&Role, usize),
+        judgement: Judgement<'j>,
+        (meant, sender): (&Role, &Role),
         now: Now,
     ) -> Judgement<'j> {
+        let parsed = request.origin_url().and_then(|url| Target::parse(request.method, url));
+        let Ok(target) = parsed else {
+            return Judgement::of(Reason::Internal);
+        };
+        let Ok(body) = Known::of(request, &target) else {
+            return Judgement::of(Reason::Internal);
+        };
+        let Ok(target) = body.complete(&target) else {
+            return Judgement::of(Reason::Internal);
+        };
         let client = request.client.as_ref().map(ClientEnd::as_client);
         let contents = body.contents(target.route);
         let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
-        let judgement = match self.policy.decide_as(&token.grants, &ask, credential) {
+        if meant.sends_like(sender, &ask) {
+            return judgement;
+        }
+        let judgement = match self.policy.decide_like(&token.grants, &ask, sender) {
             Decision::Allow(role) => {
                 let answer = body.answer_asked(&contents, &target);
                 self.signed_by(role, target, answer, now)
@@ -268,7 +294,8 @@ impl Decide {
             _ => {
                 let detail = format!(
                     "the role {} allows it, but a role before it had signed as another Google \
-                     identity before the body came; put {} first, or give both one \"as\"",
+                     identity, or for another place, before the body came; put {} first, or give \
+                     both one \"as\" and one \"default\"",
                     meant.name, meant.name
                 );
                 let refusal = Refusal::detailed(Reason::BodyTooLargeToCheck, &detail);
@@ -321,6 +348,10 @@ impl Decide {
         answer: AnswerAsked,
         now: Now,
     ) -> Judgement<'j> {
+        let target = match &role.default {
+            Some(default) => target.at(&default.project, &default.location),
+            None => target,
+        };
         let verdict = match self.bearers.slot(role.credential, target.location) {
             None => Verdict::from(Reason::LocationWithoutBackend),
             Some(slot) if slot.is_ready(now) => Verdict::Allow(slot),
@@ -343,7 +374,13 @@ impl Decide {
         judgement: Judgement<'j>,
         request: &Request<'_>,
     ) -> Judgement<'j> {
-        let verdict = Verdict::Deny(self.buffer.too_large(request));
+        let verdict = Verdict::Deny(match request.edit_for(judgement.target.as_ref()) {
+            Some(_) => Refusal::detailed(
+                Reason::RouteUnknown,
+                "the rules of vertex.cfg are needed for this path: its body changes on its way",
+            ),
+            None => self.buffer.too_large(request),
+        });
         let (role, credential) = (None, None);
         Judgement { verdict, role, credential, awaits_body: false, ..judgement }
     }
@@ -403,15 +440,22 @@ fn no_body_taken() -> Refusal {
 }
 
 /// The refusal of a URL that is no target.
-fn unrouted(reason: Reason, url: &str) -> Refusal {
-    match reason {
-        Reason::RouteUnknown if !url.contains("/projects/") => Refusal::detailed(
-            reason,
-            "no project in the path; call /v1/projects/<project>/locations/<location>/..., e.g. \
-             set project and location in your client",
-        ),
+fn unrouted(reason: Reason, http_method: &str, url: &str) -> Refusal {
+    match (reason, base_url_fault(http_method, url)) {
+        (Reason::RouteUnknown, Some(fault)) => Refusal::detailed(reason, fault),
+        (Reason::RouteUnknown, None) if !url.contains("/projects/") => no_project(),
         _ => reason.into(),
     }
+}
+
+/// The refusal of a path without project and location, for a caller without a role that has them.
+fn no_project() -> Refusal {
+    Refusal::detailed(
+        Reason::RouteUnknown,
+        "no project in the path, and none of your roles has a \"default\" for it; call \
+         /v1/projects/<project>/locations/<location>/..., e.g. set project and location in your \
+         client",
+    )
 }
 
 /// The refusal if no role allows the target.
@@ -440,8 +484,8 @@ pub(in crate::gateway) fn ask<'a>(
     now: Now,
 ) -> Ask<'a> {
     Ask {
-        project: target.project,
-        location: target.location,
+        place: (!target.lacks_place())
+            .then_some(Place { project: target.project, location: target.location }),
         model: target.model.map(|model| (model.publisher, model.name)),
         method: &target.route.method,
         takes_cap: target.route.takes_cap(),
@@ -523,11 +567,13 @@ impl<'b> Known<'b> {
         let output_cap = contents.max_output_tokens.filter(|_| route.takes_cap());
         let asked =
             AnswerAsked { output_cap, is_streamed: route.streams, ..AnswerAsked::default() };
+        // Claude's own path has one method for both.
+        let always_streams = route.streams && target.api != Api::Claude;
         match self {
             Self::Read(body) => AnswerAsked {
                 count: body.answers.unwrap_or(0),
                 media: body.media,
-                is_streamed: route.streams || body.is_streamed,
+                is_streamed: always_streams || body.is_streamed,
                 ..asked
             },
             Self::Later | Self::Passing | Self::Never(_) => asked,

@@ -15,7 +15,7 @@ use crate::gateway::decide::trace_context::trace_id;
 use crate::oidc::{TokenHeader, TokenHeaders};
 use crate::policy::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE};
 use crate::test_switches::{Check, on};
-use crate::vertex::{Body, BodyScanner, respell};
+use crate::vertex::{Api, Body, BodyEdit, BodyScanner, Target, respell, vertex_model_name};
 
 /// Headers that change what a request or its answer means without the gateway's knowledge.
 const FORBIDDEN_HEADERS: [&str; 7] = [
@@ -240,7 +240,7 @@ impl<'r> Request<'r> {
 
     /// The request with its body, which was read as it passed; `bytes` is its length.
     pub(in crate::gateway) fn with_body(self, body: Body, bytes: u64) -> Self {
-        let scanned = OnceCell::from(Ok(Box::new(body)));
+        let scanned = OnceCell::from(Ok(Box::new(self.by_vertex_names(body))));
         Self { scanned, body_stage: BodyStage::Read(bytes), ..self }
     }
 
@@ -249,8 +249,17 @@ impl<'r> Request<'r> {
     /// # Errors
     /// `body_not_json`, `body_too_complex`.
     pub(in crate::gateway) fn scanned(&self, bytes: &[u8]) -> Result<&Body, Reason> {
-        let scanned = self.scanned.get_or_init(|| Body::scan(bytes).map(Box::new));
+        let scan = || Body::scan(bytes).map(|body| Box::new(self.by_vertex_names(body)));
+        let scanned = self.scanned.get_or_init(scan);
         scanned.as_deref().map_err(|reason| *reason)
+    }
+
+    /// The change that the body needs on its way to this target.
+    pub(in crate::gateway) fn edit_for(&self, target: Option<&Target<'_>>) -> Option<BodyEdit> {
+        match self.payload() {
+            Payload::Begun(bytes) | Payload::Whole(bytes) => target?.edit_of(bytes),
+            _ => None,
+        }
     }
 
     /// The top-level `model` in the beginning of a body, if all of it is there.
@@ -258,9 +267,22 @@ impl<'r> Request<'r> {
         let model = || {
             let mut scanner = BodyScanner::new();
             scanner.push(bytes).ok()?;
-            scanner.model_so_far().map(str::to_owned)
+            scanner.model_so_far().map(|model| self.by_vertex_name(model))
         };
         self.begun_model.get_or_init(model).as_deref()
+    }
+
+    /// The body with its model as Vertex AI names it.
+    fn by_vertex_names(&self, body: Body) -> Body {
+        let model = body.model.map(|model| self.by_vertex_name(&model));
+        Body { model, ..body }
+    }
+
+    fn by_vertex_name(&self, model: &str) -> String {
+        match Api::of_short(self.path()) {
+            Some(Api::Claude) => vertex_model_name(model).into_owned(),
+            _ => model.to_owned(),
+        }
     }
 
     /// The path for the log: the URL up to its query.

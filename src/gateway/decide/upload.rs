@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::gateway::decide::request_id::RequestId;
 use crate::gateway::decide::verified_token::VerifiedToken;
 use crate::time::Monotonic;
-use crate::vertex::BodyScanner;
+use crate::vertex::{BodyEdit, BodyScanner};
 use crate::watch::Signals;
 
 /// Milliseconds after which a refused one is forgotten: whose upload nobody knows is refused.
@@ -32,9 +32,12 @@ pub(in crate::gateway) struct Upload {
     pub(in crate::gateway) head: String,
     pub(in crate::gateway) token: Arc<VerifiedToken>,
     pub(in crate::gateway) id: RequestId,
-    /// The index of the credential that it was signed with, and the number of its slot.
-    pub(in crate::gateway) credential: usize,
+    /// The index of the role that sent its head, and the number of the slot that signed it.
+    pub(in crate::gateway) role: usize,
     pub(in crate::gateway) slot: usize,
+    /// What is changed in it on its way, and its length before, if known.
+    pub(in crate::gateway) edit: Option<BodyEdit>,
+    pub(in crate::gateway) length: Option<u64>,
     pub(in crate::gateway) signals: Signals,
     /// The log tail for the case that its body does not end.
     pub(in crate::gateway) tail: String,
