@@ -290,7 +290,9 @@ impl Next {
         match verdict {
             Verdict::Wait(_) => Self::Waits,
             Verdict::NeedsClient | Verdict::NeedsBody => Self::BringsMore,
-            Verdict::Allow(_) | Verdict::Deny(_) | Verdict::Exhausted(_) => Self::Ends,
+            Verdict::Allow(_) | Verdict::Answer(_) | Verdict::Deny(_) | Verdict::Exhausted(_) => {
+                Self::Ends
+            }
         }
     }
 }
@@ -315,7 +317,11 @@ fn write_tail(out: &mut String, judgement: &Judgement<'_>, request: Option<&Requ
         session: request.map(|request| request.session),
         trace: request.and_then(Request::trace),
     };
-    tail.write_to(out, judgement.verdict.word(), judgement.verdict.reason());
+    let decision = match &judgement.verdict {
+        Verdict::Answer(_) => "allow",
+        verdict => verdict.word(),
+    };
+    tail.write_to(out, decision, judgement.verdict.reason());
 }
 
 fn tail_of(judgement: &Judgement<'_>, request: Option<&Request<'_>>) -> String {

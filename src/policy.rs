@@ -159,11 +159,15 @@ impl Policy {
         self.decide_among(grants, ask, |role| role.sends_like(sender, ask))
     }
 
+    /// The roles of these grants.
+    pub fn roles_of(&self, grants: &[u32]) -> impl Iterator<Item = &Role> {
+        grants.iter().filter_map(|number| self.grant(*number).map(|(role, _)| role))
+    }
+
     /// Whether a role of these grants has a default place.
     #[must_use]
     pub fn has_default(&self, grants: &[u32]) -> bool {
-        let mut roles = grants.iter().filter_map(|number| self.grant(*number));
-        roles.any(|(role, _)| role.default.is_some())
+        self.roles_of(grants).any(|role| role.default.is_some())
     }
 
     fn decide_among<'b>(

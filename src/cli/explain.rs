@@ -189,6 +189,8 @@ fn locations(config: &Config, method: &str, url: &str) -> Vec<String> {
     let named = config.roles.iter().flat_map(|role| &role.may.locations);
     let mut locations: BTreeSet<String> =
         named.filter_map(|pattern| pattern.exact().map(str::to_owned)).collect();
+    let defaults = config.roles.iter().filter_map(|role| role.default.as_ref());
+    locations.extend(defaults.map(|default| default.location.clone()));
     let url = respell(url);
     locations.extend(Target::parse(method, &url).ok().map(|target| target.location.to_owned()));
     locations.into_iter().collect()

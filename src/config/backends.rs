@@ -30,14 +30,19 @@ pub(super) fn check(
         }
     }
     for (role_index, role) in config.roles.iter().enumerate() {
-        for (index, pattern) in role.may.locations.iter().enumerate() {
-            let (Some(location), Some(location_prefix)) = (pattern.exact(), location_prefix) else {
+        let listed = role.may.locations.iter().enumerate();
+        let listed =
+            listed.map(|(index, pattern)| (format!("may/locations/{index}"), pattern.exact()));
+        let default = role.default.iter().map(|default| &*default.location);
+        let default = default.map(|location| ("default/location".to_owned(), Some(location)));
+        for (member, location) in listed.chain(default) {
+            let (Some(location), Some(location_prefix)) = (location, location_prefix) else {
                 continue;
             };
             let name = format!("{location_prefix}{location}");
             // Reported once, however many roles need it.
             if seen.insert(name.clone()) {
-                let at = format!("/roles/{role_index}/may/locations/{index}");
+                let at = format!("/roles/{role_index}/{member}");
                 errors.push(missing(at, &name, "vertex-upstream", &host_of(location)));
             }
         }

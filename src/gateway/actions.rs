@@ -49,8 +49,8 @@ impl Gateway {
         self.step_within(ticket, now, |within| {
             let request = request.as_ref();
             let mut judgement = self.decide.permit(&passage.token, request, now, within);
-            if let (true, Some(request)) = (judgement.awaits_body, request) {
-                judgement = self.decide.unpassed(judgement, request);
+            if let Some(request) = request {
+                judgement = self.decide.without_rules(judgement, request);
             }
             let begun = self.begin(&mut judgement, request, now);
             let attached = begun.attached();
@@ -145,7 +145,10 @@ impl Gateway {
             Verdict::Wait(_) => Step::Wait,
             Verdict::NeedsClient => Step::Needs("peer"),
             Verdict::NeedsBody => Step::Needs("body"),
-            verdict @ (Verdict::Deny(_) | Verdict::Exhausted(_) | Verdict::Allow(_)) => {
+            verdict @ (Verdict::Allow(_)
+            | Verdict::Answer(_)
+            | Verdict::Deny(_)
+            | Verdict::Exhausted(_)) => {
                 self.count_decision(verdict);
                 Step::Refused(self.refusal(judgement, request, attached))
             }

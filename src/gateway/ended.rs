@@ -161,6 +161,10 @@ impl<'t> Ended<'t> {
         let is_local = self.state.is_some_and(|state| state.by == 'L');
         match (word, self.upstream) {
             ("", _) => Some(Reason::Undecided),
+            ("answer", _) => match told {
+                Some(200) => None,
+                told => Some(told.map_or(Reason::RequestIncomplete, of_status)),
+            },
             ("allow", _) if self.revoked.is_some() => self.revoked,
             ("allow", Some(Upstream::Closed)) => Some(Reason::UpstreamClosed),
             ("allow", Some(Upstream::Status(401))) => Some(Reason::GoogleCredentialRefused),
@@ -294,6 +298,8 @@ mod tests {
         assert_eq!(body("-408"), Some(Reason::BodyTimeout));
         assert_eq!(body("-503"), Some(Reason::Internal));
         assert_eq!(refusal("-deny|403|role_none|-|id|-|{}|-|t^^^-403^"), Some(Reason::RoleNone));
+        let answer = |left: &str| refusal(&format!("-answer|200|ok|-|id|-|{{}}|-|t^^^{left}^"));
+        assert_eq!((answer("-200"), answer("")), (None, Some(Reason::RequestIncomplete)));
         assert_eq!(refusal("-^^^-400^"), Some(Reason::Undecided));
         assert_eq!(refusal("-junk^^^-400^"), Some(Reason::Internal));
     }

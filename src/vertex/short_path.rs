@@ -66,10 +66,22 @@ impl Api {
     }
 }
 
+/// The API whose list of models a request asks for.
+#[must_use]
+pub fn model_list_asked(http_method: &str, url: &str) -> Option<Api> {
+    match (http_method, url.split('?').next()) {
+        ("GET", Some("/v1/models")) => Some(Api::OpenAi),
+        ("GET", Some("/v1beta/models")) => Some(Api::Gemini),
+        _ => None,
+    }
+}
+
 /// What is wrong with the base URL of a client, if that is what keeps a URL from being one of ours.
 #[must_use]
 pub fn base_url_fault(http_method: &str, url: &str) -> Option<&'static str> {
-    let is_known = |url: &str| Target::parse(http_method, url).is_ok();
+    let is_known = |url: &str| {
+        Target::parse(http_method, url).is_ok() || model_list_asked(http_method, url).is_some()
+    };
     let versions = ["/v1", "/v1beta1", "/v1beta"];
     if versions.iter().any(|version| is_known(&format!("{version}{url}"))) {
         return Some("no version in the path; let the base URL of your client end in /v1");

@@ -8,6 +8,7 @@ use once_cell::sync::Lazy;
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::Decide;
 use crate::gateway::decide::connection::ClientEnd;
+use crate::gateway::decide::model_list;
 use crate::gateway::decide::request::{Payload, Request};
 use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::decide::verified_token::VerifiedToken;
@@ -18,7 +19,7 @@ use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Caller, Client, Contents, Decision, Place, Reading, Role, Term};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Api, Body, Media, Route, Target, base_url_fault};
+use crate::vertex::{Api, Body, Media, Route, Target, base_url_fault, model_list_asked};
 
 /// A judged request: the verdict, and what was found on the way to it.
 #[derive(Clone, Debug)]
@@ -126,6 +127,9 @@ impl Decide {
         token: Arc<VerifiedToken>,
         now: Now,
     ) -> Judgement<'j> {
+        if let Some(answer) = self.model_list(request, &token) {
+            return Judgement::of(answer).found(token, None);
+        }
         let target = request.origin_url().map_err(Refusal::from).and_then(|url| {
             Target::parse(request.method, url)
                 .map_err(|reason| unrouted(reason, request.method, url))
@@ -138,7 +142,7 @@ impl Decide {
             return Judgement::of(reason).found(token, Some(target));
         }
         if target.lacks_place() && !self.policy.has_default(&token.grants) {
-            return Judgement::of(Verdict::Deny(no_project())).found(token, Some(target));
+            return Judgement::of(Verdict::Deny(no_default())).found(token, Some(target));
         }
         if let Payload::Begun(bytes) = request.payload() {
             let judgement = self.judge_head(request, &token, target, bytes, now);
@@ -176,6 +180,19 @@ impl Decide {
         let awaits_body = matches!(judgement.verdict, Verdict::Allow(_))
             && request.edit_for(judgement.target.as_ref()).is_some();
         Judgement { token: Some(token), awaits_body, ..judgement }
+    }
+
+    /// The list of the models that the caller may use, if that is what the request asks for.
+    fn model_list(&self, request: &Request<'_>, token: &VerifiedToken) -> Option<Verdict<'static>> {
+        let api = model_list_asked(request.method, request.origin_url().ok()?)?;
+        let api = if request.has_claude_version { Api::Claude } else { api };
+        Some(match (request.forbidden_header(), self.policy.has_default(&token.grants)) {
+            (Some(reason), _) => reason.into(),
+            (None, false) => Verdict::Deny(no_default()),
+            (None, true) => {
+                Verdict::Answer(model_list::json(api, self.policy.roles_of(&token.grants)))
+            }
+        })
     }
 
     /// Judges the head of a request whose body is longer than HAProxy's buffer. The first role that may
@@ -368,20 +385,26 @@ impl Decide {
         }
     }
 
-    /// The refusal of a body that nobody would read as it passes.
-    pub(in crate::gateway) fn unpassed<'j>(
+    /// The judgement where the rules of vertex.cfg are not at work: nobody reads a body as it passes, or
+    /// changes it, and nobody gives an answer of the gateway's own.
+    pub(in crate::gateway) fn without_rules<'j>(
         &self,
         judgement: Judgement<'j>,
         request: &Request<'_>,
     ) -> Judgement<'j> {
-        let verdict = Verdict::Deny(match request.edit_for(judgement.target.as_ref()) {
-            Some(_) => Refusal::detailed(
+        let needs_rules = || {
+            Refusal::detailed(
                 Reason::RouteUnknown,
-                "the rules of vertex.cfg are needed for this path: its body changes on its way",
-            ),
-            None => self.buffer.too_large(request),
-        });
-        let (role, credential) = (None, None);
+                "the rules of vertex.cfg are needed for this path",
+            )
+        };
+        let refusal = match judgement.verdict {
+            Verdict::Answer(_) => needs_rules(),
+            _ if !judgement.awaits_body => return judgement,
+            _ if request.edit_for(judgement.target.as_ref()).is_some() => needs_rules(),
+            _ => self.buffer.too_large(request),
+        };
+        let (verdict, role, credential) = (Verdict::Deny(refusal), None, None);
         Judgement { verdict, role, credential, awaits_body: false, ..judgement }
     }
 
@@ -443,18 +466,21 @@ fn no_body_taken() -> Refusal {
 fn unrouted(reason: Reason, http_method: &str, url: &str) -> Refusal {
     match (reason, base_url_fault(http_method, url)) {
         (Reason::RouteUnknown, Some(fault)) => Refusal::detailed(reason, fault),
-        (Reason::RouteUnknown, None) if !url.contains("/projects/") => no_project(),
+        (Reason::RouteUnknown, None) if !url.contains("/projects/") => Refusal::detailed(
+            reason,
+            "no project in the path; call /v1/projects/<project>/locations/<location>/..., e.g. \
+             set project and location in your client",
+        ),
         _ => reason.into(),
     }
 }
 
-/// The refusal of a path without project and location, for a caller without a role that has them.
-fn no_project() -> Refusal {
+/// The refusal of a path without project and location, if no role of the caller has a default.
+fn no_default() -> Refusal {
     Refusal::detailed(
         Reason::RouteUnknown,
-        "no project in the path, and none of your roles has a \"default\" for it; call \
-         /v1/projects/<project>/locations/<location>/..., e.g. set project and location in your \
-         client",
+        "no project in the path, and no role of yours has a \"default\": set project and location in \
+         your client, or call /v1/projects/<project>/locations/<location>/...",
     )
 }
 

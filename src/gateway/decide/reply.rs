@@ -2,15 +2,15 @@
 //! comes early, as HAProxy walks every byte that it skips. No field holds the separator: names and
 //! hosts come from checked alphabets, the tail is percent-encoded, JSON escapes it.
 //!
-//! | field | allow | deny, wait, peer, body |
+//! | field | allow | deny, answer, wait, peer, body |
 //! |---|---|---|
-//! | 1 | `allow`; `passing` while the body is still to be judged | `deny`; `wait`, `peer`, `body`: undecided |
+//! | 1 | `allow`; `passing` while the body is still to be judged | `deny`; `answer` of the gateway's own; `wait`, `peer`, `body`: undecided |
 //! | 2 | location | HTTP status |
-//! | 3 | signals, or `-` | reason code |
+//! | 3 | signals, or `-` | reason code; `ok` of an answer |
 //! | 4 | the call (see `CallMark`) or the upload (see `UploadMark`); the bearer's handle if calls are not followed | `WWW-Authenticate`; of a 429 the limit's headers (see `rate_limit_headers`); or `-` |
 //! | 5 | the request's id | the request's id |
 //! | 6 | value of `X-Vertex-AI-Labels`, or `-` | seconds of `Retry-After`, or `-`; empty for a limit that never has room |
-//! | 7 | Google's host | error JSON |
+//! | 7 | Google's host | JSON of the error or answer |
 //! | 8 | path and query | signals, or `-` |
 //! | 9 | header of the caller's that does not leave; nothing or `-` if all of the list do | log tail |
 //! | 10 | log tail, if calls are not followed: the call holds it otherwise | |
@@ -84,6 +84,11 @@ pub(in crate::gateway) fn write(
         return attached.call.is_none();
     }
     let verdict = &judgement.verdict;
+    if let Verdict::Answer(json) = verdict {
+        let (id, json) = (attached.id.unwrap_or("-"), without_separators(json));
+        let _ = write!(out, "{}|200|ok|-|{id}|-|{json}|-|", verdict.word());
+        return true;
+    }
     let dialect = request.map(Request::dialect).unwrap_or_default();
     let told = ToldRefusal::of(verdict, dialect, attached.id, accepted);
     told.write_to(out, verdict.word(), attached.id);
@@ -189,10 +194,7 @@ impl ToldRefusal {
 
     /// The body with every separator escaped.
     pub(in crate::gateway) fn json_field(&self) -> Cow<'_, str> {
-        match self.json.contains('|') {
-            true => self.json.replace('|', "\\u007c").into(),
-            false => Cow::Borrowed(&self.json),
-        }
+        without_separators(&self.json)
     }
 
     /// Writes the fields up to the signals.
@@ -203,6 +205,14 @@ impl ToldRefusal {
         for part in [id.unwrap_or("-"), "|", retry_after, "|", &json, "|"] {
             out.push_str(part);
         }
+    }
+}
+
+/// JSON with every separator escaped, which can stand in its texts only.
+fn without_separators(json: &str) -> Cow<'_, str> {
+    match json.contains('|') {
+        true => json.replace('|', "\\u007c").into(),
+        false => Cow::Borrowed(json),
     }
 }
 
@@ -220,7 +230,7 @@ pub(in crate::gateway) fn message(verdict: &Verdict<'_>, accepted: &Accepted) ->
         },
         Verdict::Wait(reason) => reason.text().to_owned(),
         Verdict::Exhausted(exhausted) => exhausted.message(),
-        Verdict::Allow(_) => String::new(),
+        Verdict::Allow(_) | Verdict::Answer(_) => String::new(),
         Verdict::NeedsClient | Verdict::NeedsBody => Reason::Internal.text().to_owned(),
     }
 }

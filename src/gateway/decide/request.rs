@@ -79,6 +79,8 @@ pub(in crate::gateway) struct Request<'r> {
     origin: Option<Cow<'r, str>>,
     token_values: TokenValues<'r>,
     has_forbidden_header: bool,
+    /// Whether it says a version of Claude's API, as only clients of that do.
+    pub(in crate::gateway) has_claude_version: bool,
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
@@ -159,6 +161,7 @@ impl<'r> Request<'r> {
             origin: None,
             token_values: TokenValues::default(),
             has_forbidden_header: false,
+            has_claude_version: false,
             content_type: None,
             content_length: None,
             is_chunked: false,
@@ -202,6 +205,7 @@ impl<'r> Request<'r> {
                 self.content_length = length;
             }
             "transfer-encoding" => self.is_chunked = true,
+            "anthropic-version" => self.has_claude_version = true,
             "user-agent" => self.user_agent = value,
             REQUEST_TYPE => self.tiers.add_request_type(value),
             SHARED_REQUEST_TYPE => self.tiers.add_shared_request_type(value),

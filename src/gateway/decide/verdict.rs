@@ -10,6 +10,8 @@ use crate::limits::Exhausted;
 pub(in crate::gateway) enum Verdict<'v> {
     /// It goes to Google, with the credential of this slot.
     Allow(&'v Slot),
+    /// Answered by the gateway itself, with this JSON.
+    Answer(String),
     /// Refused.
     Deny(Refusal),
     /// Refused for a limit.
@@ -36,6 +38,7 @@ impl Verdict<'_> {
     pub(in crate::gateway) const fn word(&self) -> &'static str {
         match self {
             Self::Allow(_) => "allow",
+            Self::Answer(_) => "answer",
             Self::Deny(_) | Self::Exhausted(_) => "deny",
             Self::Wait(_) => "wait",
             Self::NeedsClient => "peer",
@@ -45,13 +48,13 @@ impl Verdict<'_> {
 
     /// Whether the verdict is final.
     pub(in crate::gateway) const fn is_final(&self) -> bool {
-        matches!(self, Self::Allow(_) | Self::Deny(_) | Self::Exhausted(_))
+        matches!(self, Self::Allow(_) | Self::Answer(_) | Self::Deny(_) | Self::Exhausted(_))
     }
 
-    /// The reason of a verdict that is no allow.
+    /// The reason of a refusal, final or not.
     pub(in crate::gateway) const fn reason(&self) -> Option<Reason> {
         match self {
-            Self::Allow(_) => None,
+            Self::Allow(_) | Self::Answer(_) => None,
             Self::Deny(refusal) => Some(refusal.reason),
             Self::Wait(reason) => Some(*reason),
             Self::Exhausted(exhausted) => Some(exhausted.reason()),

@@ -54,8 +54,8 @@ CASES = {
     ),
     "a path without project": (
         EXPRESS, BODY, BODY, "route_unknown",
-        "no project in the path; call /v1/projects/<project>/locations/<location>/..., e.g. set "
-        "project and location in your client",
+        'no project in the path, and no role of yours has a "default": set project and location in '
+        "your client, or call /v1/projects/<project>/locations/<location>/...",
     ),
 }  # fmt: skip
 
