@@ -26,7 +26,7 @@ pub use query::{Alt, Query};
 pub use route::{
     Class, ModelPlace, Route, Segment, Tokens, Variable, is_place_name, operation_of, routes,
 };
-pub use short_path::{Api, base_url_fault, model_list_asked};
+pub use short_path::{Api, base_url_fault, model_list_asked, short_paths};
 
 use crate::error::Reason;
 use crate::test_switches::{Check, on};

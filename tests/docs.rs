@@ -12,6 +12,7 @@ use std::path::Path;
 use haproxy_vertex::error::Reason;
 use haproxy_vertex::gateway::{LocationTimes, TokenKind};
 use haproxy_vertex::jose::Algorithm;
+use haproxy_vertex::vertex::short_paths;
 use haproxy_vertex::watch::Signal;
 
 fn read(name: &str) -> String {
@@ -250,6 +251,17 @@ fn every_member_of_the_configuration_is_documented() {
         seen += 1;
     }
     assert!(seen > 20, "only {seen} members found");
+}
+
+#[test]
+fn every_path_without_a_project_is_documented() {
+    let callers = read("docs/callers.md");
+    let (_, section) = callers.split_once("## Paths without a project\n").unwrap();
+    let documented = words_after(section, "`/v1", |c| name_char(c) || c == '/');
+    let documented: BTreeSet<_> = documented.iter().map(|path| format!("/v1{path}")).collect();
+    for path in short_paths() {
+        assert!(documented.contains(&path), "docs/callers.md says nothing of {path}");
+    }
 }
 
 #[test]

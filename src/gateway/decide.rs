@@ -6,6 +6,7 @@ pub(super) mod connection;
 pub(super) mod dialect;
 pub(super) mod explain;
 pub(super) mod judge;
+pub(super) mod known_body;
 mod model_list;
 pub(super) mod rate_limit_headers;
 pub(super) mod reply;

@@ -159,7 +159,7 @@ mod tests {
             let body = format!(r#"{{"messages":[],"model":"{name}"}}"#);
             let edit = BodyEdit::model_by_name(body.as_bytes(), expected);
             assert_eq!(edit.is_some(), name != expected);
-            let sent = edit.map_or(body.clone(), |edit| sent(&edit, &body, 3));
+            let sent = edit.map_or_else(|| body.clone(), |edit| sent(&edit, &body, 3));
             assert_eq!(sent, format!(r#"{{"messages":[],"model":"{expected}"}}"#));
         }
         let escaped = r#"{"model":"claude\u002dx-20250929"}"#;

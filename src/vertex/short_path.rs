@@ -66,6 +66,13 @@ impl Api {
     }
 }
 
+/// Every path without a project, up to its names: `/v1/chat/completions`, `/v1/publishers/`.
+pub fn short_paths() -> impl Iterator<Item = String> {
+    SPELLINGS.iter().flat_map(|spelling| {
+        spelling.versions.iter().map(|version| format!("/{version}/{}", spelling.path))
+    })
+}
+
 /// The API whose list of models a request asks for.
 #[must_use]
 pub fn model_list_asked(http_method: &str, url: &str) -> Option<Api> {

@@ -199,8 +199,8 @@ def test_without_a_default_the_path_must_name_a_project(
     assert refused.status == 404
     error = json.loads(refused.body)["error"]
     assert error["message"].endswith(
-        'no project in the path, and none of your roles has a "default" for it; call '
-        "/v1/projects/<project>/locations/<location>/..., e.g. set project and location in your client"
+        'no project in the path, and no role of yours has a "default": set project and location in '
+        "your client, or call /v1/projects/<project>/locations/<location>/..."
     )
     passed = once(haproxy.port, "POST", path, headers(standin.token({"groups": ["placed"]})), PROMPT)
     assert passed.status == 200, passed.body
