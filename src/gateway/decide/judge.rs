@@ -222,9 +222,8 @@ impl Decide {
         let other = others.iter().find(|role| !role.sends_like(first, &ask));
         if let (true, None, Some(other)) = (target.names_model_in_body(), target.model, other) {
             let detail = format!(
-                "its model does not stand at its beginning, and the roles {} and {} sign as \
-                 different Google identities or in different places; send \"model\" as the first \
-                 member, or give both roles one \"as\" and one \"default\"",
+                "its model does not stand at its beginning, and the roles {} and {} differ in \"as\" \
+                 or \"default\"; send \"model\" as the first member, or let them agree",
                 first.name, other.name
             );
             return refuse(Refusal::detailed(Reason::BodyTooLargeToCheck, &detail), target);
@@ -296,9 +295,8 @@ impl Decide {
             }
             _ => {
                 let detail = format!(
-                    "the role {} allows it, but a role before it had signed as another Google \
-                     identity, or for another place, before the body came; put {} first, or give \
-                     both one \"as\" and one \"default\"",
+                    "the role {} allows it, but a role with another \"as\" or \"default\" had signed \
+                     before the body came; put {} first, or let both agree",
                     meant.name, meant.name
                 );
                 let refusal = Refusal::detailed(Reason::BodyTooLargeToCheck, &detail);
