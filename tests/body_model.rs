@@ -10,7 +10,7 @@ const PLACE: &str = "/v1/projects/acme-ml/locations/us-central1";
 fn named(path: &str, body: &Value) -> Result<(String, String), Reason> {
     let url = format!("{PLACE}{path}");
     let body = Body::scan(body.to_string().as_bytes())?;
-    let target = Target::parse("POST", &url).unwrap().with_body(&body)?;
+    let target = Target::parse("POST", &url).unwrap().with_body(&body).map_err(|misnamed| misnamed.reason)?;
     let Model { publisher, name } = target.model.unwrap();
     Ok((publisher.to_owned(), name.to_owned()))
 }

@@ -15,10 +15,12 @@ use crate::gateway::decide::waiting::Patience;
 use crate::google::Credential;
 use crate::jose::Key;
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{Ask, Caller, Client, Contents, Decision, Reading, Role, Term};
+use crate::policy::{
+    Ask, Caller, Client, Contents, Decision, ModelBeside, Reading, Role, Term,
+};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Body, Media, Route, Target};
+use crate::vertex::{Body, Media, Misnamed, Model, ModelText, Target};
 
 /// A judged request: the verdict, and what was found on the way to it.
 #[derive(Clone, Debug)]
@@ -159,10 +161,10 @@ impl Decide {
         // To roles a body for another model is unreadable; those that leave it unread still allow.
         let (target, body) = match body.complete(&target) {
             Ok(target) => (target, body),
-            Err(reason) if target.names_model_in_body() => {
-                return Judgement::of(reason).found(token, Some(target));
+            Err(misnamed) if target.names_model_in_body() => {
+                return Judgement::of(Verdict::Deny(misnamed.into())).found(token, Some(target));
             }
-            Err(reason) => (target, Known::Never(reason)),
+            Err(misnamed) => (target, Known::Misnamed(misnamed)),
         };
         let judgement = self.authorize(request, &token, target, &body, now);
         Judgement { token: Some(token), ..judgement }
@@ -194,7 +196,7 @@ impl Decide {
         let target = match target.names_model_in_body() {
             true => match target.clone().with_model_of(request.begun_model(bytes)) {
                 Ok(target) => target,
-                Err(reason) => return refuse(reason.into(), target),
+                Err(misnamed) => return refuse(misnamed.into(), target),
             },
             false => target,
         };
@@ -258,7 +260,7 @@ impl Decide {
         now: Now,
     ) -> Judgement<'j> {
         let client = request.client.as_ref().map(ClientEnd::as_client);
-        let contents = body.contents(target.route);
+        let contents = body.contents(&target);
         let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let judgement = match self.policy.decide_as(&token.grants, &ask, credential) {
             Decision::Allow(role) => {
@@ -288,14 +290,14 @@ impl Decide {
         now: Now,
     ) -> Judgement<'j> {
         let client = request.client.as_ref().map(ClientEnd::as_client);
-        let contents = body.contents(target.route);
+        let contents = body.contents(&target);
         let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let verdict = match (self.policy.decide(&token.grants, &ask), body) {
             (Decision::Allow(role), _) => {
                 let answer = body.answer_asked(&contents, &target);
                 return self.signed_by(role, target, answer, now);
             }
-            (Decision::RoleNone, _) => Verdict::Deny(role_none(token)),
+            (Decision::RoleNone, _) => Verdict::Deny(role_none(token, &target)),
             (Decision::Missed(missed), _) => {
                 let reason = match missed.term() {
                     Term::Tiers => Reason::TierNotAllowed,
@@ -305,6 +307,9 @@ impl Decide {
             }
             (Decision::Unreadable, Known::Never(reason)) => {
                 Verdict::Deny(self.unread(*reason, request))
+            }
+            (Decision::Unreadable, Known::Misnamed(misnamed)) => {
+                Verdict::Deny((*misnamed).into())
             }
             (Decision::Unreadable, _) => Verdict::from(Reason::Internal),
             (Decision::NeedClient, _) => Verdict::NeedsClient,
@@ -415,14 +420,20 @@ fn unrouted(reason: Reason, url: &str) -> Refusal {
 }
 
 /// The refusal if no role allows the target.
-fn role_none(token: &VerifiedToken) -> Refusal {
-    match token.lacks_groups {
-        true => Refusal::detailed(
-            Reason::RoleNone,
-            "the issuer left your groups out of the token, as they are too many for it",
-        ),
-        false => Reason::RoleNone.into(),
+fn role_none(token: &VerifiedToken, target: &Target<'_>) -> Refusal {
+    if token.lacks_groups {
+        let detail = "the issuer left your groups out of the token, as they are too many for it";
+        return Refusal::detailed(Reason::RoleNone, detail);
     }
+    let model = target.model.map(Model::text);
+    let asked = [
+        Some(target.route.method.as_str()),
+        model.as_ref().map(ModelText::as_str),
+        target.project,
+        Some(target.location),
+    ];
+    let asked: Vec<_> = asked.into_iter().flatten().collect();
+    Refusal::detailed(Reason::RoleNone, &asked.join(", "))
 }
 
 /// The caller as the policy sees it; `issuer` is its issuer's name.
@@ -462,6 +473,8 @@ pub(in crate::gateway) enum Known<'b> {
     Passing,
     /// It cannot be read, for this reason.
     Never(Reason),
+    /// It names another model than the path: unreadable to roles, too.
+    Misnamed(Misnamed<'b>),
     /// What it asks for; nothing without a body.
     Read(&'b Body),
 }
@@ -493,27 +506,31 @@ impl<'b> Known<'b> {
     }
 
     /// Completes the target with what the body names.
-    pub(in crate::gateway) fn complete<'u>(self, target: &Target<'u>) -> Result<Target<'u>, Reason>
+    pub(in crate::gateway) fn complete<'u>(
+        self,
+        target: &Target<'u>,
+    ) -> Result<Target<'u>, Misnamed<'u>>
     where
         'b: 'u,
     {
         match self {
             Self::Read(body) => target.clone().with_body(body),
-            Self::Later | Self::Passing | Self::Never(_) => Ok(target.clone()),
+            _ => Ok(target.clone()),
         }
     }
 
-    pub(in crate::gateway) fn contents(&self, route: &Route) -> Contents<'_> {
-        match self {
-            Self::Later | Self::Passing | Self::Never(_) => Contents::default(),
-            Self::Read(body) => Contents {
-                tools: &body.tools,
-                file_uris: &body.file_uris,
-                stored_state: &body.stored_state,
-                output_uris: &body.output_uris,
-                model_armor_templates: &body.model_armor_templates,
-                max_output_tokens: body.max_output_tokens(route),
-            },
+    pub(in crate::gateway) fn contents<'c>(&'c self, target: &'c Target<'_>) -> Contents<'c> {
+        let Self::Read(body) = self else { return Contents::default() };
+        let beside = |(Model { publisher, name }, written)| ModelBeside { publisher, name, written };
+        Contents {
+            models: target.models_beside(body).map(beside).collect(),
+            tools: &body.tools,
+            file_uris: &body.file_uris,
+            stored_state: &body.stored_state,
+            secrets: &body.secrets,
+            output_uris: &body.output_uris,
+            model_armor_templates: &body.model_armor_templates,
+            max_output_tokens: body.max_output_tokens(target.route),
         }
     }
 
@@ -530,7 +547,7 @@ impl<'b> Known<'b> {
                 is_streamed: route.streams || body.is_streamed,
                 ..asked
             },
-            Self::Later | Self::Passing | Self::Never(_) => asked,
+            Self::Later | Self::Passing | Self::Never(_) | Self::Misnamed(_) => asked,
         }
     }
 
@@ -538,7 +555,7 @@ impl<'b> Known<'b> {
         match self {
             Self::Later => Reading::Later,
             Self::Passing => Reading::Passing,
-            Self::Never(_) => Reading::Never,
+            Self::Never(_) | Self::Misnamed(_) => Reading::Never,
             Self::Read(_) => Reading::Done(contents),
         }
     }
