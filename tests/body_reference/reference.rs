@@ -178,7 +178,8 @@ fn object(body: &mut Body, place: Field, members: &[(String, Tree)]) -> Result<S
             list(&mut body.tools, tool);
         }
     }
-    let says = |name: &str| members.iter().find(|(written, _)| written == name).map(|(_, said)| said);
+    let says =
+        |name: &str| members.iter().find(|(written, _)| written == name).map(|(_, said)| said);
     let is_said = |name: &str| says(name).is_some_and(|said| *said != Tree::Null);
     let type_is = |is: fn(&str) -> bool| matches!(says("type"), Some(Tree::Text(of)) if is(of));
     if !type_is(|of| of != "item_reference") && !(is_said("role") && is_said("content")) {

@@ -15,9 +15,7 @@ use crate::gateway::decide::waiting::Patience;
 use crate::google::Credential;
 use crate::jose::Key;
 use crate::oidc::{Identity, Outcome, Verified};
-use crate::policy::{
-    Ask, Caller, Client, Contents, Decision, ModelBeside, Reading, Role, Term,
-};
+use crate::policy::{Ask, Caller, Client, Contents, Decision, ModelBeside, Reading, Role, Term};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
 use crate::vertex::{Body, Media, Misnamed, Model, ModelText, Target};
@@ -308,9 +306,7 @@ impl Decide {
             (Decision::Unreadable, Known::Never(reason)) => {
                 Verdict::Deny(self.unread(*reason, request))
             }
-            (Decision::Unreadable, Known::Misnamed(misnamed)) => {
-                Verdict::Deny((*misnamed).into())
-            }
+            (Decision::Unreadable, Known::Misnamed(misnamed)) => Verdict::Deny((*misnamed).into()),
             (Decision::Unreadable, _) => Verdict::from(Reason::Internal),
             (Decision::NeedClient, _) => Verdict::NeedsClient,
             (Decision::NeedContents, _) => Verdict::NeedsBody,
@@ -521,7 +517,8 @@ impl<'b> Known<'b> {
 
     pub(in crate::gateway) fn contents<'c>(&'c self, target: &'c Target<'_>) -> Contents<'c> {
         let Self::Read(body) = self else { return Contents::default() };
-        let beside = |(Model { publisher, name }, written)| ModelBeside { publisher, name, written };
+        let beside =
+            |(Model { publisher, name }, written)| ModelBeside { publisher, name, written };
         Contents {
             models: target.models_beside(body).map(beside).collect(),
             tools: &body.tools,

@@ -345,9 +345,8 @@ impl Field {
     /// Whether a tool's type is one that the caller's own code carries out: a function, or one of
     /// Claude's client tools, like `bash_20250124`.
     pub(super) fn is_callers_own(tool_type: &str) -> bool {
-        let is_version = |version: &str| {
-            version.len() == 8 && version.bytes().all(|byte| byte.is_ascii_digit())
-        };
+        let is_version =
+            |version: &str| version.len() == 8 && version.bytes().all(|byte| byte.is_ascii_digit());
         let (name, version) = tool_type.rsplit_once('_').unwrap_or_default();
         matches!(tool_type, "function" | "custom")
             || (CLIENT_TOOLS.contains(&name) && is_version(version))

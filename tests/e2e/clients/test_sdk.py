@@ -167,7 +167,8 @@ REFUSALS = {
     ),
     "role_none": (
         {"groups": ["guests"]}, 403, "PERMISSION_DENIED",
-        "no role allows you this method on this model, project and location",
+        "no role allows you this method on this model, project and location: generateContent, "
+        "google/gemini-2.5-flash, acme-ml, us-central1",
     ),
 }  # fmt: skip
 
