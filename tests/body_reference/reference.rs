@@ -182,7 +182,8 @@ fn object(body: &mut Body, place: Field, members: &[(String, Tree)]) -> Result<S
         |name: &str| members.iter().find(|(written, _)| written == name).map(|(_, said)| said);
     let is_said = |name: &str| says(name).is_some_and(|said| *said != Tree::Null);
     let type_is = |is: fn(&str) -> bool| matches!(says("type"), Some(Tree::Text(of)) if is(of));
-    if !type_is(|of| of != "item_reference") && !(is_said("role") && is_said("content")) {
+    let says_more = type_is(|of| of != "item_reference") || (is_said("role") && is_said("content"));
+    if !says_more {
         ids.iter().for_each(|id| list(&mut body.stored_state, id));
     }
     if !type_is(|of| of == "text") {
