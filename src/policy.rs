@@ -21,7 +21,7 @@ pub use may::{Ask, May, Place};
 pub use near_miss::NearMiss;
 pub use pattern::Pattern;
 pub use schedule::{Day, Schedule};
-pub use terms::{BodyTerms, Contents, Missed, Reading, Term};
+pub use terms::{BodyTerms, Contents, Missed, ModelBeside, Reading, Term};
 pub use tier::{AskedTiers, REQUEST_TYPE, SHARED_REQUEST_TYPE, Tier};
 pub use uri::UriPrefix;
 pub use who::{Caller, Who};

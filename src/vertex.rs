@@ -21,7 +21,7 @@ pub use claude::{BodyEdit, vertex_model_name};
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
-pub use model::{Model, ModelText};
+pub use model::{Misnamed, Model, ModelText};
 pub use query::{Alt, Query};
 pub use route::{
     Class, ModelPlace, Route, Segment, Tokens, Variable, is_place_name, operation_of, routes,

@@ -56,6 +56,12 @@ fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {
         json!({ "functions": [{ "name": "f", "parameters": { "tools": {}, "session": "x", "url": "y" } }] }),
         json!({ "model": { "displayName": "an upload" } }),
         json!({ "prompt": "gs://b/x", "generationConfig": { "candidateCount": null } }),
+        // Tools of Claude's that the caller's own code carries out.
+        json!({ "tools": [
+            { "type": "bash_20250124", "name": "bash" },
+            { "type": "text_editor_20250728", "name": "str_replace_based_edit_tool", "max_characters": 9 },
+            { "type": "memory_20250818", "name": "memory" },
+            { "type": "computer_20251124", "name": "computer", "display_width_px": 9, "cache_control": {} } ] }),
     ] {
         let asked = Body { media: Media::default(), ..scan(&body) };
         assert_eq!(asked, Body::default(), "{body}");
@@ -79,7 +85,26 @@ fn tools_are_named_whatever_the_dialect() {
             json!({ "tools": [{ "type": "web_search_20250305", "name": "web_search", "max_uses": 5 }] }),
             vec!["web_search_20250305"],
         ),
+        (
+            json!({ "tools": [{ "type": "bash_20250124", "name": "bash" },
+                { "type": "code_execution_20250825", "name": "code_execution" },
+                { "type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex" },
+                { "type": "mcp_toolset", "mcp_server_name": "m" } ] }),
+            vec!["code_execution_20250825", "tool_search_tool_regex_20251119", "mcp_toolset"],
+        ),
+        (
+            json!({ "tools": [{ "type": "bash_20250124", "googleSearch": {} }] }),
+            vec!["googleSearch"],
+        ),
+        (json!({ "tools": [{ "type": "bash_code_execution" }] }), vec!["bash_code_execution"]),
+        (json!({ "tools": [{ "type": "bash_2025012" }] }), vec!["bash_2025012"]),
+        (json!({ "tools": [{ "type": "Bash_20250124" }] }), vec!["Bash_20250124"]),
+        (json!({ "tools": [{ "type": "_20250124" }] }), vec!["_20250124"]),
         (json!({ "tools": [{ "type": "function", "googleSearch": {} }] }), vec!["googleSearch"]),
+        (
+            json!({ "codeExecutionRewardScorer": { "pythonCodeSnippet": "x" } }),
+            vec!["pythonCodeSnippet"],
+        ),
         (
             json!({ "tools": [{ "type": "web_search", "googleSearch": {} }] }),
             vec!["web_search", "googleSearch"],
@@ -243,7 +268,6 @@ fn stored_state_and_templates_are_found() {
         json!({ "continuationToken": "s" }),
         json!({ "inputConfig": { "vertexMultimodalDatasetSource": { "datasetName": "s" } } }),
         json!({ "preTunedModel": { "tunedModelName": "s" } }),
-        json!({ "evaluationConfig": { "autoraterConfig": { "autoraterModel": "s" } } }),
         json!({ "messages": [{ "content": [{ "source": { "type": "file", "file_id": "s" } }] }] }),
         json!({ "container": { "skills": [{ "skill_id": "s" }] } }),
     ] {

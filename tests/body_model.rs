@@ -10,7 +10,10 @@ const PLACE: &str = "/v1/projects/acme-ml/locations/us-central1";
 fn named(path: &str, body: &Value) -> Result<(String, String), Reason> {
     let url = format!("{PLACE}{path}");
     let body = Body::scan(body.to_string().as_bytes())?;
-    let target = Target::parse("POST", &url).unwrap().with_body(&body)?;
+    let target = Target::parse("POST", &url)
+        .unwrap()
+        .with_body(&body)
+        .map_err(|misnamed| misnamed.reason)?;
     let Model { publisher, name } = target.model.unwrap();
     Ok((publisher.to_owned(), name.to_owned()))
 }
@@ -122,6 +125,28 @@ fn a_body_that_names_another_model_than_the_path_is_refused() {
         ("google/gemini", false),
     ] {
         assert_eq!(named(served, &json!({ "model": model })).is_ok(), same, "{model}");
+    }
+}
+
+#[test]
+fn a_model_beside_it_may_be_another_of_the_same_place() {
+    let path = "/publishers/google/models/gemini-2.5-flash:generateContent";
+    let ranked = |model: &str| {
+        let ranking = json!({ "llmRanker": { "modelName": model } });
+        let store = json!({ "ragRetrievalConfig": { "ranking": ranking } });
+        named(path, &json!({ "tools": [{ "retrieval": { "vertexRagStore": store } }] }))
+    };
+    let own = format!("{}/publishers/google/models/g", &PLACE[4..]);
+    for model in ["gemini-2.5-pro", "google/gemini-2.5-pro", "semantic-ranker-512@latest", &own] {
+        assert_eq!(ranked(model).unwrap().1, "gemini-2.5-flash", "{model}");
+    }
+    for (model, reason) in [
+        (own.replace("acme-ml", "acme-hr"), Reason::ModelMismatch),
+        (own.replace("us-central1", "global"), Reason::ModelMismatch),
+        ("a/b/c".to_owned(), Reason::ModelMismatch),
+        (String::new(), Reason::ModelMismatch),
+    ] {
+        assert_eq!(ranked(&model), Err(reason), "{model}");
     }
 }
 

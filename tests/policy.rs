@@ -6,8 +6,8 @@ mod common;
 use haproxy_vertex::json::Json;
 use haproxy_vertex::policy::{
     Ask, AskedTiers, BodyTerms, Caller, Certificate, CertificateTest, Claim, ClaimPath, ClaimTest,
-    Client, Contents, Day, Decision, May, Network, Pattern, Place, Policy, Reading, Role, Scalar,
-    Schedule, Term, Tier, UriPrefix, Who,
+    Client, Contents, Day, Decision, May, ModelBeside, Network, Pattern, Place, Policy, Reading,
+    Role, Scalar, Schedule, Term, Tier, UriPrefix, Who,
 };
 use haproxy_vertex::time::UnixTime;
 
@@ -48,9 +48,11 @@ fn role(name: &str, who: &[Who], may: May) -> Role {
 }
 
 const NOTHING: Contents<'_> = Contents {
+    models: Vec::new(),
     tools: &[],
     file_uris: &[],
     stored_state: &[],
+    secrets: &[],
     output_uris: &[],
     model_armor_templates: &[],
     max_output_tokens: None,
@@ -331,6 +333,9 @@ fn what_a_body_asks_for_is_refused_unless_it_is_listed() {
         (texts("projects/acme-ml/locations/us-central1/cachedContents/1"), texts("resp_1"));
     let there = texts("projects/acme-ml/locations/global/cachedContents/1");
     let full = texts("//aiplatform.googleapis.com/projects/acme-ml/locations/us-central1/x/1");
+    let channel = texts("projects/acme-ml/notificationChannels/1");
+    let store = texts("projects/acme-ml/locations/eu/collections/c/dataStores/1");
+    let secret = texts("projects/acme-ml/secrets/key/versions/1");
     for (contents, granting, term) in [
         (
             Contents { tools: &tool, ..NOTHING },
@@ -349,6 +354,16 @@ fn what_a_body_asks_for_is_refused_unless_it_is_listed() {
         ),
         (Contents { stored_state: &mine, ..NOTHING }, state("*"), Term::StoredState),
         (Contents { stored_state: &plain, ..NOTHING }, state("resp_*"), Term::StoredState),
+        (Contents { stored_state: &channel, ..NOTHING }, state("*"), Term::StoredState),
+        (Contents { stored_state: &store, ..NOTHING }, state("*"), Term::StoredState),
+        (
+            Contents { secrets: &secret, ..NOTHING },
+            BodyTerms {
+                secrets: patterns(&["projects/acme-ml/secrets/*/versions/*"]),
+                ..nothing()
+            },
+            Term::Secrets,
+        ),
         (
             Contents { model_armor_templates: &template, ..NOTHING },
             BodyTerms { model_armor_templates: patterns(&["p/*"]), ..nothing() },
@@ -360,7 +375,9 @@ fn what_a_body_asks_for_is_refused_unless_it_is_listed() {
         let refused = format!("- {}", term.name());
         assert_eq!(ALICE.gets(&with_terms(nothing()), ask), refused, "{contents:?}");
     }
-    for elsewhere in [&there, &full] {
+    let region = texts("projects/acme-ml/locations/europe-west1/collections/c/dataStores/1");
+    let nowhere = texts("projects/acme-ml/reasoningEngines/1");
+    for elsewhere in [&there, &full, &region, &nowhere] {
         let contents = Contents { stored_state: elsewhere, ..NOTHING };
         let ask = Ask { contents: Reading::Done(&contents), ..ASK };
         assert_eq!(ALICE.gets(&with_terms(state("*")), ask), "- stored_state", "{elsewhere:?}");
@@ -369,10 +386,57 @@ fn what_a_body_asks_for_is_refused_unless_it_is_listed() {
     may.projects = patterns(&["acme-ml"]);
     let policy = Policy::new(vec![role("it", &[anyone()], may)]);
     let others = texts("projects/other/locations/us-central1/cachedContents/1");
-    for (name, expected) in [(&mine, "it"), (&others, "- stored_state")] {
+    let others_store = texts("projects/other/locations/eu/collections/c/dataStores/1");
+    let others_channel = texts("projects/other/notificationChannels/1");
+    for (name, expected) in [
+        (&mine, "it"),
+        (&store, "it"),
+        (&channel, "it"),
+        (&others, "- stored_state"),
+        (&others_store, "- stored_state"),
+        (&others_channel, "- stored_state"),
+    ] {
         let contents = Contents { stored_state: name, ..NOTHING };
         let ask = Ask { contents: Reading::Done(&contents), ..ASK };
         assert_eq!(ALICE.gets(&policy, ask), expected, "{name:?}");
+    }
+}
+
+#[test]
+fn a_secret_is_no_stored_state_and_of_a_project_of_the_roles() {
+    let every = || patterns(&["*"]);
+    let [own, others] = ["acme-ml", "other"]
+        .map(|project| owned(&[&format!("projects/{project}/secrets/key/versions/1")]));
+    let gets = |terms: BodyTerms, secrets: &[String]| {
+        let mut may = May { body: Some(terms), ..everything() };
+        may.projects = patterns(&["acme-ml"]);
+        let policy = Policy::new(vec![role("it", &[anyone()], may)]);
+        let contents = Contents { secrets, ..NOTHING };
+        ALICE.gets(&policy, Ask { contents: Reading::Done(&contents), ..ASK })
+    };
+    let state = BodyTerms { stored_state: every(), ..BodyTerms::default() };
+    assert_eq!(gets(state, &own), "- secrets");
+    let secrets = BodyTerms { secrets: every(), ..BodyTerms::default() };
+    assert_eq!(gets(secrets.clone(), &own), "it");
+    assert_eq!(gets(secrets, &others), "- secrets");
+}
+
+#[test]
+fn a_model_beside_is_one_of_the_roles() {
+    let mut may = May { body: Some(BodyTerms::default()), ..everything() };
+    may.models = patterns(&["google/gemini-2.5-*"]);
+    let policy = Policy::new(vec![role("it", &[anyone()], may)]);
+    for (publisher, name, expected) in [
+        ("google", "gemini-2.5-pro", "it"),
+        ("google", "gemini-1.5-pro", "- models"),
+        ("endpoints", "gemini-2.5-pro", "- models"),
+        ("", "", "- models"),
+    ] {
+        let models = vec![ModelBeside { publisher, name, written: "x" }];
+        let contents = Contents { models, ..NOTHING };
+        let model = Some(("google", "gemini-2.5-flash"));
+        let ask = Ask { model, contents: Reading::Done(&contents), ..ASK };
+        assert_eq!(ALICE.gets(&policy, ask), expected, "{publisher}/{name}");
     }
 }
 

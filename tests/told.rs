@@ -58,7 +58,9 @@ fn a_caller_whose_groups_were_left_out_is_told_so() {
     assert!(message.ends_with("left your groups out of the token, as they are too many for it"));
     // The twins: no groups at all, and groups that are there.
     let (reason, message) = told(&without_groups);
-    assert_eq!((reason.as_str(), message.as_str()), ("role_none", Reason::RoleNone.text()));
+    let asked = "generateContent, google/gemini-2.5-flash, acme-ml, us-central1";
+    let named = format!("{}: {asked}", Reason::RoleNone.text());
+    assert_eq!((reason.as_str(), message), ("role_none", named));
     let referred = |claims: &mut Value| claims["_claim_names"] = json!({ "groups": "src1" });
     assert_eq!(told(&referred).0, "ok");
 }
@@ -104,6 +106,7 @@ fn what_of_a_body_found_no_role_is_named_to_its_caller_and_in_the_line() {
     let cache = |name: &str| limited(json!({ "cachedContent": name }));
     let own = "projects/acme-ml/locations/us-central1/cachedContents/7";
     let search = limited(json!({ "tools": [{ "googleSearch": {} }] }));
+    let search_by = |settings: Value| limited(json!({ "tools": [{ "googleSearch": settings }] }));
     let fits = json!({ "generationConfig": { "maxOutputTokens": 1000 } });
     let long = format!("gs://acme-hr/{}", "x".repeat(400));
     for (refused, twin, message, logged) in [
@@ -152,6 +155,32 @@ fn what_of_a_body_found_no_role_is_named_to_its_caller_and_in_the_line() {
             "model_armor_templates:%20mine",
         ),
         (
+            file("https://me:pw@h.example/a?X-Goog-Signature=s3cret"),
+            &file("gs://acme/in/a"),
+            "file_uris: https://h.example/a",
+            "file_uris:%20https://h.example/a",
+        ),
+        (
+            search_by(json!({ "externalApi": { "endpoint": "h.example" } })),
+            &search,
+            "file_uris: https://h.example",
+            "file_uris:%20https://h.example",
+        ),
+        (
+            search_by(json!({ "externalApi": { "authConfig": { "apiKeyConfig": {
+                "apiKeySecret": "projects/acme-ml/secrets/s/versions/1" } } } })),
+            &search,
+            "secrets: projects/acme-ml/secrets/s/versions/1",
+            "secrets:%20projects/acme-ml/secrets/s/versions/1",
+        ),
+        (
+            search_by(json!({ "vertexRagStore": { "ragRetrievalConfig": { "ranking": {
+                "llmRanker": { "modelName": "text-bison" } } } } })),
+            &search,
+            "models: text-bison",
+            "models:%20text-bison",
+        ),
+        (
             json!({ "generationConfig": { "maxOutputTokens": 1001 } }),
             &fits,
             "max_output_tokens: 1001, at most 1000 is allowed",
@@ -183,6 +212,40 @@ fn what_of_a_body_found_no_role_is_named_to_its_caller_and_in_the_line() {
         message.ends_with(&format!(": max_request_bytes: {bytes}, at most 5000 is allowed")),
         "{message}"
     );
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_named() {
+    let key = SigningKey::ed();
+    let gateway = open_minimal(&key);
+    let token = key.token("k1", &member());
+    let chat = "/v1/projects/acme-ml/locations/us-central1/endpoints/openapi/chat/completions";
+    for (url, body, reason, detail) in [
+        (URL, json!({ "model": "evil\n|}" }), "model_mismatch", "model: evil?|}"),
+        (
+            URL,
+            json!({ "generationConfig": { "routingConfig": { "manualMode": { "modelName": "x" } } } }),
+            "model_mismatch",
+            "another model: x",
+        ),
+        (URL, json!({ "fallbacks": "default" }), "model_mismatch", "a model that Google chooses"),
+        (chat, json!({}), "model_missing", "model"),
+        (chat, json!({ "model": "a/b/c" }), "model_missing", "model: a/b/c"),
+        (
+            chat,
+            json!({ "model": "projects/other/locations/us-central1/publishers/google/models/g" }),
+            "model_mismatch",
+            "model: projects/other/locations/us-central1/publishers/google/models/g",
+        ),
+    ] {
+        let said = decide(&gateway, &Ask::with(&token).url(url).body(&body.to_string()));
+        assert_eq!(said.reason(), reason, "{body}");
+        let message = said.json()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.ends_with(&format!(": {detail}")), "{message}");
+        assert_ne!(said.logged("detail"), "-");
+    }
+    let honest = json!({ "model": "google/gemini-2.5-flash" }).to_string();
+    assert_eq!(decide(&gateway, &Ask::with(&token).url(URL).body(&honest)).reason(), "ok");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The targets that a role allows and, unless its bodies go unread, the contents of bodies.
 
-use crate::policy::{AskedTiers, BodyTerms, Client, Missed, Pattern, Reading, Term, Tier};
+use crate::policy::{
+    AskedTiers, BodyTerms, Client, Missed, ModelBeside, Pattern, Reading, Term, Tier,
+};
 use crate::test_switches::{Check, on};
 use crate::time::UnixTime;
 
@@ -131,23 +133,31 @@ impl May {
         match ask.contents {
             Reading::Done(contents) => {
                 let belongs = |name: &str| self.is_home_of(name, location);
-                Ok(terms.missed(contents, ask.takes_cap, belongs).filter(is_asked))
+                let has_model =
+                    |model: &ModelBeside<'_>| self.has_model(Some((model.publisher, model.name)));
+                Ok(terms.missed(contents, ask.takes_cap, has_model, belongs).filter(is_asked))
             }
             Reading::Passing => Ok(None),
             unread @ (Reading::Later | Reading::Never) => Err(unread),
         }
     }
 
-    /// Whether a fully named resource is of these projects and this location.
+    /// Whether a fully named resource is of these projects and this location, or of a service without
+    /// such locations.
     fn is_home_of(&self, name: &str, location: &str) -> bool {
         let mut parts = name.trim_start_matches('/').split('/');
         if parts.next() != Some("projects") {
             return !name.contains("projects/");
         }
         let project = parts.next().unwrap_or_default();
-        any(&self.projects, project)
-            && parts.next() == Some("locations")
-            && parts.next() == Some(location)
+        let is_here = match (parts.next(), parts.next(), parts.next()) {
+            // Vertex AI Search has no regions.
+            (Some("locations"), Some("global" | "eu" | "us"), Some("collections")) => true,
+            (Some("locations"), Some(own), _) => own == location,
+            (Some("secrets" | "notificationChannels"), ..) => true,
+            _ => false,
+        };
+        is_here && any(&self.projects, project)
     }
 }
 

@@ -97,6 +97,7 @@ impl BodyTerms {
         patterns(&self.tools, &later.tools)
             && prefixes(&self.file_uris, &later.file_uris)
             && patterns(&self.stored_state, &later.stored_state)
+            && patterns(&self.secrets, &later.secrets)
             && prefixes(&self.output_uris, &later.output_uris)
             && patterns(&self.model_armor_templates, &later.model_armor_templates)
             && limit(self.max_output_tokens, later.max_output_tokens)

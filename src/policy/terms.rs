@@ -7,20 +7,35 @@ use crate::json::fold_name;
 use crate::policy::{Pattern, UriPrefix};
 
 /// The contents of a body that terms apply to; empty without a body.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Contents<'b> {
+    /// Models that work beside the one that answers.
+    pub models: Vec<ModelBeside<'b>>,
     /// Tools that are not functions of the caller's own.
     pub tools: &'b [String],
     /// Files that Google is to read.
     pub file_uris: &'b [String],
     /// Stored state.
     pub stored_state: &'b [String],
+    /// Versions of secrets.
+    pub secrets: &'b [String],
     /// Places that Google is to write to.
     pub output_uris: &'b [String],
     /// Templates of Model Armor in place of the project's own.
     pub model_armor_templates: &'b [String],
     /// The limit on output tokens that the body sets.
     pub max_output_tokens: Option<u64>,
+}
+
+/// A model that works beside the one that answers, as it was read and as the body writes it.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelBeside<'b> {
+    /// The publisher.
+    pub publisher: &'b str,
+    /// The name.
+    pub name: &'b str,
+    /// The body's text.
+    pub written: &'b str,
 }
 
 /// The state of a body: read, readable on demand or as it passes, or unreadable.
@@ -45,6 +60,8 @@ pub struct BodyTerms {
     pub file_uris: Vec<UriPrefix>,
     /// Stored state that may be named.
     pub stored_state: Vec<Pattern>,
+    /// Versions of secrets that Google may be told to use.
+    pub secrets: Vec<Pattern>,
     /// Places that Google may be told to write to.
     pub output_uris: Vec<UriPrefix>,
     /// Templates of Model Armor.
@@ -56,12 +73,16 @@ pub struct BodyTerms {
 /// A term of `may` that a request can miss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
+    /// `models`, for those beside the one that answers
+    Models,
     /// `tools`
     Tools,
     /// `file_uris`
     FileUris,
     /// `stored_state`
     StoredState,
+    /// `secrets`
+    Secrets,
     /// `output_uris`
     OutputUris,
     /// `model_armor_templates`
@@ -76,10 +97,12 @@ pub enum Term {
 
 impl Term {
     /// Every term.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
+        Self::Models,
         Self::Tools,
         Self::FileUris,
         Self::StoredState,
+        Self::Secrets,
         Self::OutputUris,
         Self::ModelArmorTemplates,
         Self::MaxOutputTokens,
@@ -91,9 +114,11 @@ impl Term {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Models => "models",
             Self::Tools => "tools",
             Self::FileUris => "file_uris",
             Self::StoredState => "stored_state",
+            Self::Secrets => "secrets",
             Self::OutputUris => "output_uris",
             Self::ModelArmorTemplates => "model_armor_templates",
             Self::MaxOutputTokens => "max_output_tokens",
@@ -135,6 +160,10 @@ impl fmt::Display for Missed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.term().name())?;
         match self {
+            Self::Unlisted(Term::FileUris | Term::OutputUris, uri) => {
+                let (scheme, place) = shown(uri);
+                write!(f, "{scheme}{place}")
+            }
             Self::Unlisted(_, text) => f.write_str(text),
             Self::Beyond { asked: Some(asked), most, .. } => {
                 write!(f, "{asked}, at most {most} is allowed")
@@ -146,27 +175,48 @@ impl fmt::Display for Missed<'_> {
     }
 }
 
+/// Scheme and place of a URI, without what may be a password or a signature.
+fn shown(uri: &str) -> (&str, &str) {
+    let (scheme, rest) = uri.split_at(uri.find("://").map_or(0, |at| at.saturating_add(3)));
+    let place = rest.split(['?', '#']).next().unwrap_or_default();
+    let host_ends = place.find('/').unwrap_or(place.len());
+    let user_ends = place.get(..host_ends).and_then(|host| host.rfind('@'));
+    let host = user_ends.map_or(0, |at| at.saturating_add(1));
+    (scheme, place.get(host..).unwrap_or_default())
+}
+
 impl BodyTerms {
     /// The first term that `contents` misses. `takes_cap`: the method generates tokens, so that a
-    /// limit must be set; `belongs` tells whether stored state is of a project and location that
-    /// the role is for.
+    /// limit must be set; `has_model` and `belongs` tell whether the role is for a model, and for the
+    /// project and location of what is stored.
     pub(super) fn missed<'b>(
         &self,
         contents: &Contents<'b>,
         takes_cap: bool,
+        has_model: impl Fn(&ModelBeside<'b>) -> bool,
         belongs: impl Fn(&str) -> bool,
     ) -> Option<Missed<'b>> {
         let any = |patterns: &[Pattern], text: &str| patterns.iter().any(|own| own.matches(text));
         let within =
             |prefixes: &[UriPrefix], uri: &str| prefixes.iter().any(|own| own.matches(uri));
         let (stored, armor) = (&self.stored_state, &self.model_armor_templates);
-        unlisted(Term::Tools, contents.tools, |tool| any(&self.tools, &fold_name(tool)))
+        let other = contents.models.iter().find(|model| !has_model(model));
+        other
+            .map(|model| Missed::Unlisted(Term::Models, model.written))
+            .or_else(|| {
+                unlisted(Term::Tools, contents.tools, |tool| any(&self.tools, &fold_name(tool)))
+            })
             .or_else(|| {
                 unlisted(Term::FileUris, contents.file_uris, |uri| within(&self.file_uris, uri))
             })
             .or_else(|| {
                 unlisted(Term::StoredState, contents.stored_state, |name| {
                     any(stored, name) && belongs(name)
+                })
+            })
+            .or_else(|| {
+                unlisted(Term::Secrets, contents.secrets, |name| {
+                    any(&self.secrets, name) && belongs(name)
                 })
             })
             .or_else(|| {
@@ -193,4 +243,29 @@ fn unlisted<'b>(
     is_listed: impl Fn(&str) -> bool,
 ) -> Option<Missed<'b>> {
     texts.iter().find(|text| !is_listed(text)).map(|text| Missed::Unlisted(term, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_by_its_host_and_path_alone() {
+        for (uri, told) in [
+            ("gs://acme/in/a.pdf", "gs://acme/in/a.pdf"),
+            ("https://h.example/a/b?X-Goog-Signature=s3cret", "https://h.example/a/b"),
+            ("https://h.example/a#s3cret", "https://h.example/a"),
+            ("https://me:s3cret@h.example/a@b", "https://h.example/a@b"),
+            ("https://me:s3cret@h.example", "https://h.example"),
+            ("h.example/a?s3cret", "h.example/a"),
+            ("", ""),
+        ] {
+            for term in [Term::FileUris, Term::OutputUris] {
+                let missed = Missed::Unlisted(term, uri).to_string();
+                assert_eq!(missed, format!("{}: {told}", term.name()));
+            }
+        }
+        let tool = Missed::Unlisted(Term::Tools, "a://b@c?d");
+        assert_eq!(tool.to_string(), "tools: a://b@c?d");
+    }
 }

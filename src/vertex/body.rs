@@ -36,6 +36,8 @@ pub struct Body {
     /// Other models that may answer: of each request in a batch, of `routingConfig`, `fallbacks`
     /// or a tool.
     pub other_models: Vec<String>,
+    /// Models that work beside the one that answers: they rank, judge or teach.
+    pub models_beside: Vec<String>,
     /// Whether Google may choose the model.
     pub any_model: bool,
     /// `baseModel`, of a tuning job.
@@ -48,6 +50,8 @@ pub struct Body {
     pub file_uris: Vec<String>,
     /// Stored state that the body names: `cachedContent`, a file, a former response, a session.
     pub stored_state: Vec<String>,
+    /// Versions of secrets in Secret Manager.
+    pub secrets: Vec<String>,
     /// Addresses that Google is to write to.
     pub output_uris: Vec<String>,
     /// Templates of Model Armor that replace the project's own.

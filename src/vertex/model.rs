@@ -1,6 +1,6 @@
 //! The names of a model, and the spellings that clients write into bodies.
 
-use crate::error::Reason;
+use crate::error::{Reason, Refusal};
 use crate::test_switches::{Check, on};
 use crate::vertex::route::Variable;
 use crate::vertex::{Api, Body, MAX_NAME_BYTES, ModelPlace, Target};
@@ -15,6 +15,26 @@ pub struct Model<'m> {
     pub publisher: &'m str,
     /// The name.
     pub name: &'m str,
+}
+
+/// A name in a body that does not fit the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misnamed<'b> {
+    /// `model_missing` or `model_mismatch`.
+    pub reason: Reason,
+    /// The member, or what it says.
+    pub member: &'static str,
+    /// Its text; `None` if there is none.
+    pub text: Option<&'b str>,
+}
+
+impl From<Misnamed<'_>> for Refusal {
+    fn from(Misnamed { reason, member, text }: Misnamed<'_>) -> Self {
+        match text {
+            Some(text) => Self::detailed(reason, &format!("{member}: {text}")),
+            None => Self::detailed(reason, member),
+        }
+    }
 }
 
 /// A model as `publisher/name`, without an allocation.
@@ -92,11 +112,11 @@ impl<'u> Target<'u> {
         }
     }
 
-    /// The target for this model of the body.
-    fn asking(mut self, text: &'u str) -> Result<Self, Reason> {
-        let model = Model::parse(text, &self)?;
+    /// The target for the model in this member of the body.
+    fn asking(mut self, member: &'static str, text: Option<&'u str>) -> Result<Self, Misnamed<'u>> {
+        let model = self.named(member, text)?;
         if self.publisher().is_some_and(|publisher| publisher != model.publisher) {
-            return Err(Reason::ModelMismatch);
+            return Err(Misnamed { reason: Reason::ModelMismatch, member, text });
         }
         let named = self.names.iter_mut().zip(self.route.variables());
         // A path of Vertex AI's has its name then.
@@ -110,27 +130,42 @@ impl<'u> Target<'u> {
     /// The target with the model in the body, or unchanged if the path names it.
     ///
     /// # Errors
-    /// `model_missing`; `model_mismatch` for a body that names another model, or an operation of
-    /// another model, project or location than the path.
-    pub fn with_body(mut self, body: &'u Body) -> Result<Self, Reason> {
+    /// `model_missing`; `model_mismatch` for a body that names another model, or an operation or a
+    /// model beside it of another project or location than the path.
+    pub fn with_body(mut self, body: &'u Body) -> Result<Self, Misnamed<'u>> {
+        let mismatch = |member, text: &'u str| {
+            let text = Some(text);
+            Misnamed { reason: Reason::ModelMismatch, member, text }
+        };
         if let Some(member) = self.model_member() {
             let text = match member {
                 "model" => body.model.as_deref(),
                 "baseModel" => body.base_model.as_deref(),
                 _ => None,
             };
-            let text = text.filter(|text| !text.is_empty()).ok_or(Reason::ModelMissing)?;
-            self = self.asking(text)?;
-        } else if on(Check::BodyModel) && body.model.iter().any(|text| !self.is_for(text)) {
-            return Err(Reason::ModelMismatch);
+            self = self.asking(member, text)?;
+        } else if let Some(text) = &body.model
+            && on(Check::BodyModel)
+            && !self.is_for(text)
+        {
+            return Err(mismatch("model", text));
         }
-        let others = body.other_models.iter().any(|text| !self.is_for(text));
-        if on(Check::BodyModel) && (others || body.any_model) {
-            return Err(Reason::ModelMismatch);
+        if on(Check::BodyModel) {
+            if let Some(text) = body.other_models.iter().find(|text| !self.is_for(text)) {
+                return Err(mismatch("another model", text));
+            }
+            if body.any_model {
+                let member = "a model that Google chooses";
+                return Err(Misnamed { reason: Reason::ModelMismatch, member, text: None });
+            }
+            let foreign = |text: &&String| Model::parse(text, &self).is_err();
+            if let Some(text) = body.models_beside.iter().find(foreign) {
+                return Err(mismatch("another model", text));
+            }
         }
         match &body.operation_name {
             Some(operation) if on(Check::Operation) && !self.owns(operation) => {
-                Err(Reason::ModelMismatch)
+                Err(mismatch("operationName", operation))
             }
             _ => Ok(self),
         }
@@ -141,11 +176,33 @@ impl<'u> Target<'u> {
     ///
     /// # Errors
     /// As `with_body`.
-    pub fn with_model_of(self, model: Option<&'u str>) -> Result<Self, Reason> {
+    pub fn with_model_of(self, model: Option<&'u str>) -> Result<Self, Misnamed<'u>> {
         match (self.model_member(), model) {
-            (Some("model"), Some(text)) => self.asking(text),
+            (Some("model"), Some(text)) => self.asking("model", Some(text)),
             _ => Ok(self),
         }
+    }
+
+    /// The model that a member of the body names.
+    fn named(
+        &self,
+        member: &'static str,
+        text: Option<&'u str>,
+    ) -> Result<Model<'u>, Misnamed<'u>> {
+        let text = text.filter(|text| !text.is_empty());
+        let model = text.ok_or(Reason::ModelMissing).and_then(|text| Model::parse(text, self));
+        model.map_err(|reason| Misnamed { reason, member, text })
+    }
+
+    /// The models that a body names beside the one that answers, each with the body's own text.
+    pub fn models_beside<'b>(
+        &'b self,
+        body: &'b Body,
+    ) -> impl Iterator<Item = (Model<'b>, &'b str)> {
+        let unread = Model { publisher: "", name: "" };
+        body.models_beside
+            .iter()
+            .map(move |text| (Model::parse(text, self).unwrap_or(unread), text.as_str()))
     }
 
     /// Whether `text` is the model in the path, or there is none. A served model's container may be

@@ -45,6 +45,7 @@ fn value(body: &mut Body, place: Field, tree: &Tree) -> Result<Said, Crooked> {
         Tree::Array(_) if is_limit || place.wants_text() => Err(Crooked),
         Tree::Array(elements) => {
             let mut said = Said::Other;
+            let place = if place == Field::Input { Field::Item } else { place };
             for element in elements {
                 if value(body, place, element)? == Said::Object {
                     said = Said::Object;
@@ -53,6 +54,7 @@ fn value(body: &mut Body, place: Field, tree: &Tree) -> Result<Said, Crooked> {
             Ok(said)
         }
         Tree::Object(members) if place == Field::Model => object(body, Field::Plain, members),
+        Tree::Object(members) if place == Field::Input => object(body, Field::Prose, members),
         Tree::Object(_) if is_limit || place.wants_text() => Err(Crooked),
         Tree::Object(members) => object(body, place, members),
     }
@@ -75,7 +77,9 @@ fn text(body: &mut Body, place: Field, text: &str) -> Said {
         Field::BaseModel => body.base_model = Some(owned),
         Field::OperationName => body.operation_name = Some(owned),
         Field::OtherModel => list(&mut body.other_models, text),
-        Field::ToolType if text == "function" || text == "custom" => {}
+        Field::ModelBeside => list(&mut body.models_beside, text),
+        Field::Secret => list(&mut body.secrets, text),
+        Field::ToolType if is_callers_own(text) => {}
         Field::ToolType | Field::Tool => list(&mut body.tools, text),
         Field::MediaType => {
             if is_address(text) {
@@ -88,11 +92,23 @@ fn text(body: &mut Body, place: Field, text: &str) -> Said {
                 media(&mut body.media, &head[5..], data.len());
             }
         }
-        Field::DataOrUri if !is_address(text) => {
+        Field::SourceData if is_data_url(text) => {
+            if let Some((head, data)) = text.split_once(',') {
+                media(&mut body.media, &head[5..], data.len());
+            }
+        }
+        Field::DataOrUri | Field::SourceData if !is_address(text) => {
             return Said::Data(u64::try_from(text.len()).unwrap());
         }
-        Field::Plain if !is_address(text) => {}
-        Field::ReadUri | Field::DataOrUri | Field::Plain => list(&mut body.file_uris, text),
+        Field::Endpoint if !text.split_once("://").is_some_and(|(scheme, _)| is_scheme(scheme)) => {
+            list(&mut body.file_uris, &format!("https://{}", text.trim_start_matches('/')));
+        }
+        Field::Plain | Field::ToolSettings if !is_address(text) => {}
+        Field::ReadUri
+        | Field::DataOrUri
+        | Field::Plain
+        | Field::ToolSettings
+        | Field::Endpoint => list(&mut body.file_uris, text),
         Field::WriteUri => list(&mut body.output_uris, text),
         Field::StoredState | Field::Environment => list(&mut body.stored_state, text),
         Field::Voice if text.starts_with("voice") => list(&mut body.stored_state, text),
@@ -113,7 +129,7 @@ fn object(body: &mut Body, place: Field, members: &[(String, Tree)]) -> Result<S
         list(&mut body.tools, "environment");
     }
     let mut names: Vec<String> = Vec::new();
-    let mut tools = Vec::new();
+    let (mut tools, mut ids, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let (mut has_type, mut data, mut data_type) = (false, 0, None);
     if place == Field::InputAudio {
         data_type = Some("audio/x".to_owned());
@@ -128,6 +144,11 @@ fn object(body: &mut Body, place: Field, members: &[(String, Tree)]) -> Result<S
         let member = place.member(&name);
         let at = if member == Field::Tool { Field::of_tool(&name) } else { member };
         let said = value(body, at, inside)?;
+        match member {
+            Field::ItemId => ids.extend(texts(inside)),
+            Field::SourceData => sources.extend(texts(inside)),
+            _ => {}
+        }
         if member == Field::ToolType && said != Said::Null {
             has_type = true;
         }
@@ -157,10 +178,40 @@ fn object(body: &mut Body, place: Field, members: &[(String, Tree)]) -> Result<S
             list(&mut body.tools, tool);
         }
     }
+    let says =
+        |name: &str| members.iter().find(|(written, _)| written == name).map(|(_, said)| said);
+    let is_said = |name: &str| says(name).is_some_and(|said| *said != Tree::Null);
+    let type_is = |is: fn(&str) -> bool| matches!(says("type"), Some(Tree::Text(of)) if is(of));
+    let says_more = type_is(|of| of != "item_reference") || (is_said("role") && is_said("content"));
+    if !says_more {
+        ids.iter().for_each(|id| list(&mut body.stored_state, id));
+    }
+    if !type_is(|of| of == "text") {
+        let addresses = sources.iter().filter(|text| !is_data_url(text) && is_address(text));
+        addresses.for_each(|uri| list(&mut body.file_uris, uri));
+    }
     if let Some(of) = data_type {
         media(&mut body.media, &of, usize::try_from(data).unwrap());
     }
     Ok(Said::Object)
+}
+
+/// A text, or those of an array.
+fn texts(tree: &Tree) -> Vec<&str> {
+    match tree {
+        Tree::Text(text) => vec![text],
+        Tree::Array(elements) => elements.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A function, or one of Claude's client tools with a date behind its name.
+fn is_callers_own(tool: &str) -> bool {
+    let tools = ["bash_", "computer_", "memory_", "text_editor_"];
+    let dated = tools.iter().filter_map(|name| tool.strip_prefix(name));
+    tool == "function"
+        || tool == "custom"
+        || dated.into_iter().any(|date| date.len() == 8 && date.chars().all(|c| c.is_ascii_digit()))
 }
 
 /// Lists a text, once.
@@ -196,10 +247,12 @@ fn is_data_url(text: &str) -> bool {
 /// A scheme of 1 to 64 letters, digits and `+.-`, `://`, and no blank anywhere.
 fn is_address(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
+    is_scheme(scheme) && !rest.contains(char::is_whitespace)
+}
+
+fn is_scheme(text: &str) -> bool {
     let mark = |c: char| c.is_ascii_alphanumeric() || "+.-".contains(c);
-    (1..=64).contains(&scheme.len())
-        && scheme.chars().all(mark)
-        && !rest.contains(char::is_whitespace)
+    (1..=64).contains(&text.len()) && text.chars().all(mark)
 }
 
 /// Adds data of a type: the tokens of small ones, of which all kinds but sound and video have one for

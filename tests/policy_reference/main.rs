@@ -51,6 +51,8 @@ fn decided(policy: &Policy, request: &Request) -> String {
     let (tools, file_uris) = (texts(&body["tools"]), texts(&body["file_uris"]));
     let (stored, output_uris) = (texts(&body["stored_state"]), texts(&body["output_uris"]));
     let contents = Contents {
+        models: Vec::new(),
+        secrets: &[],
         tools: &tools,
         file_uris: &file_uris,
         stored_state: &stored,

@@ -137,6 +137,7 @@ fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<Bo
         ("tools", &raw.tools),
         ("file_uris", &raw.file_uris),
         ("stored_state", &raw.stored_state),
+        ("secrets", &raw.secrets),
         ("output_uris", &raw.output_uris),
         ("model_armor_templates", &raw.model_armor_templates),
     ];
@@ -172,10 +173,11 @@ fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<Bo
     };
     let tools = given(&raw.tools, "tools")
         .map(|(_, tools)| tools.iter().map(|tool| Pattern::of_tool(tool)).collect());
-    let (tools, file_uris, stored_state, output_uris, model_armor_templates) = (
+    let (tools, file_uris, stored_state, secrets, output_uris, model_armor_templates) = (
         tools,
         prefixes(&raw.file_uris, "file_uris"),
         patterns(&raw.stored_state, "stored_state"),
+        patterns(&raw.secrets, "secrets"),
         prefixes(&raw.output_uris, "output_uris"),
         patterns(&raw.model_armor_templates, "model_armor_templates"),
     )
@@ -185,6 +187,7 @@ fn terms(raw: &raw::May, body: Option<raw::Body>, at: &str) -> Checked<Option<Bo
         tools,
         file_uris,
         stored_state,
+        secrets,
         output_uris,
         model_armor_templates,
         max_output_tokens,

@@ -148,6 +148,8 @@ pub(in crate::config) struct May {
     pub(in crate::config) file_uris: Option<Vec<String>>,
     /// Patterns of stored state that bodies may name.
     pub(in crate::config) stored_state: Option<Vec<String>>,
+    /// Patterns of secrets' versions that Google may be told to use.
+    pub(in crate::config) secrets: Option<Vec<String>>,
     /// Where Google may be told to write.
     pub(in crate::config) output_uris: Option<Vec<String>>,
     /// Patterns of Model Armor templates in place of the project's own.

@@ -95,7 +95,7 @@ impl Decide {
         let body = Known::of(request, &target).ok()?;
         let target = body.complete(&target).ok()?;
         let client = request.client.as_ref().map(ClientEnd::as_client);
-        let contents = body.contents(target.route);
+        let contents = body.contents(&target);
         let ask = judge::ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let misses = self.policy.misses(&caller, &ask);
         Some(misses.into_iter().map(|(role, misses)| (role.name.clone(), misses)).collect())

@@ -18,7 +18,7 @@ use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Caller, Client, Decision, Place, Reading, Role, Term};
 use crate::test_switches::{Check, on};
 use crate::time::{Monotonic, Now};
-use crate::vertex::{Api, Target, base_url_fault, model_list_asked};
+use crate::vertex::{Api, Model, ModelText, Target, base_url_fault, model_list_asked};
 
 /// A judged request: the verdict, and what was found on the way to it.
 #[derive(Clone, Debug)]
@@ -156,10 +156,10 @@ impl Decide {
         // To roles a body for another model is unreadable; those that leave it unread still allow.
         let (target, body) = match body.complete(&target) {
             Ok(target) => (target, body),
-            Err(reason) if target.names_model_in_body() => {
-                return Judgement::of(reason).found(token, Some(target));
+            Err(misnamed) if target.names_model_in_body() => {
+                return Judgement::of(Verdict::Deny(misnamed.into())).found(token, Some(target));
             }
-            Err(reason) => (target, Known::Never(reason)),
+            Err(misnamed) => (target, Known::Misnamed(misnamed)),
         };
         let judgement = self.authorize(request, &token, target, &body, now);
         // The filter that reads long bodies changes those that have to be.
@@ -207,7 +207,7 @@ impl Decide {
         let target = match target.names_model_in_body() {
             true => match target.clone().with_model_of(request.begun_model(bytes)) {
                 Ok(target) => target,
-                Err(reason) => return refuse(reason.into(), target),
+                Err(misnamed) => return refuse(misnamed.into(), target),
             },
             false => target,
         };
@@ -283,7 +283,7 @@ impl Decide {
             return Judgement::of(Reason::Internal);
         };
         let client = request.client.as_ref().map(ClientEnd::as_client);
-        let contents = body.contents(target.route);
+        let contents = body.contents(&target);
         let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
         if meant.sends_like(sender, &ask) {
             return judgement;
@@ -316,14 +316,14 @@ impl Decide {
         now: Now,
     ) -> Judgement<'j> {
         let client = request.client.as_ref().map(ClientEnd::as_client);
-        let contents = body.contents(target.route);
+        let contents = body.contents(&target);
         let ask = ask(request, &target, body.reading(&contents), client.as_ref(), now);
         let verdict = match (self.policy.decide(&token.grants, &ask), body) {
             (Decision::Allow(role), _) => {
                 let answer = body.answer_asked(&contents, &target);
                 return self.signed_by(role, target, answer, now);
             }
-            (Decision::RoleNone, _) => Verdict::Deny(role_none(token)),
+            (Decision::RoleNone, _) => Verdict::Deny(role_none(token, &target)),
             (Decision::Missed(missed), _) => {
                 let reason = match missed.term() {
                     Term::Tiers => Reason::TierNotAllowed,
@@ -334,6 +334,7 @@ impl Decide {
             (Decision::Unreadable, Known::Never(reason)) => {
                 Verdict::Deny(self.unread(*reason, request))
             }
+            (Decision::Unreadable, Known::Misnamed(misnamed)) => Verdict::Deny((*misnamed).into()),
             (Decision::Unreadable, _) => Verdict::from(Reason::Internal),
             (Decision::NeedClient, _) => Verdict::NeedsClient,
             (Decision::NeedContents, _) => Verdict::NeedsBody,
@@ -464,14 +465,20 @@ fn no_default() -> Refusal {
 }
 
 /// The refusal if no role allows the target.
-fn role_none(token: &VerifiedToken) -> Refusal {
-    match token.lacks_groups {
-        true => Refusal::detailed(
-            Reason::RoleNone,
-            "the issuer left your groups out of the token, as they are too many for it",
-        ),
-        false => Reason::RoleNone.into(),
+fn role_none(token: &VerifiedToken, target: &Target<'_>) -> Refusal {
+    if token.lacks_groups {
+        let detail = "the issuer left your groups out of the token, as they are too many for it";
+        return Refusal::detailed(Reason::RoleNone, detail);
     }
+    let model = target.model.map(Model::text);
+    let asked = [
+        Some(target.route.method.as_str()),
+        model.as_ref().map(ModelText::as_str),
+        target.project,
+        Some(target.location),
+    ];
+    let asked: Vec<_> = asked.into_iter().flatten().filter(|name| !name.is_empty()).collect();
+    Refusal::detailed(Reason::RoleNone, &asked.join(", "))
 }
 
 /// The caller as the policy sees it; `issuer` is its issuer's name.

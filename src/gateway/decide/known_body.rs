@@ -4,9 +4,9 @@ use once_cell::sync::Lazy;
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::request::{Payload, Request};
-use crate::policy::{Contents, Reading};
+use crate::policy::{Contents, ModelBeside, Reading};
 use crate::test_switches::{Check, on};
-use crate::vertex::{Api, Body, Media, Route, Target};
+use crate::vertex::{Api, Body, Media, Misnamed, Model, Target};
 
 /// What a request says of the answer that it asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,6 +30,8 @@ pub(in crate::gateway) enum Known<'b> {
     Passing,
     /// It cannot be read, for this reason.
     Never(Reason),
+    /// It names another model than the path: unreadable to roles, too.
+    Misnamed(Misnamed<'b>),
     /// What it asks for; nothing without a body.
     Read(&'b Body),
 }
@@ -61,27 +63,32 @@ impl<'b> Known<'b> {
     }
 
     /// Completes the target with what the body names.
-    pub(in crate::gateway) fn complete<'u>(self, target: &Target<'u>) -> Result<Target<'u>, Reason>
+    pub(in crate::gateway) fn complete<'u>(
+        self,
+        target: &Target<'u>,
+    ) -> Result<Target<'u>, Misnamed<'u>>
     where
         'b: 'u,
     {
         match self {
             Self::Read(body) => target.clone().with_body(body),
-            Self::Later | Self::Passing | Self::Never(_) => Ok(target.clone()),
+            _ => Ok(target.clone()),
         }
     }
 
-    pub(in crate::gateway) fn contents(&self, route: &Route) -> Contents<'_> {
-        match self {
-            Self::Later | Self::Passing | Self::Never(_) => Contents::default(),
-            Self::Read(body) => Contents {
-                tools: &body.tools,
-                file_uris: &body.file_uris,
-                stored_state: &body.stored_state,
-                output_uris: &body.output_uris,
-                model_armor_templates: &body.model_armor_templates,
-                max_output_tokens: body.max_output_tokens(route),
-            },
+    pub(in crate::gateway) fn contents<'c>(&'c self, target: &'c Target<'_>) -> Contents<'c> {
+        let Self::Read(body) = self else { return Contents::default() };
+        let beside =
+            |(Model { publisher, name }, written)| ModelBeside { publisher, name, written };
+        Contents {
+            models: target.models_beside(body).map(beside).collect(),
+            tools: &body.tools,
+            file_uris: &body.file_uris,
+            stored_state: &body.stored_state,
+            secrets: &body.secrets,
+            output_uris: &body.output_uris,
+            model_armor_templates: &body.model_armor_templates,
+            max_output_tokens: body.max_output_tokens(target.route),
         }
     }
 
@@ -100,7 +107,7 @@ impl<'b> Known<'b> {
                 is_streamed: always_streams || body.is_streamed,
                 ..asked
             },
-            Self::Later | Self::Passing | Self::Never(_) => asked,
+            Self::Later | Self::Passing | Self::Never(_) | Self::Misnamed(_) => asked,
         }
     }
 
@@ -108,7 +115,7 @@ impl<'b> Known<'b> {
         match self {
             Self::Later => Reading::Later,
             Self::Passing => Reading::Passing,
-            Self::Never(_) => Reading::Never,
+            Self::Never(_) | Self::Misnamed(_) => Reading::Never,
             Self::Read(_) => Reading::Done(contents),
         }
     }

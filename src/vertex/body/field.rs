@@ -25,6 +25,8 @@ pub(super) enum Field {
     Requests,
     /// Another model that may answer: of an element of `requests`, of `routingConfig`, of a tool.
     OtherModel,
+    /// A model that works beside the one that answers: it ranks, judges or teaches.
+    ModelBeside,
     /// `baseModel`.
     BaseModel,
     /// `operationName`.
@@ -59,6 +61,20 @@ pub(super) enum Field {
     WriteUri,
     /// State that Google keeps.
     StoredState,
+    /// `input`: a text, or items of a conversation.
+    Input,
+    /// An item of `input`: what it says, or a reference to one that is stored.
+    Item,
+    /// The type of an item.
+    ItemType,
+    /// The id of an item: of a stored one, if the item says nothing else.
+    ItemId,
+    /// `role` of an item.
+    ItemRole,
+    /// `content` of an item.
+    ItemContent,
+    /// A version of a secret in Secret Manager.
+    Secret,
     /// An object that is stored if it has an id: a prompt, an answer's sound.
     StoredById,
     /// `environment`: the id of a stored one, or the parts of a new one.
@@ -73,10 +89,20 @@ pub(super) enum Field {
     ToolType,
     /// A member whose presence asks for a tool.
     Tool,
+    /// Settings of a tool, at any depth.
+    ToolSettings,
+    /// Where a tool is called: an address, with a scheme or without.
+    Endpoint,
     /// `messages`, and each of its elements.
     Messages,
     /// `content` of a message, and each of its parts.
     MessageContent,
+    /// `source` of such a part.
+    Source,
+    /// The type of a source.
+    SourceType,
+    /// The data of a source: prose, if its type is `text`.
+    SourceData,
     /// `functionCall`, `functionResponse`.
     FunctionPart,
 }
@@ -99,11 +125,17 @@ const FUNCTION_MEMBERS: &[&str] = &[
     "strict",
 ];
 
+/// Claude's tools that the caller's own code carries out (Claude API, "Tool use"), before their version.
+const CLIENT_TOOLS: &[&str] = &["bash", "computer", "memory", "text_editor"];
+
+/// Models that judge or teach the one that is tuned.
+const MODELS_BESIDE: &[&str] = &["autoratermodel", "baseteachermodel", "studentmodel"];
+
+/// Members that name a version of a secret.
+const SECRETS: &[&str] = &["apikeysecret", "apikeysecretversion", "credentialsecret"];
+
 /// Members that name stored state, in any dialect.
 const STORED_STATE: &[&str] = &[
-    "apikeysecretversion",
-    "autoratermodel",
-    "baseteachermodel",
     "cachedcontent",
     "container",
     "containerid",
@@ -112,6 +144,7 @@ const STORED_STATE: &[&str] = &[
     "conversation",
     "datasetname",
     "datastore",
+    "datastores",
     "environmentid",
     "fileid",
     "fileids",
@@ -119,22 +152,27 @@ const STORED_STATE: &[&str] = &[
     "notificationchannels",
     "previousinteractionid",
     "previousresponseid",
+    "ragcorpora",
     "ragcorpus",
     "session",
     "skillid",
-    "studentmodel",
     "trainingdataset",
     "tunedmodelname",
     "tunedteachermodelsource",
     "vectorstoreids",
 ];
 
-/// Members that ask for a tool outside of `tools`; a job's service account is as powerful as one.
+/// Members that ask for a tool outside of `tools`: code that Google runs, too. A job's service account
+/// is as powerful as one.
 const TOOLS_ELSEWHERE: &[&str] = &[
     "agent",
     "aggregationfunction",
+    "codeconfig",
     "emailalertconfig",
+    "evaluationfunction",
     "mcpservers",
+    "parsingfunction",
+    "pythoncodesnippet",
     "serviceaccount",
     "websearchoptions",
 ];
@@ -161,6 +199,8 @@ const PROSE: &[&str] = &[
     "arguments",
     "content",
     "description",
+    "display_name",
+    "feature_display_name",
     "input",
     "instructions",
     "output",
@@ -174,6 +214,7 @@ const PROSE: &[&str] = &[
     "text",
     "thinking",
     "title",
+    "tuned_model_display_name",
 ];
 
 impl Field {
@@ -203,8 +244,15 @@ impl Field {
             (Self::Messages, "content", _) => Self::MessageContent,
             (Self::MessageContent, "input", _) => Self::Free,
             (Self::MessageContent, "content", _) => Self::MessageContent,
-            // The source of a search result; addresses to be read stand deeper.
-            (Self::MessageContent, "url" | "source", _) => Self::Prose,
+            // Where a search found a result; addresses to be read stand deeper.
+            (Self::MessageContent, "url", _) => Self::Prose,
+            (Self::MessageContent, "source", _) => Self::Source,
+            (Self::Source, "type", _) => Self::SourceType,
+            (Self::Source, "data", _) => Self::SourceData,
+            (Self::Item, "type", _) => Self::ItemType,
+            (Self::Item, _, "id") => Self::ItemId,
+            (Self::Item, "role", _) => Self::ItemRole,
+            (Self::Item, "content", _) => Self::ItemContent,
             (Self::Messages, _, "audio") | (Self::Root, _, "prompt") => Self::StoredById,
             (Self::StoredById, _, "id") => Self::StoredState,
             (Self::Root, "model", _) => Self::Model,
@@ -215,6 +263,7 @@ impl Field {
             (Self::Root, _, "generationconfig" | "parameters") => Self::Parameters,
             (Self::Root, "messages", _) => Self::Messages,
             (Self::Root, _, "requests") => Self::Requests,
+            (Self::Root, _, "input") => Self::Input,
             (Self::Root, "n" | "best_of", _) | (Self::GenerationConfig, "candidate_count", _) => {
                 Self::Answers
             }
@@ -231,6 +280,12 @@ impl Field {
             (_, _, "modelarmorconfig") => Self::ModelArmor,
             (_, name, _) if FREE.contains(&name) => Self::Free,
             (_, _, "voice") => Self::Voice,
+            (Self::ToolSettings, _, "model" | "modelname") => Self::ModelBeside,
+            (_, _, name) if MODELS_BESIDE.contains(&name) => Self::ModelBeside,
+            (Self::ToolSettings, _, "engine") => Self::StoredState,
+            (Self::ToolSettings, _, name) if name.ends_with("endpoint") => Self::Endpoint,
+            (Self::ToolSettings, _, name) if name.ends_with("secret") => Self::Secret,
+            (_, _, name) if SECRETS.contains(&name) => Self::Secret,
             (_, _, "custombasemodel") => Self::ReadUri,
             (_, _, "pipelinerootdirectory") => Self::WriteUri,
             (_, _, name) if STORED_STATE.contains(&name) => Self::StoredState,
@@ -243,6 +298,7 @@ impl Field {
             (_, "mime_type" | "media_type", _) => Self::MediaType,
             (_, "data" | "file_data" | "bytes_base64_encoded", _) => Self::DataOrUri,
             (_, name, _) if PROSE.contains(&name) => Self::Prose,
+            (Self::ToolSettings, ..) => Self::ToolSettings,
             _ => Self::Plain,
         }
     }
@@ -262,23 +318,55 @@ impl Field {
     /// The place of a tool's value: the same as anywhere else, so that a tool is no way around a
     /// term.
     pub(super) fn of_tool(name: &Name<'_>) -> Self {
-        match Self::Plain.member(name) {
+        match Self::ToolSettings.member(name) {
+            // Its tokens count as the answer's, so it must not be another one.
             _ if name.folded == "model" => Self::OtherModel,
-            Self::Tool => Self::Plain,
+            Self::Tool => Self::ToolSettings,
             other => other,
         }
     }
 
+    /// The place of an array's elements.
+    pub(super) const fn element(self) -> Self {
+        if matches!(self, Self::Input) { Self::Item } else { self }
+    }
+
+    /// The place of an object's members, as `member` takes it.
+    pub(super) const fn object(self) -> Self {
+        match self {
+            // A whole model, as in an upload, is not a model that is asked.
+            Self::Model => Self::Plain,
+            // An agent's own arguments.
+            Self::Input => Self::Prose,
+            other => other,
+        }
+    }
+
+    /// Whether a tool's type is one that the caller's own code carries out: a function, or one of
+    /// Claude's client tools, like `bash_20250124`.
+    pub(super) fn is_callers_own(tool_type: &str) -> bool {
+        let is_version =
+            |version: &str| version.len() == 8 && version.bytes().all(|byte| byte.is_ascii_digit());
+        let (name, version) = tool_type.rsplit_once('_').unwrap_or_default();
+        matches!(tool_type, "function" | "custom")
+            || (CLIENT_TOOLS.contains(&name) && is_version(version))
+    }
+
     /// Whether a member has a meaning, so that it must not stand twice, in whichever spelling.
     pub(super) const fn acts(self) -> bool {
-        !matches!(self, Self::Plain | Self::Prose | Self::Free)
+        !matches!(self, Self::Plain | Self::ToolSettings | Self::Prose | Self::Free)
     }
 
     /// Whether only a text (or null) is valid here.
     pub(super) const fn wants_text(self) -> bool {
         matches!(
             self,
-            Self::Model | Self::OtherModel | Self::BaseModel | Self::OperationName | Self::ToolType
+            Self::Model
+                | Self::OtherModel
+                | Self::ModelBeside
+                | Self::BaseModel
+                | Self::OperationName
+                | Self::ToolType
         )
     }
 }

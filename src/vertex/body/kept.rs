@@ -5,7 +5,7 @@ use memchr::memchr_iter;
 use crate::error::Reason;
 use crate::keyed_hash::KeyedHash;
 use crate::vertex::body::Body;
-use crate::vertex::body::address::is_address;
+use crate::vertex::body::address::{begins_as_address, is_address};
 use crate::vertex::body::cap::CapMember;
 use crate::vertex::body::field::Field;
 
@@ -19,9 +19,11 @@ const MAX_BYTES: usize = 32 * 1024;
 #[derive(Clone, Copy, Debug)]
 enum List {
     OtherModels,
+    ModelsBeside,
     Tools,
     FileUris,
     StoredState,
+    Secrets,
     OutputUris,
     ModelArmorTemplates,
 }
@@ -31,17 +33,19 @@ enum List {
 pub(super) struct Kept {
     pub(super) body: Body,
     /// A byte of a keyed hash of each text, list by list: only texts that share it are compared.
-    prints: [Vec<u8>; 6],
-    /// Tools whose object has not closed: whether they ask for one is not known before.
-    pending: Vec<PendingTool>,
-    pending_names: String,
+    prints: [Vec<u8>; 8],
+    /// Texts whose object has not closed: whether they count is not known before.
+    pending: Vec<Pending>,
+    pending_texts: String,
     bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct PendingTool {
-    /// Where its name ends in `pending_names`.
+struct Pending {
+    list: List,
+    /// Where its text ends in `pending_texts`.
     end: u16,
+    /// Whether it counts only if its object is not typed.
     is_setting: bool,
 }
 
@@ -50,7 +54,7 @@ impl Kept {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         let prints: usize = self.prints.iter().map(Vec::capacity).sum();
-        prints + self.pending.capacity() * size_of::<PendingTool>()
+        prints + self.pending.capacity() * size_of::<Pending>()
     }
 
     /// Takes a text at a place where it has an effect.
@@ -70,16 +74,28 @@ impl Kept {
             }
             Field::OutputLimit(at) => return self.limit(at, text.parse().ok()),
             Field::OtherModel => List::OtherModels,
+            Field::ModelBeside => List::ModelsBeside,
             Field::MediaType if !is_address(text) => return Ok(()),
-            Field::ReadUri | Field::DataOrUri | Field::Plain | Field::MediaType => List::FileUris,
+            Field::ReadUri
+            | Field::DataOrUri
+            | Field::Plain
+            | Field::ToolSettings
+            | Field::MediaType => List::FileUris,
+            Field::Endpoint if !begins_as_address(text.as_bytes()) => {
+                let host = text.trim_start_matches('/');
+                return self.add(List::FileUris, &format!("https://{host}"), keys);
+            }
+            Field::Endpoint => List::FileUris,
             Field::WriteUri => List::OutputUris,
+            Field::ItemId => return self.set_aside(List::StoredState, text),
+            Field::SourceData => return self.set_aside(List::FileUris, text),
+            Field::Secret => List::Secrets,
             Field::StoredState | Field::Environment => List::StoredState,
             // The others are names of Google's own, like `Kore`.
             Field::Voice if text.starts_with("voice") => List::StoredState,
             Field::ModelArmor => List::ModelArmorTemplates,
             Field::Tool => List::Tools,
-            // A tool that the caller's own code carries out.
-            Field::ToolType if matches!(text, "function" | "custom") => return Ok(()),
+            Field::ToolType if Field::is_callers_own(text) => return Ok(()),
             Field::ToolType => List::Tools,
             _ => return Ok(()),
         };
@@ -111,9 +127,12 @@ impl Kept {
     }
 
     const fn list(&mut self, list: List) -> (&mut Vec<String>, &mut Vec<u8>) {
-        let Self { body, prints: [models, tools, files, state, outputs, templates], .. } = self;
+        let Self { body, prints, .. } = self;
+        let [models, beside, tools, files, state, secrets, outputs, templates] = prints;
         match list {
             List::OtherModels => (&mut body.other_models, models),
+            List::ModelsBeside => (&mut body.models_beside, beside),
+            List::Secrets => (&mut body.secrets, secrets),
             List::Tools => (&mut body.tools, tools),
             List::FileUris => (&mut body.file_uris, files),
             List::StoredState => (&mut body.stored_state, state),
@@ -144,18 +163,15 @@ impl Kept {
         self.body.answers = Some(answers.saturating_mul(count));
     }
 
-    /// Number of tools that are pending.
-    pub(super) const fn pending_tools(&self) -> usize {
+    /// Number of texts that are pending.
+    pub(super) const fn pending(&self) -> usize {
         self.pending.len()
     }
 
     /// Takes the name of a tool whose value comes.
     pub(super) fn begin_tool(&mut self, name: &[u8]) -> Result<(), Reason> {
         let name = str::from_utf8(name).map_err(|_| Reason::BodyNotJson)?;
-        self.make_room(name)?;
-        self.pending_names.push_str(name);
-        let end = u16::try_from(self.pending_names.len()).map_err(|_| Reason::BodyTooComplex)?;
-        push(&mut self.pending, PendingTool { end, is_setting: false })
+        self.pend(List::Tools, name, false)
     }
 
     /// Says whether the tool that came last is a setting if its object has a type.
@@ -165,8 +181,20 @@ impl Kept {
         }
     }
 
-    /// Takes the tools of an object that has closed: all but the first `outer` that are pending.
-    pub(super) fn end_tools(
+    /// Takes a text that counts unless its object turns out to be typed.
+    fn set_aside(&mut self, list: List, text: &str) -> Result<(), Reason> {
+        self.pend(list, text, true)
+    }
+
+    fn pend(&mut self, list: List, text: &str, is_setting: bool) -> Result<(), Reason> {
+        self.make_room(text)?;
+        self.pending_texts.push_str(text);
+        let end = u16::try_from(self.pending_texts.len()).map_err(|_| Reason::BodyTooComplex)?;
+        push(&mut self.pending, Pending { list, end, is_setting })
+    }
+
+    /// Takes the texts of an object that has closed: all but the first `outer` that are pending.
+    pub(super) fn end_object(
         &mut self,
         outer: usize,
         typed: bool,
@@ -175,16 +203,16 @@ impl Kept {
         if self.pending.len() <= outer {
             return Ok(());
         }
-        let tools = self.pending.split_off(outer);
-        let start = self.pending.last().map_or(0, |tool| usize::from(tool.end));
-        let names = self.pending_names.split_off(start);
-        self.bytes = self.bytes.saturating_sub(names.len());
+        let closed = self.pending.split_off(outer);
+        let start = self.pending.last().map_or(0, |text| usize::from(text.end));
+        let texts = self.pending_texts.split_off(start);
+        self.bytes = self.bytes.saturating_sub(texts.len());
         let mut from = 0;
-        for tool in tools {
-            let to = usize::from(tool.end).saturating_sub(start);
+        for Pending { list, end, is_setting } in closed {
+            let to = usize::from(end).saturating_sub(start);
             // Beside a type, members that hold no object are its settings, and so are some objects.
-            if !typed || !tool.is_setting {
-                self.add(List::Tools, names.get(from..to).unwrap_or_default(), keys)?;
+            if !typed || !is_setting {
+                self.add(list, texts.get(from..to).unwrap_or_default(), keys)?;
             }
             from = to;
         }

@@ -41,14 +41,18 @@ struct Frame {
     member: Field,
     /// Whether that member is one of a tool's settings whatever its value.
     is_setting: bool,
-    /// Whether the object has a type, as a tool of Claude's or OpenAI's has.
+    /// Whether the object has a type that says what its members are: a tool's of Claude's or
+    /// OpenAI's, an item's, that of a source that is text.
     typed: bool,
+    /// Of an item: whether it says who speaks, and what.
+    has_role: bool,
+    has_content: bool,
     media: Option<MediaKind>,
     /// The bytes of base64 that `media` is the type of.
     data: u64,
-    /// Number of names, and of tools that are pending, in the objects around it.
+    /// Number of names, and of texts that are pending, in the objects around it.
     outer_names: u16,
-    outer_tools: u16,
+    outer_pending: u16,
 }
 
 /// The state between two events.
@@ -152,13 +156,12 @@ impl Walk {
         if self.next.wants_text() || matches!(self.next, Field::OutputLimit(_)) {
             return Err(Reason::BodyNotJson);
         }
-        self.open(self.next, true);
+        self.open(self.next.element(), true);
         Ok(())
     }
 
     fn open_object(&mut self) -> Result<(), Reason> {
-        // A whole model, as in an upload, is not a model that is asked.
-        let place = if self.next == Field::Model { Field::Plain } else { self.next };
+        let place = self.next.object();
         match place {
             Field::OutputLimit(_) => return Err(Reason::BodyNotJson),
             _ if place.wants_text() => return Err(Reason::BodyNotJson),
@@ -178,10 +181,12 @@ impl Walk {
             member: place,
             is_setting: false,
             typed: false,
+            has_role: false,
+            has_content: false,
             media: (place == Field::InputAudio).then_some(MediaKind::Audio),
             data: 0,
             outer_names: u16::try_from(self.names.len()).unwrap_or(u16::MAX),
-            outer_tools: u16::try_from(self.kept.pending_tools()).unwrap_or(u16::MAX),
+            outer_pending: u16::try_from(self.kept.pending()).unwrap_or(u16::MAX),
         });
         self.next = place;
     }
@@ -196,7 +201,8 @@ impl Walk {
     fn close_object(&mut self) -> Result<ValueKind, Reason> {
         let Some(frame) = self.frames.pop() else { return Err(Reason::BodyNotJson) };
         self.names.truncate(usize::from(frame.outer_names));
-        self.kept.end_tools(usize::from(frame.outer_tools), frame.typed, self.keys)?;
+        let typed = frame.typed || (frame.has_role && frame.has_content);
+        self.kept.end_object(usize::from(frame.outer_pending), typed, self.keys)?;
         if let Some(kind) = frame.media {
             self.kept.body.media.add(kind, frame.data);
         }
@@ -213,12 +219,24 @@ impl Walk {
             Given::DataUrl(head, bytes) => self.kept.body.media.add_url(head, bytes),
             Given::Text(text) => {
                 self.kept.text(self.next, text, self.keys)?;
-                if self.next == Field::MediaType {
-                    return Ok(ValueKind::MediaType(MediaKind::of_type(text)));
+                match self.next {
+                    Field::MediaType => {
+                        return Ok(ValueKind::MediaType(MediaKind::of_type(text)));
+                    }
+                    Field::ItemType => self.type_of_object(text != "item_reference"),
+                    Field::SourceType => self.type_of_object(text == "text"),
+                    _ => {}
                 }
             }
         }
         Ok(ValueKind::Other)
+    }
+
+    /// Takes the type of the innermost object: whether it says what the members are.
+    fn type_of_object(&mut self, says: bool) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.typed |= says;
+        }
     }
 
     /// Takes a number or, empty, a value that is none.
@@ -247,8 +265,11 @@ impl Walk {
         }
         match frame.member {
             Field::ToolType => frame.typed |= kind != ValueKind::Null,
+            Field::ItemRole => frame.has_role |= kind != ValueKind::Null,
+            Field::ItemContent => frame.has_content |= kind != ValueKind::Null,
             Field::Tool => {
-                self.kept.end_tool(kind != ValueKind::Object || frame.is_setting);
+                let is_setting = kind != ValueKind::Object || frame.is_setting;
+                self.kept.end_tool(frame.place == Field::Tools && is_setting);
             }
             _ => {}
         }
@@ -261,21 +282,27 @@ impl Field {
         match self {
             Self::Model
             | Self::OtherModel
+            | Self::ModelBeside
             | Self::BaseModel
             | Self::OperationName
             | Self::OutputLimit(_)
             | Self::Answers
             | Self::WriteUri
             | Self::StoredState
+            | Self::ItemType
+            | Self::ItemId
+            | Self::SourceType
+            | Self::Secret
+            | Self::Endpoint
             | Self::Environment
             | Self::Voice
             | Self::ModelArmor
             | Self::ToolType
             | Self::Tool
             | Self::MediaType => Purpose::Whole,
-            Self::Plain => Purpose::Address,
+            Self::Plain | Self::ToolSettings => Purpose::Address,
             Self::ReadUri => Purpose::Uri,
-            Self::DataOrUri => Purpose::DataOrUri,
+            Self::DataOrUri | Self::SourceData => Purpose::DataOrUri,
             _ => Purpose::Skip,
         }
     }

@@ -72,12 +72,17 @@ def shared(standin: Standin) -> dict[str, Any]:
     """A team with some models of one project; a platform group with nearly everything, for
     spellings that only a wide role could let through; and groups with terms for bodies."""
     lists = {
-        "tools": ["googleSearch", "web_search_2*"],
-        "file_uris": ["gs://acme-docs/in/"],
-        "stored_state": ["projects/acme-docs/locations/*/cachedContents/*", "file_own*"],
+        "tools": ["googleSearch", "web_search_2*", "retrieval"],
+        "file_uris": ["gs://acme-docs/in/", "https://search.acme.example/"],
+        "stored_state": [
+            "projects/acme-docs/locations/*/cachedContents/*", "file_own*", "msg_own*",
+            "projects/acme-docs/locations/*/ragCorpora/*",
+            "projects/acme-docs/locations/*/collections/*/engines/*",
+        ],
+        "secrets": ["projects/acme-docs/secrets/search/versions/*"],
         "output_uris": ["gs://acme-docs/out/"],
         "model_armor_templates": ["projects/acme-docs/locations/*/templates/strict"],
-    }
+    }  # fmt: skip
     return _configuration(
         standin,
         _role("ml", {"projects": ["acme-ml"], "models": MODELS}),

@@ -3,11 +3,12 @@
 from support.wire.calls import PROJECT
 
 from bypass.bodies import CONTENTS, body
-from bypass.pair import Kind, dumps
+from bypass.pair import Kind, Pair, Request, body_arrives, dumps
 
 MODELS = Kind("model in path and body", checks=("BodyModel",))
+BESIDE = Kind("models beside it", checks=("models", "BodyModel"))
 
-KINDS = [MODELS]
+KINDS = [MODELS, BESIDE]
 
 BAD, GOOD = "gemini-1.5-pro", "gemini-2.5-flash"
 
@@ -114,3 +115,34 @@ body(
     OTHER,
     CLAUDE,
 )
+
+
+def ranked(model: str, ranker: str = "llmRanker", member: str = "modelName") -> bytes:
+    store = {"ragRetrievalConfig": {"ranking": {ranker: {member: model}}}}
+    return dumps({"contents": CONTENTS, "tools": [{"retrieval": {"vertexRagStore": store}}]})
+
+
+def judged(model: str) -> bytes:
+    return dumps({"contents": CONTENTS, "autoraterConfig": {"autoraterModel": model}})
+
+
+def beside(name: str, attack: bytes, twin: bytes, expect: str = "body_not_allowed") -> None:
+    honest = Request(body=twin, group="docs")
+    sent = honest.but(body=attack)
+    BESIDE.pairs.append(Pair(BESIDE.name, name, sent, honest, expect, body_arrives(attack)))
+
+
+PRO = "gemini-2.5-pro"
+beside("that ranks", ranked(BAD), ranked(PRO))
+beside("that ranks, with its publisher", ranked(f"google/{BAD}"), ranked(f"google/{PRO}"))
+beside("that ranks, in whole", ranked(RESOURCE.format(BAD)), ranked(RESOURCE.format(PRO)))
+beside(
+    "that ranks, in the other spelling",
+    ranked(BAD, "llm_ranker", "model_name"),
+    ranked(PRO, "llm_ranker", "model_name"),
+)
+beside("of a service that ranks", ranked("semantic-ranker", "rankService"), ranked(PRO))
+beside("that judges", judged(BAD), judged(PRO))
+elsewhere = RESOURCE.format(PRO).replace("acme-ml", "acme-hr")
+beside("of another project", ranked(elsewhere), ranked(RESOURCE.format(PRO)), OTHER)
+beside("with a way out", ranked(f"google/{PRO}/../{BAD}"), ranked(PRO), OTHER)

@@ -68,6 +68,27 @@ term(
     {"model": f"google/{GOOD}"},
     CHAT,
 )
+term(
+    TOOLS,
+    "Claude's server tool named like one of the caller's",
+    tool({"type": "bash_code_execution_20250825", "name": "bash"}),
+    tool({"type": "bash_20250124", "name": "bash"}),
+    CLAUDE,
+    group="ml",
+)
+term(
+    TOOLS,
+    "beside one of the caller's",
+    tool({"type": "memory_20250818", "name": "memory", "googleSearch": {}}),
+    tool({"type": "memory_20250818", "name": "memory"}),
+    CLAUDE,
+    group="ml",
+)
+term(
+    TOOLS,
+    "code for rewards",
+    {"rewardConfig": {"codeExecutionRewardScorer": {"pythonCodeSnippet": "import os"}}},
+)
 term(TOOLS, "a job's account", {"serviceAccount": "admin@acme.iam.gserviceaccount.com"})
 
 
@@ -173,3 +194,30 @@ term(
     tool({"googleSearch": {"index": {"uri": "gs://acme-hr/a"}}}),
     tool({"googleSearch": {"index": {"uri": "gs://acme-docs/in/a"}}}),
 )
+
+
+def document(source: dict[str, object]) -> dict[str, object]:
+    part = {"type": "document", "source": source}
+    return {"messages": [{"role": "user", "content": [part]}]}
+
+
+WEB = "https://evil.example/a"
+PROSE = document({"type": "text", "media_type": "text/plain", "data": WEB})
+for name, source in {
+    "a document that is no text": {"type": "base64", "data": WEB},
+    "a document of no type": {"data": WEB},
+    "a document with two types": {"Type": "text", "data": WEB},
+    "a document of text with an address beside": {"type": "text", "data": "a", "url": WEB},
+}.items():
+    term(FILES, name, document(source), PROSE, CLAUDE, group="ml")
+
+
+def api(endpoint: str) -> dict[str, object]:
+    return tool({"retrieval": {"externalApi": {"endpoint": endpoint}}})
+
+
+OWN_API = api("search.acme.example/find")
+term(FILES, "where a tool is called", api("https://evil.example/"), OWN_API)
+term(FILES, "where a tool is called, without a scheme", api("evil.example"), OWN_API)
+term(FILES, "where a tool is called, with a blank", api("https://evil.example/a b"), OWN_API)
+term(FILES, "a host behind a user", api("search.acme.example@evil.example/"), OWN_API)

@@ -10,8 +10,9 @@ from bypass.terms import IMAGEN, term
 STATE = Kind("stored state", checks=("stored_state",))
 OUTPUT = Kind("output addresses", checks=("output_uris",))
 ARMOR = Kind("Model Armor templates", checks=("model_armor_templates",))
+SECRETS = Kind("secrets", checks=("secrets",))
 
-KINDS = [STATE, OUTPUT, ARMOR]
+KINDS = [STATE, OUTPUT, ARMOR, SECRETS]
 
 CACHE = "projects/acme-docs/locations/us-central1/cachedContents/7"
 DOCS = GENERATE.replace("acme-ml", "acme-docs")
@@ -102,6 +103,84 @@ term(
     },
     {"model": f"google/{GOOD}", "input": [{"type": "function_call_output", "output": "text"}]},
     CHAT,
+)
+
+
+def retrieval(settings: object) -> dict[str, object]:
+    return {"tools": [{"retrieval": settings}]}
+
+
+def engine(name: str, member: str = "engine") -> dict[str, object]:
+    return retrieval({"vertexAiSearch": {member: name}})
+
+
+def corpora(name: str, member: str = "ragCorpora") -> dict[str, object]:
+    return retrieval({"vertexRagStore": {member: [name]}})
+
+
+ENGINE = "projects/acme-docs/locations/global/collections/c/engines/7"
+CORPUS = "projects/acme-docs/locations/us-central1/ragCorpora/7"
+for name, of in {"an engine": engine, "corpora": corpora}.items():
+    own = ENGINE if of is engine else CORPUS
+    term(STATE, f"{name} below a listed tool", of(own.replace("acme-docs", "acme-hr")), of(own), DOCS)
+term(
+    STATE,
+    "corpora in the other spelling",
+    corpora(CORPUS.replace("acme-docs", "acme-hr"), "rag_corpora"),
+    corpora(CORPUS, "rag_corpora"),
+    DOCS,
+)
+term(
+    STATE,
+    "an engine in capitals",
+    engine(ENGINE.replace("acme-docs", "acme-hr"), "ENGINE"),
+    engine(ENGINE),
+    DOCS,
+)
+
+
+def item(**members: object) -> dict[str, object]:
+    return {"model": f"google/{GOOD}", "input": [members]}
+
+
+ITEM = item(type="item_reference", id="msg_own1")
+SAID = item(type="message", id="msg_other", role="user", content="a")
+term(STATE, "an item", item(type="item_reference", id="msg_other"), ITEM, CHAT)
+term(STATE, "an item, its id first", item(id="msg_other", type="item_reference"), ITEM, CHAT)
+term(STATE, "an item without a type", item(id="msg_other"), SAID, CHAT)
+term(STATE, "an item whose type is null", item(type=None, id="msg_other"), SAID, CHAT)
+term(STATE, "an item with a role alone", item(id="msg_other", role="user"), SAID, CHAT)
+
+SECRET = "projects/acme-docs/secrets/search/versions/1"
+
+
+def secret(name: str, member: str = "apiKeySecret") -> dict[str, object]:
+    return retrieval({"externalApi": {"authConfig": {"apiKeyConfig": {member: name}}}})
+
+
+OWN_SECRET = secret(SECRET)
+term(SECRETS, "another one", secret(SECRET.replace("search", "pay")), OWN_SECRET, DOCS)
+term(SECRETS, "of another project", secret(SECRET.replace("acme-docs", "acme-hr")), OWN_SECRET, DOCS)
+term(
+    SECRETS,
+    "in the other spelling",
+    secret(SECRET.replace("search", "pay"), "api_key_secret"),
+    secret(SECRET, "api_key_secret"),
+    DOCS,
+)
+term(
+    SECRETS,
+    "the former member",
+    secret(SECRET.replace("search", "pay"), "apiKeySecretVersion"),
+    secret(SECRET, "apiKeySecretVersion"),
+    DOCS,
+)
+term(
+    SECRETS,
+    "credentials",
+    secret(SECRET.replace("search", "pay"), "credentialSecret"),
+    secret(SECRET, "credentialSecret"),
+    DOCS,
 )
 
 INTO = "gs://acme-docs/out/"

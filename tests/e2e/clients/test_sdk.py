@@ -159,6 +159,8 @@ def calls(client: genai.Client) -> list[Callable[[], object]]:
     ]
 
 
+# The methods of `calls`, in their order.
+METHODS = ["generateContent", "countTokens", "streamGenerateContent"]
 REFUSALS = {
     "audience_wrong": (
         {"aud": "another-service"}, 401, "UNAUTHENTICATED",
@@ -167,7 +169,8 @@ REFUSALS = {
     ),
     "role_none": (
         {"groups": ["guests"]}, 403, "PERMISSION_DENIED",
-        "no role allows you this method on this model, project and location",
+        "no role allows you this method on this model, project and location: {method}, "
+        "google/gemini-2.5-flash, acme-ml, us-central1",
     ),
 }  # fmt: skip
 
@@ -179,11 +182,13 @@ def test_a_refusal_is_the_library_s_own_error_with_our_words(
     claims, code, status, message = REFUSALS[reason]
     haproxy = gateway()
 
-    for call in calls(connect(haproxy, standin.token({"groups": ["ml"]} | claims))):
+    asked = calls(connect(haproxy, standin.token({"groups": ["ml"]} | claims)))
+    for call, method in zip(asked, METHODS, strict=True):
         with pytest.raises(errors.ClientError) as raised:
             call()
         error = raised.value
-        assert (error.code, error.status, error.message) == (code, status, message)
+        said = message.format(method=method)
+        assert (error.code, error.status, error.message) == (code, status, said)
         assert error.details["error"]["details"][0]["reason"] == reason
     assert standin.requests(of="google") == []
 

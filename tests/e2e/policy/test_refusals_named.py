@@ -10,13 +10,16 @@ import pytest
 from support.expect.refusal import assert_refused, message
 from support.expect.twins import good
 from support.log.server import LogServer
-from support.wire.calls import BODY, GENERATE, headers
+from support.wire.calls import BODY, GENERATE, OTHER_MODEL, headers
 from support.wire.http1 import once
 from support.wire.http2 import H2
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
 
+SECRET = "projects/acme-ml/secrets/search/versions/1"
+OTHER = "projects/acme-ml/secrets/pay/versions/1"
+ENGINE = "projects/acme-ml/locations/global/collections/c/engines/7"
 EXPRESS = "/v1/publishers/google/models/gemini-2.5-flash:generateContent"
 
 
@@ -30,8 +33,31 @@ def _file(uri: str) -> bytes:
 
 def _role(vertex: dict[str, Any]) -> dict[str, Any]:
     may = vertex["roles"][0]["may"]
-    may |= {"tools": ["googleSearch"], "file_uris": ["gs://acme/in/"]}
+    may |= {
+        "tools": ["googleSearch", "retrieval"],
+        "file_uris": ["gs://acme/in/", "https://search.example/"],
+        "stored_state": ["projects/*/locations/*/collections/*/engines/*"],
+        "secrets": [SECRET],
+    }
     return vertex
+
+
+def _search(**settings: Any) -> bytes:
+    return _body(tools=[{"retrieval": settings}])
+
+
+def _ranked(model: str) -> dict[str, Any]:
+    return {"ragRetrievalConfig": {"ranking": {"llmRanker": {"modelName": model}}}}
+
+
+def _document(kind: str) -> bytes:
+    source = {"data": "https://h.example/a", "media_type": "text/plain", "type": kind}
+    return _body(messages=[{"content": [{"type": "document", "source": source}]}])
+
+
+def _label(name: str) -> bytes:
+    data = {"mimeType": "text/plain", "data": "YQ==", name: "https://h.example/a"}
+    return _body(contents=[{"parts": [{"inlineData": data}]}])
 
 
 LONG = "x" * 50_000
@@ -51,6 +77,57 @@ CASES = {
     "a tool behind a prompt that does not fit the buffer": (
         GENERATE, _body(x=LONG, tools=[{"codeExecution": {}}]), _body(x=LONG),
         "body_not_allowed", "tools: codeExecution",
+    ),
+    "a secret": (
+        GENERATE, _search(externalApi={"authConfig": {"apiKeyConfig": {"apiKeySecret": OTHER}}}),
+        _search(externalApi={"authConfig": {"apiKeyConfig": {"apiKeySecret": SECRET}}}),
+        "body_not_allowed", f"secrets: {OTHER}",
+    ),
+    "an engine": (
+        GENERATE, _search(vertexAiSearch={"engine": ENGINE.replace("acme-ml", "acme-hr")}),
+        _search(vertexAiSearch={"engine": ENGINE}),
+        "body_not_allowed", f"stored_state: {ENGINE.replace('acme-ml', 'acme-hr')}",
+    ),
+    "an endpoint without a scheme": (
+        GENERATE, _search(externalApi={"endpoint": "evil.example/find"}),
+        _search(externalApi={"endpoint": "search.example/find"}),
+        "body_not_allowed", "file_uris: https://evil.example/find",
+    ),
+    "an address with a signature": (
+        GENERATE, _file("https://me:pw@h.example/a?X-Goog-Signature=s3cret"),
+        _file("https://search.example/a?X-Goog-Signature=s3cret"),
+        "body_not_allowed", "file_uris: https://h.example/a",
+    ),
+    "a model that ranks": (
+        GENERATE, _search(vertexRagStore=_ranked("text-bison")),
+        _search(vertexRagStore=_ranked("gemini-2.5-flash")),
+        "body_not_allowed", "models: text-bison",
+    ),
+    "an item that is stored": (
+        GENERATE, _body(input=[{"id": "msg_other", "type": "item_reference"}]),
+        _body(input=[{"id": "msg_other", "type": "message", "role": "user", "content": "a"}]),
+        "body_not_allowed", "stored_state: msg_other",
+    ),
+    "a tool of Claude's servers": (
+        GENERATE, _body(tools=[{"type": "code_execution_20250825", "name": "bash"}]),
+        _body(tools=[{"type": "bash_20250124", "name": "bash"}]),
+        "body_not_allowed", "tools: code_execution_20250825",
+    ),
+    "a document that is no text": (
+        GENERATE, _document("base64"), _document("text"),
+        "body_not_allowed", "file_uris: https://h.example/a",
+    ),
+    "an address that is no label": (
+        GENERATE, _label("fileUri"), _label("displayName"),
+        "body_not_allowed", "file_uris: https://h.example/a",
+    ),
+    "another model": (
+        GENERATE, _body(model="gemini-1.5-pro"), _body(model="gemini-2.5-flash"),
+        "model_mismatch", "model: gemini-1.5-pro",
+    ),
+    "a model of no role": (
+        OTHER_MODEL, BODY, BODY, "role_none",
+        "generateContent, google/gemini-1.5-pro, acme-ml, us-central1",
     ),
     "a path without project": (
         EXPRESS, BODY, BODY, "route_unknown",
