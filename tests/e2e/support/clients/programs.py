@@ -1,5 +1,5 @@
-"""Programs that people use, unmodified and headless, each in a home of its own, with the gateway and
-nobody else to talk to."""
+"""Programs that people use, unmodified and headless, each in a home of its own, with the gateway
+and nobody else to talk to."""
 
 import os
 import random
@@ -64,6 +64,7 @@ class Program:
         self.environment = {
             "HOME": str(home),
             "PATH": f"{home}/bin:{NODE.parent}:/usr/bin:/bin",
+            "TMPDIR": str(home),
             "TERM": "xterm-256color",
             **outside.environment,
         }
