@@ -8,7 +8,7 @@ import pytest
 from support.clients.callers import Callers
 from support.clients.programs import Outside, Program, Said, installed, noise
 from support.clients.snippets import GATEWAY, snippet
-from support.expect.budget import hold, well_inside_an_hour
+from support.expect.budget import hold
 from support.expect.eventually import eventually
 from support.world.standin import Standin
 
@@ -159,17 +159,3 @@ def test_a_limit_that_soon_has_room_is_waited_for(
 
     refused = [reason for reason in callers.reasons() if reason != "ok"]
     assert refused and set(refused) == {"limit_parallel"}
-
-
-def test_a_limit_that_has_no_room_for_long_is_told(reach: Reach, begin: Begin) -> None:
-    callers = reach(limits={"requests_per_hour": 1})
-    well_inside_an_hour()
-    connection, head = hold(callers.haproxy, callers.token())
-    connection.close()
-    assert head.status == 200
-
-    said = begin(callers).run("-p", "hello")
-
-    assert said.status == 1
-    assert "all 1 requests an hour are used; try again in " in said.errors
-    assert sorted(callers.reasons()) == ["limit_requests", "ok"]
