@@ -94,6 +94,14 @@ test-programs: test-setup build-all standin $(PYTHON) $(PROGRAMS) ## Claude Code
 	  HAPROXY_BIN=$$haproxy $(PYTHON) -m pytest $(AT_ONCE) tests/e2e/programs || exit 1; \
 	done
 
+# Two environments, as they want different openai.
+test-libraries: test-setup build standin ## Client libraries too heavy for every run: LangChain, LlamaIndex, adk, pydantic-ai, litellm
+	for some in requirements requirements-llama-index; do \
+	  python3 -m venv target/venv-$$some || exit 1; \
+	  target/venv-$$some/bin/python -m pip install --quiet --disable-pip-version-check -r tests/e2e/libraries/$$some.txt || exit 1; \
+	  HAPROXY_BIN=$(HAPROXY) target/venv-$$some/bin/python -m pytest -W default -q tests/e2e/libraries || exit 1; \
+	done
+
 test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and log lines for long: many random cases, minutes of load (HAPROXY=… for another one)
 	PROPTEST_CASES=20000 $(CARGO) test --locked --features cli --target-dir target/cli \
 	  --lib --test meter --test limits --test watch
@@ -165,4 +173,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
-	test-c test-bypass test-programs test-metering test-matrix header schema routes lint lint-tools bench bench-instructions install clean
+	test-c test-bypass test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions install clean
