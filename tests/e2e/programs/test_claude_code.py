@@ -18,6 +18,7 @@ HEADING = "Claude Code"
 EVERY_MS = "CLAUDE_CODE_API_KEY_HELPER_TTL_MS"
 # What is due for renewal is used once more while its successor is fetched.
 TURNS = 5
+HAIKU = "claude-haiku-4-5@20251001"
 SEARCH = "web_search_20250305"
 
 Reach = Callable[..., Callers]
@@ -239,8 +240,21 @@ def test_a_stranger_is_told(reach: Reach, begin: Begin) -> None:
     claude = begin(callers)
     claude.holds(callers.stranger())
 
-    said = claude.run("-p", "hello")
+    said = claude.run("-p", "hello", "--model", HAIKU)
 
     assert said.status == 1
     assert "API Error: 403 no role allows you this method on this model" in said.text
-    assert set(callers.reasons()) == {"role_none"}
+    assert callers.reasons() == ["role_none"]
+
+
+def test_without_a_model_s_name_it_looks_for_one_that_it_may_have(
+    reach: Reach, begin: Begin
+) -> None:
+    callers = reach(may={"models": ["anthropic/claude-opus-4-1@*"]})
+
+    answered(begin(callers).run("-p", "hello"), "hello\n")
+
+    reasons, models = fields(callers, "reason"), fields(callers, "model")
+    assert (reasons[0], reasons[-1]) == ("role_none", "ok")
+    refused = {model for reason, model in zip(reasons, models, strict=True) if reason != "ok"}
+    assert len(refused) > 1
