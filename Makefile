@@ -14,6 +14,7 @@ PYTHON_GOOGLE = target/venv-google/bin/python
 CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
 	tests/e2e/clients/test_clients_aiplatform.py tests/e2e/clients/test_clients_langchain_older.py
 NODE_MODULES = tests/e2e/js/node_modules/.package-lock.json
+PROGRAMS = tests/e2e/programs/node_modules/.package-lock.json
 TOOLS = target/tools/bin
 # Where it cannot be had, the C programs run without it.
 VALGRIND = $(if $(shell command -v valgrind),valgrind --quiet --error-exitcode=99 --leak-check=full --suppressions=tests/c/valgrind.supp)
@@ -60,10 +61,15 @@ $(NODE_MODULES): tests/e2e/js/package-lock.json $(PYTHON)
 	cd tests/e2e/js && PATH=$(CURDIR)/target/venv/bin:$$PATH npm ci --silent --ignore-scripts --no-audit --no-fund
 	touch $(NODE_MODULES)
 
+# Where they cannot be had, their tests are skipped.
+$(PROGRAMS): tests/e2e/programs/package-lock.json $(PYTHON)
+	cd tests/e2e/programs && PATH=$(CURDIR)/target/venv/bin:$$PATH npm ci --silent --ignore-scripts --no-audit --no-fund \
+	  && touch $(CURDIR)/$(PROGRAMS) || echo "programs: not installed" >&2
+
 test-setup:
 	@packaging/setup run test
 
-test: test-setup build-all standin $(PYTHON) $(PYTHON_GOOGLE) $(NODE_MODULES) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
+test: test-setup build-all standin $(PYTHON) $(PYTHON_GOOGLE) $(NODE_MODULES) $(PROGRAMS) test-core test-c ## Everything, end to end on the installed HAProxy and on 3.2
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON_GOOGLE) -m pytest $(CLIENTS_GOOGLE)
 	HAPROXY_BIN=$$(tests/versions/get 3.2) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e
@@ -83,6 +89,19 @@ test-c:
 test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
 
+test-programs: test-setup build-all standin $(PYTHON) $(PROGRAMS) ## Claude Code and gemini-cli through the gateway, on the installed HAProxy and on 3.2
+	for haproxy in $(HAPROXY) $$(tests/versions/get 3.2); do \
+	  HAPROXY_BIN=$$haproxy $(PYTHON) -m pytest $(AT_ONCE) tests/e2e/programs || exit 1; \
+	done
+
+# Two environments, as they want different openai.
+test-libraries: test-setup build standin ## Client libraries too heavy for every run: LangChain, LlamaIndex, adk, pydantic-ai, litellm
+	for some in requirements requirements-llama-index; do \
+	  python3 -m venv target/venv-$$some || exit 1; \
+	  target/venv-$$some/bin/python -m pip install --quiet --disable-pip-version-check -r tests/e2e/libraries/$$some.txt || exit 1; \
+	  HAPROXY_BIN=$(HAPROXY) target/venv-$$some/bin/python -m pytest -W default -q tests/e2e/libraries || exit 1; \
+	done
+
 test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and log lines for long: many random cases, minutes of load (HAPROXY=… for another one)
 	PROPTEST_CASES=20000 $(CARGO) test --locked --features cli --target-dir target/cli \
 	  --lib --test meter --test limits --test watch
@@ -90,7 +109,7 @@ test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and 
 	  tests/e2e/limits tests/e2e/metering/test_hostile_answers.py \
 	  tests/e2e/metering/test_accounting_broken.py tests/e2e/audit/test_one_line.py
 
-test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
+test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) $(PROGRAMS) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
 	for version in 2.6 2.8 3.0 3.2; do \
 	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e || exit 1; \
 	done
@@ -140,7 +159,7 @@ install: ## Copy the built modules, scripts, configuration and header below DEST
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/haproxy-vertex/docs docs/*.md
 
 clean: ## Remove all that was built
-	rm -rf target dist tests/e2e/js/node_modules
+	rm -rf target dist tests/e2e/js/node_modules tests/e2e/programs/node_modules
 
 $(TOOLS)/cbindgen:
 	$(CARGO) install --quiet --locked --root target/tools --target-dir target/tools-build cbindgen@0.29.4
@@ -154,4 +173,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
-	test-c test-bypass test-metering test-matrix header schema routes lint lint-tools bench bench-instructions install clean
+	test-c test-bypass test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions install clean

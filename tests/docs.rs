@@ -64,7 +64,15 @@ fn every_documented_reason_exists() {
 #[test]
 fn what_callers_are_told_of_reasons_exists() {
     // Words in code type with an underscore that belong to others.
-    let others = ["_claim_names", "api_key", "client_id", "jwt_issuer", "retry_options"];
+    let others = [
+        "_claim_names",
+        "api_key",
+        "client_id",
+        "jwt_issuer",
+        "retry_options",
+        "status_code",
+        "vertex_event",
+    ];
     let codes: Vec<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
     let mut seen = 0;
     for page in ["docs/callers.md", "docs/issuers.md"] {
@@ -77,6 +85,32 @@ fn what_callers_are_told_of_reasons_exists() {
         }
     }
     assert!(seen > 5, "only {seen} reasons found");
+}
+
+#[test]
+fn what_callers_are_told_to_be_tried_is_what_the_tests_install() {
+    let pinned = [
+        "tests/e2e/requirements.txt",
+        "tests/e2e/requirements-google.txt",
+        "tests/e2e/libraries/requirements.txt",
+        "tests/e2e/libraries/requirements-llama-index.txt",
+        "tests/e2e/js/package.json",
+        "tests/e2e/programs/package.json",
+    ]
+    .map(read)
+    .concat();
+    let page = read("docs/callers.md");
+    let section = page.split("\n## What was tried\n").nth(1).unwrap();
+    let rows = section.split("\n## ").next().unwrap().lines().filter(|row| row.starts_with("| "));
+    let mut seen = 0;
+    for row in rows.skip(1) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let (package, version) = (cells[1], cells[2]);
+        let ways = [format!("{package}=={version}\n"), format!("\"{package}\": \"{version}\"")];
+        assert!(ways.iter().any(|way| pinned.contains(way.as_str())), "not installed: {row}");
+        seen += 1;
+    }
+    assert_eq!(seen, 16);
 }
 
 /// The value of a variable that the rule set sets, bit by bit, each bit in quotes of either kind.

@@ -4,7 +4,9 @@ use crate::clock;
 use crate::http1::Body;
 use crate::keys::{b64, hex, random};
 use crate::prompt::Prompt;
+use crate::tools::Call;
 use serde::Serialize;
+use serde_json::{Value, json};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +17,8 @@ const MAX_ECHO: usize = 2000;
 /// What the answers to one request are made of.
 pub struct Answer {
     pub text: String,
+    /// Behind the text.
+    pub call: Option<Call>,
     /// What was said, each text by itself.
     pub texts: Vec<String>,
     prompt_chars: usize,
@@ -59,12 +63,14 @@ struct Candidate<'a> {
 #[derive(Serialize)]
 struct ModelContent<'a> {
     role: &'static str,
-    parts: [Text<'a>; 1],
+    parts: Vec<Part<'a>>,
 }
 
 #[derive(Serialize)]
-struct Text<'a> {
-    text: &'a str,
+#[serde(untagged)]
+enum Part<'a> {
+    Text { text: &'a str },
+    Call(Value),
 }
 
 #[derive(Serialize)]
@@ -120,8 +126,9 @@ impl Answer {
     /// `model` as in the path; empty: the body names it.
     pub fn new(model: &str, body: &Body, int_enums: bool) -> Self {
         let mut prompt = Prompt::read(body);
+        let (result, call) = (prompt.tool_result(), prompt.call());
         let texts = prompt.texts();
-        let said = match texts.last() {
+        let said = match result.as_ref().or(texts.last()) {
             Some(last) => last.chars().take(MAX_ECHO).collect(),
             // No text in it, no JSON, or longer than what is kept of a body.
             None => format!("body {}", hex(&body.sha256[..8])),
@@ -129,6 +136,7 @@ impl Answer {
         let model = if model.is_empty() { prompt.model } else { model.to_owned() };
         Self {
             text: format!("Echo from {model}: {said}"),
+            call,
             prompt_chars: texts.iter().map(|t| t.chars().count()).sum(),
             texts,
             model,
@@ -173,9 +181,13 @@ impl Answer {
     }
 
     fn response<'a>(&'a self, text: &'a str, last: bool, unary: bool) -> Response<'a> {
+        let mut parts = vec![Part::Text { text }];
+        if let Some(Call { name, arguments }) = self.call.as_ref().filter(|_| last) {
+            parts.push(Part::Call(json!({ "functionCall": { "name": name, "args": arguments } })));
+        }
         Response {
             candidates: [Candidate {
-                content: ModelContent { role: "model", parts: [Text { text }] },
+                content: ModelContent { role: "model", parts },
                 finish_reason: last.then(|| self.value("STOP", 1)),
                 avg_logprobs: unary.then_some(-0.25),
             }],

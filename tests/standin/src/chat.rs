@@ -2,6 +2,7 @@
 
 use crate::answers::{Answer, THOUGHTS, pretty};
 use crate::clock;
+use crate::tools::Call;
 use serde_json::{Value, json};
 
 pub const END: &str = "data: [DONE]\n\n";
@@ -19,6 +20,20 @@ impl Answer {
         })
     }
 
+    fn chat_stop(&self) -> &'static str {
+        if self.call.is_some() { "tool_calls" } else { "stop" }
+    }
+
+    /// The call as a member of what is said.
+    fn chat_call(&self, said: &mut Value) {
+        if let Some(Call { name, arguments }) = &self.call {
+            let function = json!({ "name": name, "arguments": arguments.to_string() });
+            let id = format!("function-call-{}", self.id);
+            said["tool_calls"] =
+                json!([{ "id": id, "index": 0, "type": "function", "function": function }]);
+        }
+    }
+
     fn chat_object(&self, object: &str, choice: Value) -> Value {
         json!({
             "choices": [choice],
@@ -31,13 +46,15 @@ impl Answer {
     }
 
     pub fn chat(&self) -> String {
+        let mut message = json!({ "content": self.text, "role": "assistant" });
+        self.chat_call(&mut message);
         let mut whole = self.chat_object(
             "chat.completion",
             json!({
-                "finish_reason": "stop",
+                "finish_reason": self.chat_stop(),
                 "index": 0,
                 "logprobs": null,
-                "message": { "content": self.text, "role": "assistant" },
+                "message": message,
             }),
         );
         whole["usage"] = self.chat_usage();
@@ -48,11 +65,15 @@ impl Answer {
     /// whether the request asked for it or not.
     pub fn chat_event(&self, index: usize, of: usize) -> String {
         let last = index + 1 == of;
+        let mut delta = json!({ "content": self.piece(index, of), "role": "assistant" });
+        if last {
+            self.chat_call(&mut delta);
+        }
         let mut chunk = self.chat_object(
             "chat.completion.chunk",
             json!({
-                "delta": { "content": self.piece(index, of), "role": "assistant" },
-                "finish_reason": last.then_some("stop"),
+                "delta": delta,
+                "finish_reason": last.then_some(self.chat_stop()),
                 "index": 0,
                 "logprobs": null,
             }),

@@ -1,6 +1,7 @@
 //! Claude's messages as `:rawPredict` and `:streamRawPredict` answer them.
 
 use crate::answers::{Answer, pretty};
+use crate::tools::Call;
 use serde_json::{Value, json};
 
 /// One server-sent event, named by its type.
@@ -56,9 +57,19 @@ impl Answer {
         })
     }
 
+    fn claude_stop(&self) -> &'static str {
+        if self.call.is_some() { "tool_use" } else { "end_turn" }
+    }
+
+    fn tool_use(&self, call: &Call, input: Value) -> Value {
+        let id = format!("toolu_vrtx_{}", self.id);
+        json!({ "type": "tool_use", "id": id, "name": call.name, "input": input })
+    }
+
     pub fn claude(&self) -> String {
-        let content = json!([{ "type": "text", "text": self.text }]);
-        pretty(&self.message(content, Some("end_turn"), self.token_counts().1))
+        let mut content = vec![json!({ "type": "text", "text": self.text })];
+        content.extend(self.call.iter().map(|call| self.tool_use(call, call.arguments.clone())));
+        pretty(&self.message(json!(content), Some(self.claude_stop()), self.token_counts().1))
     }
 
     pub fn claude_count(&self) -> String {
@@ -88,9 +99,21 @@ impl Answer {
         out += &event(&json!({ "type": "content_block_delta", "index": 0, "delta": delta }));
         if index + 1 == of {
             out += &event(&json!({ "type": "content_block_stop", "index": 0 }));
+            if let Some(call) = &self.call {
+                let block = self.tool_use(call, json!({}));
+                let input = call.arguments.to_string();
+                let delta = json!({ "type": "input_json_delta", "partial_json": input });
+                for data in [
+                    json!({ "type": "content_block_start", "index": 1, "content_block": block }),
+                    json!({ "type": "content_block_delta", "index": 1, "delta": delta }),
+                    json!({ "type": "content_block_stop", "index": 1 }),
+                ] {
+                    out += &event(&data);
+                }
+            }
             out += &event(&json!({
                 "type": "message_delta",
-                "delta": { "stop_reason": "end_turn", "stop_sequence": null },
+                "delta": { "stop_reason": self.claude_stop(), "stop_sequence": null },
                 "usage": self.claude_usage(self.token_counts().1),
             }));
         }

@@ -29,6 +29,7 @@ mod route;
 mod rsagen;
 mod tls;
 mod tokens;
+mod tools;
 mod wire;
 
 use app::App;

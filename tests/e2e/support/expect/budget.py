@@ -113,6 +113,12 @@ def well_inside_a_minute(seconds: float = 8) -> None:
         time.sleep(left + 0.05)
 
 
+def well_inside_an_hour() -> None:
+    """Returns when the current hour goes on for more than a minute, which many clients do not wait."""
+    if (left := left_of("hour")) < 90:
+        time.sleep(left + 0.05)
+
+
 def assert_exhausted(response: Response, why: str, words: str, span: str | None = None) -> None:
     """A refusal in Google's dialect that says when to come again: at the end of the window."""
     assert outcome(response) == (429, why), response
