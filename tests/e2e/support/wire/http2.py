@@ -104,8 +104,13 @@ class H2:
 
     def send_more(self, stream: int, data: bytes, end: bool) -> None:
         """A piece of the body of a stream that `send` left open."""
-        self._h2.send_data(stream, data, end_stream=end)
+        self._send_body(stream, data, end)
         self._flush()
+
+    def is_over(self, stream: int) -> bool:
+        """Whether its answer is complete, as far as was read."""
+        answer = self._answers[stream]
+        return answer.complete or answer.reset or self.closed
 
     def send_raw(
         self,
