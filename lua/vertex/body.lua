@@ -1,6 +1,7 @@
 -- How a body that is longer than HAProxy's buffer is read as it passes: the action sets the filter
 -- `lua.vertex-meter` to work on the request. A piece is taken out, judged and put back, as HAProxy lets go
--- what is there when a callback fails in other ways than by an error.
+-- what is there when a callback fails in other ways than by an error. What `native.reader_index` judges it
+-- leaves in place if it goes: no timer and no want of memory comes between.
 local native = require("haproxy_vertex")
 local stream = require("vertex.stream")
 
