@@ -1,4 +1,4 @@
-"""An upstream that takes bodies of any length and answers each; it knows how many bytes have come."""
+"""An upstream that takes bodies of any length, counts their bytes and answers each."""
 
 import re
 import selectors

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What a body costs that is longer than HAProxy's buffer: CPU milliseconds of HAProxy's worker a
-megabyte, and the memory of an upload that stalls, where the body is read as it passes (`checked`), where
-a role leaves it unread, and where HAProxy proxies plainly.
+megabyte, and the memory of an upload that stalls, where the body is read as it passes (`checked`),
+where a role leaves it unread, and where HAProxy proxies plainly.
 
     uploads.py [--rounds N] [--haproxy PROGRAM] [--sizes 100_kb,…] [--no-memory]
 
-Wants two cores, the stand-in and the module (`make build-5.3`). Exit status: 1 when a bar was missed,
-2 when the run says nothing.
+Wants two cores, the stand-in and the module (`make build-5.3`). Exit status: 1 when a bar was
+missed, 2 when the run says nothing.
 """
 
 import argparse
@@ -59,7 +59,9 @@ BARS = (
     Bar("checked_stalled_kb", 50),
 )
 
-_PROSE = 'He said: "every piece is read", and it was.\nThe next line of the text begins here, as long '
+_PROSE = (
+    'He said: "every piece is read", and it was.\nThe next line of the text begins here, as long '
+)
 _TOOL = b',"tools":[{"googleSearch":{}}]}'
 
 

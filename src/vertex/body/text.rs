@@ -415,7 +415,7 @@ fn plain_bytes(text: &[u8]) -> usize {
 
 /// Whether none of these bytes needs a look; without a branch, so that it takes many at once.
 fn is_plain(block: &[u8; 32]) -> bool {
-    let needs_look = |byte: u8| (byte < 0x20) | (byte > 0x7f) | (byte == b'"') | (byte == b'\\');
+    let needs_look = |byte: u8| (byte < 0x20) | !byte.is_ascii() | (byte == b'"') | (byte == b'\\');
     !block.iter().fold(false, |found, byte| found | needs_look(*byte))
 }
 

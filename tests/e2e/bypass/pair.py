@@ -30,7 +30,7 @@ class Request:
     media: Pairs = JSON
     trailers: Pairs = ()
     chunked: bool = False  # no Content-Length
-    cuts: tuple[int, ...] = ()  # where the body is cut: each piece by itself, a moment after the other
+    cuts: tuple[int, ...] = ()  # where the body is cut: a moment between two pieces
     authority: str = "gateway.example"
     # Over HTTP/2: instead of :method, :scheme, :authority, :path.
     pseudo: tuple[tuple[str, str], ...] | None = None

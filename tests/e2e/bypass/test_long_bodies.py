@@ -1,6 +1,6 @@
 """Long bodies that are sent in ways that no single request shows: behind others, in drips, over a
-reload, to a Google that answers early or fails. Each way is tried with a body that no role allows and
-with one that passes, and then with the check off, when the bad one has to come through as well."""
+reload, to a Google that answers early or fails. Each way is tried with a body that no role allows
+and with one that passes, and then with the check off: the bad one has to come through as well."""
 
 import contextlib
 import time
@@ -104,7 +104,8 @@ def in_two_streams(stage: Stage, body: bytes) -> None:
         streams = []
         for each in (GOOD, body):
             # No Content-Length, as the stream is left open.
-            streams.append((h2.send("POST", GENERATE, headers(stage.token), each[:25_000], end=False), each))
+            begun = h2.send("POST", GENERATE, headers(stage.token), each[:25_000], end=False)
+            streams.append((begun, each))
         for at in range(25_000, max(len(GOOD), len(body)), 10_000):
             for stream, each in streams:
                 if not h2.is_over(stream) and each[at:]:
@@ -243,7 +244,8 @@ def test_a_stream_that_is_taken_back_has_sent_nothing_whole(stage: Set) -> None:
 def test_what_is_dropped_of_a_refused_body_is_no_request(stage: Set) -> None:
     """The rest of the body looks like one, and names another caller's right."""
     with stage(SCENES["pipelined"]) as here:
-        inner = f"\r\n\r\nPOST {GENERATE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {here.token}\r\n"
+        inner = f"\r\n\r\nPOST {GENERATE} HTTP/1.1\r\nHost: x\r\n"
+        inner += f"Authorization: Bearer {here.token}\r\n"
         inner += "Content-Type: application/json\r\nContent-Length: 15\r\n\r\n"
         smuggled = BAD_LATE[:-1] + b"," + inner.encode() + b'{"contents":[]}'
         with Connection(here.port) as connection:

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from support.wire.listener import Listener
 
 ANSWER = b'{"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4,"totalTokenCount":7}}'
-_EVENTS = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_EVENTS = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
 _EVENT = b"a\r\ndata: {}\r\n\r\n"
 _LAST_EVENT = b"%x\r\ndata: %b\n\n\r\n0\r\n\r\n" % (len(ANSWER) + 8, ANSWER)
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
@@ -24,9 +27,9 @@ class Recorded:
 
 
 class BodyRecorder:
-    """`early`: answers with this status as soon as a head is there, and reads on. `streams`: writes an
-    event as soon as a head is there, one for each read, and the last when the body has come. `fails`: answers
-    this many with 503."""
+    """`early`: answers with this status as soon as a head is there, and reads on. `streams`: writes
+    an event as soon as a head is there, one for each read, and the last when the body has come.
+    `fails`: answers this many with 503."""
 
     def __init__(
         self, early: int | None = None, streams: bool = False, fails: int = 0
