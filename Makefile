@@ -145,6 +145,10 @@ bench-instructions: test-setup build standin $(PYTHON) ## User instructions a re
 	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
 	$(PYTHON) tests/bench/instructions.py --haproxy $(HAPROXY)
 
+bench-uploads: test-setup build standin $(PYTHON) ## Bodies longer than HAProxy's buffer: CPU a megabyte and memory, against unread ones and plain HAProxy
+	$(CARGO) build --release --locked --manifest-path tests/standin/Cargo.toml --target-dir target/standin
+	$(PYTHON) tests/bench/uploads.py --haproxy $(HAPROXY)
+
 install: ## Copy the built modules, scripts, configuration and header below DESTDIR
 	for so in dist/lua/*/haproxy_vertex.so; do \
 	  lua=$$(basename $$(dirname $$so)); \
@@ -173,4 +177,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
-	test-c test-bypass test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions install clean
+	test-c test-bypass test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions bench-uploads install clean

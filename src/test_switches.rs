@@ -15,6 +15,10 @@ pub(crate) enum Check {
     OriginForm,
     /// A body that is read has come as a whole.
     WholeBody,
+    /// A body that is read as it passes has ended before its last bytes go.
+    BodyEnds,
+    /// Nothing but white space stands behind such a body.
+    BehindBody,
     /// A body is declared as JSON in UTF-8.
     JsonType,
     /// One spelling a path.

@@ -1,6 +1,7 @@
 -- How a body that is longer than HAProxy's buffer is read as it passes: the action sets the filter
 -- `lua.vertex-meter` to work on the request. A piece is taken out, judged and put back, as HAProxy lets go
--- what is there when a callback fails in other ways than by an error.
+-- what is there when a callback fails in other ways than by an error. What `native.reader_index` judges it
+-- leaves in place if it goes: no timer and no want of memory comes between.
 local native = require("haproxy_vertex")
 local stream = require("vertex.stream")
 
@@ -31,28 +32,65 @@ local function refuse(txn)
   error("a body was refused", 0)
 end
 
+-- The piece is out by now.
 ---@param txn TXN
 ---@param message HTTPMessage
-function M.payload(reader, txn, message)
-  if message:is_resp() then
-    return reader:read_answer(txn, message)
+local function carry_out(txn, message, piece, word, verdict, status)
+  if word then
+    tell(txn, verdict, status)
   end
+  if word == "dropped" then
+    return
+  end
+  if word ~= "goes" or message:insert(piece, 0) ~= #piece then
+    refuse(txn)
+  end
+end
+
+-- Returns what was told of the piece, if anything, and whether there was one that goes.
+---@param txn TXN
+---@param message HTTPMessage
+local function judge(reader, txn, message)
   local piece = message:body()
   if not piece or piece == "" then
     return
   end
   message:remove(0, #piece)
   local judged, word, verdict, status, instead = pcall(native.pass, reader.upload, piece)
-  if judged then
-    tell(txn, verdict, status)
+  carry_out(txn, message, instead or piece, judged and word, verdict, status)
+  return verdict, word == "goes"
+end
+
+---@param txn TXN
+---@param message HTTPMessage
+function M.payload(reader, txn, message)
+  if message:is_resp() then
+    return reader:read_answer(txn, message)
   end
-  if judged and word == "dropped" then
-    return
+  judge(reader, txn, message)
+end
+
+-- For the first piece. HAProxy finds the next ones judged already, as it builds nothing for that: from
+-- then on `http_payload` is what `native.reader_index` finds.
+---@param txn TXN
+---@param message HTTPMessage
+function M.first(reader, txn, message)
+  local told, goes = judge(reader, txn, message)
+  if goes and not told then
+    reader.passing, reader.http_payload = message, nil
   end
-  piece = instead or piece
-  if not judged or word ~= "goes" or message:insert(piece, 0) ~= #piece then
-    refuse(txn)
+end
+
+-- For a piece that was judged so, and does not simply go on.
+---@param txn TXN
+---@param message HTTPMessage
+function M.judged(reader, txn, message)
+  local word = reader.word
+  reader.word = false
+  if message:input() > 0 then
+    message:remove()
   end
+  carry_out(txn, message, reader.instead or reader.piece, word, reader.verdict, reader.status)
 end
 
 -- Here a number below zero refuses, without a line in HAProxy's log.
@@ -69,7 +107,8 @@ function M.finish(reader, txn, message)
   if not judged or word ~= "goes" then
     return filter.ERROR
   end
-  reader.http_payload, reader.http_end = nil, nil
+  reader.http_payload, reader.http_end, reader.payload_of_both = nil, nil, nil
+  reader.passing, reader.piece, reader.instead = nil, nil, nil
 end
 
 ---@param txn TXN
@@ -79,10 +118,11 @@ function M.run(txn)
   if not reader or not upload then
     return
   end
-  reader.upload, reader.http_payload, reader.http_end = upload, M.payload, M.finish
   if length and txn.f:req_fhdr("content-length") then
     txn.http:req_set_header("content-length", length)
   end
+  reader.upload, reader.http_end, reader.judged, reader.word = upload, M.finish, M.judged, false
+  reader.http_payload, reader.payload_of_both = stream.looks_first and M.first or M.payload, M.payload
   filter.register_data_filter(reader, txn.req)
   txn:set_var(PREFIX .. "reads_body", "u" .. upload)
 end

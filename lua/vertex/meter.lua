@@ -4,18 +4,6 @@ local closed = require("vertex.closed")
 local native = require("haproxy_vertex")
 local stream = require("vertex.stream")
 
--- HAProxy looks for a callback in the filter's object before it builds what the callback is given, which
--- is dearer than all that is done here, and takes what is no function for the number of bytes to forward:
--- `hlua_filter_http_payload` of 2.6 to 3.2. Others get a callback each time.
-local FIRST_READ, LAST_READ = 206, 302
-
----@return boolean
-local function looks_first()
-  local major, minor = core.get_info().Version:match("^(%d+)%.(%d+)")
-  local version = major and major * 100 + minor
-  return version ~= nil and version >= FIRST_READ and version <= LAST_READ
-end
-
 -- HAProxy asks a filter for what its class has: `end_analyze` is an object's own, where it has one.
 local Meter = { id = "vertex-meter", flags = filter.FLT_CFG_FL_HTX }
 local Reader = { on_end = closed.on_end }
@@ -46,7 +34,7 @@ local function read_and_keep(reader, _, message)
   end
 end
 
-Reader.__index = looks_first() and native.reader_index(Reader, read_and_keep, native.feed) or Reader
+Reader.__index = stream.looks_first and native.reader_index(Reader, read_and_keep, native.feed, native.pass) or Reader
 
 function Meter.new()
   local self = setmetatable({ call = false, message = false, end_analyze = false }, Reader)
@@ -75,6 +63,10 @@ function M.run(txn)
   local call = native.meter(txn:get_var("txn.vertex.verdict"), txn.f:res_fhdr("content-type"))
   if meter and call then
     meter.call = call
+    -- While the request still comes, a callback has to tell the two apart.
+    if meter.payload_of_both then
+      meter.passing, meter.http_payload = nil, meter.payload_of_both
+    end
     filter.register_data_filter(meter, txn.res)
   end
 end

@@ -4,7 +4,19 @@ local filters = setmetatable({}, { __mode = "k" })
 -- Calls that were signed before their stream had a filter: in the frontend, while the backend declares it.
 local signed = setmetatable({}, { __mode = "k" })
 
-local M = {}
+-- HAProxy looks for a callback in the filter's object before it builds what the callback is given, which
+-- is dearer than all that is done here, and takes what is no function for the number of bytes to forward:
+-- `hlua_filter_http_payload` of 2.6 to 3.2. Others get a callback each time.
+local FIRST_READ, LAST_READ = 206, 302
+
+---@return boolean
+local function looks_first()
+  local major, minor = core.get_info().Version:match("^(%d+)%.(%d+)")
+  local version = major and major * 100 + minor
+  return version ~= nil and version >= FIRST_READ and version <= LAST_READ
+end
+
+local M = { looks_first = looks_first() }
 
 ---@param filter table
 ---@param call integer

@@ -9,9 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use mlua::ffi::{
-    LUA_TSTRING, LUA_TTABLE, lua_Integer, lua_call, lua_getfield, lua_pcall, lua_pushboolean,
-    lua_pushcclosure, lua_pushinteger, lua_pushlstring, lua_pushvalue, lua_rawget, lua_settop,
-    lua_tointegerx, lua_tolstring, lua_type, lua_upvalueindex,
+    LUA_OK, LUA_TNIL, LUA_TSTRING, LUA_TTABLE, lua_Integer, lua_call, lua_getfield, lua_pcall,
+    lua_pushboolean, lua_pushcclosure, lua_pushinteger, lua_pushlstring, lua_pushvalue, lua_rawget,
+    lua_setfield, lua_settop, lua_toboolean, lua_tointegerx, lua_tolstring, lua_type,
+    lua_upvalueindex,
 };
 use mlua::{Lua, Result, Table, lua_State};
 
@@ -129,19 +130,19 @@ unsafe extern "C-unwind" fn feed(state: *mut lua_State) -> c_int {
 /// What HAProxy takes for all bytes of a piece: more than there can be.
 const EVERYTHING: lua_Integer = 0x7fff_ffff;
 
-/// `reader_index(class, first, feed)`: the `__index` of the objects that read answers, whose
+/// `reader_index(class, first, feed, pass)`: the `__index` of the objects that read answers, whose
 /// `http_payload` is `first` until it has kept the answer's message. From then on HAProxy finds the
-/// number of bytes to forward, and what came has been read. It is C, as the timer of a Lua function
-/// would have stood still since the last callback, and ended a long answer's. Nothing for a class that
-/// is no table.
+/// number of bytes to forward, and what came has been read. Where `passing` is the message of a request,
+/// its pieces are read first. It is C, as the timer of a Lua function would have stood still since the
+/// last callback, and ended a long answer's. Nothing for a class that is no table.
 unsafe extern "C-unwind" fn reader_index(state: *mut lua_State) -> c_int {
-    // SAFETY: three values are on the stack, whatever was given.
+    // SAFETY: four values are on the stack, whatever was given.
     unsafe {
-        lua_settop(state, 3);
+        lua_settop(state, 4);
         if lua_type(state, 1) != LUA_TTABLE {
             return 0;
         }
-        lua_pushcclosure(state, find_in_reader, 3);
+        lua_pushcclosure(state, find_in_reader, 4);
     }
     1
 }
@@ -160,6 +161,11 @@ unsafe extern "C-unwind" fn find_in_reader(state: *mut lua_State) -> c_int {
             lua_rawget(state, lua_upvalueindex(1));
             return 1;
         }
+        lua_pushlstring(state, c"passing".as_ptr(), 7);
+        if lua_rawget(state, 1) == LUA_TTABLE {
+            return pass_piece(state);
+        }
+        lua_settop(state, 2);
         lua_pushcclosure(state, read_piece, 0);
         lua_pushlstring(state, c"message".as_ptr(), 7);
         if lua_rawget(state, 1) != LUA_TTABLE {
@@ -174,6 +180,73 @@ unsafe extern "C-unwind" fn find_in_reader(state: *mut lua_State) -> c_int {
         lua_pushinteger(state, EVERYTHING);
     }
     1
+}
+
+/// What HAProxy finds for a piece of a request: all of it goes on, or the reader's `judged` carries out
+/// what was said. Whatever fails on the way, the piece is not there by then.
+///
+/// # Safety
+/// The reader, a name and the request's message are on the stack of `find_in_reader`.
+unsafe fn pass_piece(state: *mut lua_State) -> c_int {
+    // SAFETY: of 20 values 8 are used; errors end at `lua_pcall`.
+    unsafe {
+        lua_pushcclosure(state, judge_piece, 0);
+        lua_pushvalue(state, 1);
+        lua_pushvalue(state, 3);
+        lua_pushvalue(state, lua_upvalueindex(4));
+        if lua_pcall(state, 3, 1, 0) == LUA_OK && lua_toboolean(state, -1) != 0 {
+            lua_pushinteger(state, EVERYTHING);
+            return 1;
+        }
+        lua_settop(state, 3);
+        lua_pushcclosure(state, take_out, 0);
+        lua_pushvalue(state, 3);
+        lua_pcall(state, 1, 0, 0);
+        lua_settop(state, 3);
+        lua_pushlstring(state, c"judged".as_ptr(), 6);
+        lua_rawget(state, 1);
+    }
+    1
+}
+
+/// `judge_piece(reader, message, pass)`: whether all that has come may go on, and nothing is to be told.
+/// Otherwise the reader has the piece and what `pass` said of it: `word`, `verdict`, `status`, `instead`.
+unsafe extern "C-unwind" fn judge_piece(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with its state and three values; its errors pass no value of Rust's.
+    unsafe {
+        lua_getfield(state, 2, c"body".as_ptr());
+        lua_pushvalue(state, 2);
+        lua_call(state, 1, 1);
+        if text(state, 4).is_empty() {
+            lua_pushboolean(state, 1);
+            return 1;
+        }
+        lua_pushvalue(state, 3);
+        lua_pushlstring(state, c"upload".as_ptr(), 6);
+        lua_rawget(state, 1);
+        lua_pushvalue(state, 4);
+        lua_call(state, 2, 4);
+        let is_untold = lua_type(state, 6) == LUA_TNIL && lua_type(state, 8) == LUA_TNIL;
+        if text(state, 5) == b"goes" && is_untold {
+            lua_pushboolean(state, 1);
+            return 1;
+        }
+        for name in [c"instead", c"status", c"verdict", c"word", c"piece"] {
+            lua_setfield(state, 1, name.as_ptr());
+        }
+    }
+    0
+}
+
+/// `take_out(message)`: removes what has come.
+unsafe extern "C-unwind" fn take_out(state: *mut lua_State) -> c_int {
+    // SAFETY: Lua calls it with its state and a value; its errors pass no value of Rust's.
+    unsafe {
+        lua_getfield(state, 1, c"remove".as_ptr());
+        lua_pushvalue(state, 1);
+        lua_call(state, 1, 0);
+    }
+    0
 }
 
 /// `read_piece(message, call, feed)`: calls `feed` with what has come of an answer's body.

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What the gateway costs: CPU microseconds per request of HAProxy's worker, against HAProxy
 proxying plainly, HAProxy's own `jwt_verify` and Envoy's jwt_authn, with and without metering, of
-unary and of streamed answers, all in one interleaved run; then the first byte of a stream; then,
-with `--cargo`, what is measured inside the process.
+unary and of streamed answers, all in one interleaved run; then the first byte of a stream; then
+bodies that are longer than HAProxy's buffer (uploads.py); then, with `--cargo`, what is measured
+inside the process.
 
 Wants two cores, wrk, the stand-in (STANDIN_BIN names another than the release build in
 target/standin) and the module (`make build-5.3`); Envoy where it is installed (`make bench` does).
@@ -27,6 +28,7 @@ os.environ.setdefault("STANDIN_BIN", str(ROOT / "target/standin/release/standin"
 import inside  # noqa: E402
 import report  # noqa: E402
 import stage  # noqa: E402
+import uploads  # noqa: E402
 from measure import Invalid  # noqa: E402
 from support.world.place import haproxy_binary  # noqa: E402
 
@@ -72,6 +74,14 @@ def measured(chosen: argparse.Namespace) -> report.Run:
         )
 
 
+def measured_uploads(summary: dict[str, Any]) -> list[str]:
+    """Adds what it finds to the summary; the bars that were missed."""
+    summary["uploads"] = uploads.measured()
+    report.write(summary, SUMMARY)
+    print(uploads.table(summary["uploads"]), flush=True)
+    return uploads.missed(summary["uploads"])
+
+
 def measured_inside(cargo: str, summary: dict[str, Any]) -> list[str]:
     """Adds what it finds to the summary; the bars that were missed."""
     missed = []
@@ -95,7 +105,7 @@ def main() -> int:
         summary = report.summary(run)
         report.write(summary, SUMMARY)
         print(report.table(run, summary), report.bars(summary), sep="\n", flush=True)
-        missed = report.missed(summary)
+        missed = report.missed(summary) + measured_uploads(summary)
         if chosen.cargo:
             missed += measured_inside(chosen.cargo, summary)
             report.write(summary, SUMMARY)

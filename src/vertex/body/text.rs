@@ -135,23 +135,33 @@ impl Text {
                 self.complete(*byte)?;
                 continue;
             }
-            // Most strings are short, and plain.
+            // Most strings are short, or have a simple escape in each line.
             let plain = plain_bytes(rest);
-            if let Some((mark @ (b'"' | b'\\'), after)) =
-                rest.get(plain..).and_then(<[u8]>::split_first)
-            {
-                let (segment, _) = rest.split_at(plain);
-                *rest = after;
-                if *mark == b'"' {
+            let (segment, after) = rest.split_at(plain);
+            match after {
+                [b'"', after @ ..] => {
+                    *rest = after;
                     return self.end(segment).map(Some);
                 }
-                self.take(segment)?;
-                self.escape = Escape::Begun;
-                continue;
+                [b'\\', after @ ..] => {
+                    *rest = after;
+                    let next = after.split_first();
+                    let Some((meant, after)) =
+                        next.and_then(|(b, t)| Some((simple_escape(*b)?, t)))
+                    else {
+                        self.take(segment)?;
+                        self.escape = Escape::Begun;
+                        continue;
+                    };
+                    *rest = after;
+                    self.take_escaped(segment, meant)?;
+                    continue;
+                }
+                _ => {}
             }
-            let mark = memchr2(b'"', b'\\', rest);
+            let mark = memchr2(b'"', b'\\', after).map(|mark| plain + mark);
             let (segment, after) = rest.split_at(mark.unwrap_or(rest.len()));
-            let good = good_bytes(segment);
+            let good = plain + good_bytes(segment.get(plain..).unwrap_or_default());
             if good < segment.len() {
                 let (good, bad) = segment.split_at(good);
                 // In the order of the bytes, so that each cut gives the same fault.
@@ -226,6 +236,16 @@ impl Text {
             Purpose::Address => Given::Nothing,
             Purpose::DataOrUri => Given::Data(media::length(text)),
         })
+    }
+
+    /// Takes bytes of the text, and what an escape behind them means.
+    fn take_escaped(&mut self, bytes: &[u8], meant: u8) -> Result<(), Reason> {
+        if self.stage == Stage::Skip {
+            self.bytes = self.bytes.saturating_add(count(bytes) + 1);
+            return Ok(());
+        }
+        self.take(bytes)?;
+        self.take(&[meant])
     }
 
     /// Takes bytes of the text, unescaped.
@@ -332,13 +352,7 @@ impl Text {
 
     /// Takes a byte of an escape (RFC 8259 section 7).
     fn escaped(&mut self, byte: u8) -> Result<(), Reason> {
-        let plain = match (self.escape, byte) {
-            (Escape::Begun, b'"' | b'\\' | b'/') => byte,
-            (Escape::Begun, b'n') => b'\n',
-            (Escape::Begun, b't') => b'\t',
-            (Escape::Begun, b'r') => b'\r',
-            (Escape::Begun, b'b') => 8,
-            (Escape::Begun, b'f') => 12,
+        let meant = match (self.escape, byte) {
             (Escape::Begun | Escape::HalfBegun, b'u') => {
                 self.escape = Escape::Hex(4, 0);
                 return Ok(());
@@ -353,10 +367,11 @@ impl Text {
                 self.escape = Escape::Hex(left - 1, value);
                 return if left == 1 { self.code_unit(value) } else { Ok(()) };
             }
+            (Escape::Begun, _) => simple_escape(byte).ok_or(Reason::BodyNotJson)?,
             _ => return Err(Reason::BodyNotJson),
         };
         self.escape = Escape::None;
-        self.take(&[plain])
+        self.take(&[meant])
     }
 
     /// Takes a code unit of UTF-16; half a surrogate pair alone is no character.
@@ -377,9 +392,35 @@ impl Text {
     }
 }
 
-/// Number of bytes, eight at a time and 64 at most, before the first that is no ASCII or needs a
-/// look: a quotation mark, a backslash, a control character.
+/// What a backslash and this byte mean (RFC 8259 section 7); nothing if more follows.
+const fn simple_escape(byte: u8) -> Option<u8> {
+    match byte {
+        b'"' | b'\\' | b'/' => Some(byte),
+        b'n' => Some(b'\n'),
+        b't' => Some(b'\t'),
+        b'r' => Some(b'\r'),
+        b'b' => Some(8),
+        b'f' => Some(12),
+        _ => None,
+    }
+}
+
+/// Number of bytes, 320 at most, before the first that is no ASCII or needs a look: a quotation mark, a
+/// backslash, a control character.
 fn plain_bytes(text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<32>();
+    let whole = blocks.iter().take(8).take_while(|block| is_plain(block)).count() * 32;
+    whole + plain_words(text.get(whole..).unwrap_or_default())
+}
+
+/// Whether none of these bytes needs a look; without a branch, so that it takes many at once.
+fn is_plain(block: &[u8; 32]) -> bool {
+    let needs_look = |byte: u8| (byte < 0x20) | !byte.is_ascii() | (byte == b'"') | (byte == b'\\');
+    !block.iter().fold(false, |found, byte| found | needs_look(*byte))
+}
+
+/// The same, eight bytes at a time and 64 at most.
+fn plain_words(text: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
     let mut plain = 0;

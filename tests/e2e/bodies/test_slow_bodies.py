@@ -89,3 +89,15 @@ def test_a_get_over_http_2_brings_no_body_however_late(
 
     assert status == (403 if brings else 404)  # the stand-in has no caches
     assert len(standin.requests(of="google")) == (0 if brings else 1)
+
+
+@pytest.mark.parametrize("body", [BODY, LONG], ids=["short", "long"])
+def test_who_waits_to_be_told_to_go_on_is_told(
+    slow: Haproxy, standin: Standin, body: bytes
+) -> None:
+    with Connection(slow.port) as connection:
+        sized = {"Content-Length": str(len(body)), "Expect": "100-continue"}
+        connection.send_request("POST", GENERATE, headers(standin.token()) | sized)
+        assert connection.socket.recv(1000).startswith(b"HTTP/1.1 100 ")
+        connection.send(body)
+        assert connection.read().status == 200

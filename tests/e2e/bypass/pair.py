@@ -30,6 +30,7 @@ class Request:
     media: Pairs = JSON
     trailers: Pairs = ()
     chunked: bool = False  # no Content-Length
+    cuts: tuple[int, ...] = ()  # where the body is cut: a moment between two pieces
     authority: str = "gateway.example"
     # Over HTTP/2: instead of :method, :scheme, :authority, :path.
     pseudo: tuple[tuple[str, str], ...] | None = None
@@ -38,6 +39,13 @@ class Request:
 
     def but(self, **different: Any) -> "Request":
         return replace(self, **different)
+
+
+def pieces(request: Request) -> list[bytes]:
+    """The body as it is cut."""
+    body = request.body or b""
+    marks = [0, *request.cuts, len(body)]
+    return [body[start:end] for start, end in zip(marks, marks[1:])]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,16 @@
 """Sends a request of the table over HTTP/1.1 or HTTP/2, byte for byte as it is written there."""
 
+import time
 from dataclasses import dataclass
 
 import h2.exceptions
 from support.wire.http1 import Closed, Connection
 from support.wire.http2 import H2
 
-from bypass.pair import Request
+from bypass.pair import Request, pieces
+
+# So that what was sent before is read by itself, as a rule.
+_MOMENT = 0.01
 
 
 @dataclass(frozen=True)
@@ -22,29 +26,37 @@ def send(version: str, port: int, request: Request, token: str) -> Answer:
 def _over_h1(port: int, request: Request, token: str) -> Answer:
     with Connection(port) as connection:
         own = connection.socket.getsockname()[1]
-        connection.send(_bytes_of(request, token))
+        try:
+            for number, data in enumerate(_parts(request, token)):
+                time.sleep(_MOMENT if number else 0)
+                connection.send(data)
+        except ConnectionError:
+            pass  # it may have said why
         try:
             return Answer(connection.read_head().status, own)
         except Closed:
             return Answer(0, own)
 
 
-def _bytes_of(request: Request, token: str) -> bytes:
-    body = request.body or b""
+def _parts(request: Request, token: str) -> list[bytes]:
+    """The bytes of a request, cut where its body is."""
+    first, *rest = pieces(request)
     pairs = _pairs(request, token)
+    end = b""
     if request.chunked or request.trailers:
         pairs.append(("transfer-encoding", "chunked"))
         trailers = "".join(f"{name}: {value}\r\n" for name, value in request.trailers).encode()
-        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-        body = chunk + b"0\r\n" + trailers + b"\r\n"
+        first, *rest = (b"%x\r\n%b\r\n" % (len(p), p) if p else b"" for p in (first, *rest))
+        end = b"0\r\n" + trailers + b"\r\n"
     elif request.body is not None:
-        pairs.append(("content-length", str(len(body))))
+        pairs.append(("content-length", str(len(request.body))))
     lines = [f"{request.method} {request.target} HTTP/1.1"]
     if request.authority:
         lines.append(f"host: {request.authority}")
     head = "\r\n".join([*lines, ""]).encode("latin-1")
-    rest = "\r\n".join([*(f"{name}: {value}" for name, value in pairs), "", ""]).encode("latin-1")
-    return head + request.raw_lines + rest + body
+    fields = "\r\n".join([*(f"{name}: {value}" for name, value in pairs), "", ""]).encode("latin-1")
+    parts = [head + request.raw_lines + fields + first, *rest]
+    return [*parts[:-1], parts[-1] + end]
 
 
 def _pairs(request: Request, token: str) -> list[tuple[str, str]]:
@@ -67,7 +79,7 @@ def _over_h2(port: int, request: Request, token: str) -> Answer:
         own = connection.socket.getsockname()[1]
         try:
             stream = connection.send_raw(
-                [*pseudo, *pairs], request.body or b"", list(request.trailers)
+                [*pseudo, *pairs], pieces(request), list(request.trailers), _MOMENT
             )
             return Answer(connection.wait(stream).status, own)
         except (h2.exceptions.ProtocolError, ConnectionError):

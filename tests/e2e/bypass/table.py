@@ -13,6 +13,7 @@ from bypass import (
     queries,
     reads,
     tenants,
+    uploads,
     urls,
     writes,
 )  # fmt: skip
@@ -20,6 +21,7 @@ from bypass.pair import HOST, Kind, Pair
 
 FILES = [
     urls, queries, headers, framing, bodies, models, lengths, reads, writes, limits, tenants, http2,
+    uploads,
 ]  # fmt: skip
 
 KINDS: list[Kind] = [kind for file in FILES for kind in file.KINDS]

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,11 +53,13 @@ class H2:
         )
         self._answers: dict[int, Answer] = {}
         self.closed = False
+        self._written = b""  # frames of our own, before the library's
         self._h2.initiate_connection()
         self._flush()
 
     def _flush(self) -> None:
-        self.socket.sendall(self._h2.data_to_send())
+        written, self._written = self._written + self._h2.data_to_send(), b""
+        self.socket.sendall(written)
 
     def send(
         self,
@@ -101,26 +104,35 @@ class H2:
 
     def send_more(self, stream: int, data: bytes, end: bool) -> None:
         """A piece of the body of a stream that `send` left open."""
-        self._h2.send_data(stream, data, end_stream=end)
+        self._send_body(stream, data, end)
         self._flush()
+
+    def is_over(self, stream: int) -> bool:
+        """Whether its answer is complete, as far as was read."""
+        answer = self._answers[stream]
+        return answer.complete or answer.reset or self.closed
 
     def send_raw(
         self,
         head: list[tuple[str, str]],
-        body: bytes = b"",
+        pieces: list[bytes] = (),
         trailers: list[tuple[str, str]] = (),
+        pause: float = 0,
     ) -> int:
-        """Headers as they are, pseudo-headers and capitals too, around the library's checks."""
+        """Headers as they are, pseudo-headers and capitals too, around the library's checks. A pause
+        before each further piece of the body."""
         stream = self._h2.get_next_available_stream_id()
         self._answers[stream] = Answer()
-        data = self._headers_frame(stream, head, end=not body and not trailers)
-        for at in range(0, len(body), 16384):
-            last = at + 16384 >= len(body) and not trailers
-            self._h2.send_data(stream, body[at : at + 16384], end_stream=last)
-            data += self._h2.data_to_send()
+        self._written += self._headers_frame(stream, head, end=not (any(pieces) or trailers))
+        for number, piece in enumerate(pieces, 1):
+            self._send_body(stream, piece, end=number == len(pieces) and not trailers)
+            if number < len(pieces):
+                self._flush()
+                time.sleep(pause)
         if trailers:
-            data += self._headers_frame(stream, trailers, end=True)
-        self.socket.sendall(data)
+            self._written += self._h2.data_to_send()
+            self._written += self._headers_frame(stream, trailers, end=True)
+        self._flush()
         return stream
 
     def _headers_frame(self, stream: int, pairs: list[tuple[str, str]], end: bool) -> bytes:
