@@ -102,6 +102,19 @@ test-libraries: test-setup build standin ## Client libraries too heavy for every
 	  HAPROXY_BIN=$(HAPROXY) target/venv-$$some/bin/python -m pytest -W default -q tests/e2e/libraries || exit 1; \
 	done
 
+# libFuzzer, with what a stable compiler has for it.
+FUZZ_FLAGS = --cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares
+FUZZ_SECONDS ?= 60
+
+fuzz: ## Bodies that a fuzzer makes up, for a minute (FUZZ_SECONDS=… for longer)
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --release --locked --manifest-path tests/fuzz/Cargo.toml \
+	  --target $$(rustc --print host-tuple) --target-dir target/fuzz
+	mkdir -p target/fuzz/corpus
+	cd target/fuzz && $$(rustc --print host-tuple)/release/body -max_total_time=$(FUZZ_SECONDS) -max_len=4096 \
+	  -print_final_stats=1 corpus ../../tests/fuzz/seeds
+
 test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and log lines for long: many random cases, minutes of load (HAPROXY=… for another one)
 	PROPTEST_CASES=20000 $(CARGO) test --locked --features cli --target-dir target/cli \
 	  --lib --test meter --test limits --test watch
@@ -109,8 +122,8 @@ test-metering: test-setup build-all standin $(PYTHON) ## Accounting, limits and 
 	  tests/e2e/limits tests/e2e/metering/test_hostile_answers.py \
 	  tests/e2e/metering/test_accounting_broken.py tests/e2e/audit/test_one_line.py
 
-test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) $(PROGRAMS) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0 and 3.2
-	for version in 2.6 2.8 3.0 3.2; do \
+test-matrix: test-setup build-all standin $(PYTHON) $(NODE_MODULES) $(PROGRAMS) ## The end-to-end tests on HAProxy 2.6, 2.8, 3.0, 3.2 and 3.4
+	for version in 2.6 2.8 3.0 3.2 3.4; do \
 	  HAPROXY_BIN=$$(tests/versions/get $$version) $(PYTHON) -m pytest $(AT_ONCE) tests/e2e || exit 1; \
 	done
 
@@ -176,5 +189,5 @@ $(TOOLS)/cargo-deny:
 
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
-.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core \
+.PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core fuzz \
 	test-c test-bypass test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions bench-uploads install clean

@@ -1,6 +1,6 @@
 -- How a body that is longer than HAProxy's buffer is read as it passes: the action sets the filter
 -- `lua.vertex-meter` to work on the request. A piece is taken out, judged and put back, as HAProxy lets go
--- what is there when a callback fails in other ways than by an error. What `native.reader_index` judges it
+-- what is there when a callback fails in other ways than by an error. What `reader_index` judges it
 -- leaves in place if it goes: no timer and no want of memory comes between.
 local native = require("haproxy_vertex")
 local stream = require("vertex.stream")
@@ -71,7 +71,7 @@ function M.payload(reader, txn, message)
 end
 
 -- For the first piece. HAProxy finds the next ones judged already, as it builds nothing for that: from
--- then on `http_payload` is what `native.reader_index` finds.
+-- then on `http_payload` is what `reader_index` finds.
 ---@param txn TXN
 ---@param message HTTPMessage
 function M.first(reader, txn, message)

@@ -127,7 +127,7 @@ def test_a_refusal_is_told_once_with_reason_and_words(
             call()
         error = raised.value
         assert (error.status_code, error.type) == (403, "permission_error")
-        assert error.body["error"]["message"].endswith("project and location (role_none)")
+        assert error.body["error"]["message"].endswith("us-central1 (role_none)")
         assert "(role_none)" in str(error)
     assert callers.reasons() == ["role_none"] * 3  # not once more
     assert callers.standin.requests(of="google") == []

@@ -100,6 +100,13 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
 # With what is broken in a file of its own.
 EVERYWHERE = EXPECTED | METERING | {action: broken.of for action, broken in ACTIONS.items()}
 EVERYWHERE |= SAYS | PAGES | READS_BODY
+# The filter of answers hands the pieces of bodies on, too.
+PASSES = {"pass": READS_BODY["action vertex-read-body"]["pass"]}
+EVERYWHERE |= {
+    callback: functions | PASSES
+    for callback, functions in METERING.items()
+    if "reader_index" in functions
+}
 
 
 def cases(*of: str) -> list[tuple[str, ...]]:
