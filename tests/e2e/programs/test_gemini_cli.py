@@ -18,7 +18,7 @@ MODELS = "/v1beta1/projects/acme-ml/locations/us-central1/publishers/google/mode
 IN_HEADER = "GEMINI_CLI_CUSTOM_HEADERS"
 
 Reach = Callable[..., Callers]
-Begin = Callable[[Callers], Program]
+Begin = Callable[..., Program]
 
 
 def by_key(lines: str) -> str:
@@ -27,18 +27,14 @@ def by_key(lines: str) -> str:
     return "\n".join([*kept, 'export GOOGLE_API_KEY="$(fresh-token)"'])
 
 
-# How the token travels. `"by key": by_key` is for a gateway that takes paths without a project.
-WAYS: dict[str, Callable[[str], str]] = {"in a header": lambda lines: lines}
-
-
-@pytest.fixture(params=WAYS)
-def begin(request: pytest.FixtureRequest, tmp_path: Path, outside: Outside) -> Begin:
-    """`begin(callers)`: gemini-cli of somebody who may use it."""
+@pytest.fixture
+def begin(tmp_path: Path, outside: Outside) -> Begin:
+    """`begin(callers)`: gemini-cli of somebody who may use it; `change` is made to what is exported."""
     script = installed("@google/gemini-cli/bundle/gemini.js")
 
-    def one(callers: Callers) -> Program:
-        lines = snippet(HEADING, "sh").replace(GATEWAY, callers.url)
-        program = Program(script, tmp_path, outside, before=WAYS[request.param](lines))
+    def one(callers: Callers, change: Callable[[str], str] = str) -> Program:
+        lines = change(snippet(HEADING, "sh").replace(GATEWAY, callers.url))
+        program = Program(script, tmp_path, outside, before=lines)
         program.environment["GEMINI_CLI_TRUST_WORKSPACE"] = "true"
         (tmp_path / ".gemini").mkdir()
         (tmp_path / ".gemini" / "settings.json").write_text(snippet(HEADING, "json"))
@@ -67,6 +63,30 @@ def test_a_first_answer(reach: Reach, begin: Begin) -> None:
     assert (line["reason"], line["method"]) == ("ok", "streamGenerateContent")
     assert (line["tokens"], line["finish"]) == ("exact", "STOP")
     assert callers.seen()["target"] == f"{MODELS}/{MODEL}:streamGenerateContent?alt=sse"
+
+
+def test_a_token_as_api_key(reach: Reach, begin: Begin) -> None:
+    callers = reach(default={"project": "acme-ml", "location": "us-central1"})
+    gemini = begin(callers, by_key)
+    (gemini.work / "note.txt").write_text("words of a file")
+
+    answered(gemini.run("-p", "hello"), "hello")
+    assert callers.seen()["target"] == f"{MODELS}/{MODEL}:streamGenerateContent?alt=sse"
+    said = gemini.run("-p", 'call read_file {"file_path": "note.txt"}')
+
+    assert said.status == 0 and '"response":{"output":"words of a file"}' in said.text, said
+    assert callers.reasons() == ["ok", "ok", "ok"]
+    paths = {line.path for line in callers.logs.in_order(callers.requests)}
+    assert paths == {f"/v1beta1/publishers/google/models/{MODEL}:streamGenerateContent"}
+
+
+def test_a_token_as_api_key_without_a_default_is_told(reach: Reach, begin: Begin) -> None:
+    callers = reach()
+
+    said = begin(callers, by_key).run("-p", "hello")
+
+    assert said.status != 0 and "no project in the path" in said.errors, said
+    assert set(callers.reasons()) == {"route_unknown"}
 
 
 def test_a_tool_loop(reach: Reach, begin: Begin) -> None:
