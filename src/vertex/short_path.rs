@@ -73,7 +73,8 @@ pub fn short_paths() -> impl Iterator<Item = String> {
     })
 }
 
-/// The API whose list of models a request asks for.
+/// The API whose list of models a request asks for; Claude's clients and Google's ask for `/v1/models`,
+/// too.
 #[must_use]
 pub fn model_list_asked(http_method: &str, url: &str) -> Option<Api> {
     match (http_method, url.split('?').next()) {

@@ -171,7 +171,7 @@ impl Decide {
     /// The list of the models that the caller may use, if that is what the request asks for.
     fn model_list(&self, request: &Request<'_>, token: &VerifiedToken) -> Option<Verdict<'static>> {
         let api = model_list_asked(request.method, request.origin_url().ok()?)?;
-        let api = if request.has_claude_version { Api::Claude } else { api };
+        let api = request.client_api.unwrap_or(api);
         Some(match (request.forbidden_header(), self.policy.has_default(&token.grants)) {
             (Some(reason), _) => reason.into(),
             (None, false) => Verdict::Deny(no_default()),

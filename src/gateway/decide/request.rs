@@ -79,8 +79,8 @@ pub(in crate::gateway) struct Request<'r> {
     origin: Option<Cow<'r, str>>,
     token_values: TokenValues<'r>,
     has_forbidden_header: bool,
-    /// Whether it says a version of Claude's API, as only clients of that do.
-    pub(in crate::gateway) has_claude_version: bool,
+    /// The API that its client is for, by a header that only those of Claude's and Google's send.
+    pub(in crate::gateway) client_api: Option<Api>,
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
@@ -161,7 +161,7 @@ impl<'r> Request<'r> {
             origin: None,
             token_values: TokenValues::default(),
             has_forbidden_header: false,
-            has_claude_version: false,
+            client_api: None,
             content_type: None,
             content_length: None,
             is_chunked: false,
@@ -205,7 +205,8 @@ impl<'r> Request<'r> {
                 self.content_length = length;
             }
             "transfer-encoding" => self.is_chunked = true,
-            "anthropic-version" => self.has_claude_version = true,
+            "anthropic-version" => self.client_api = Some(Api::Claude),
+            "x-goog-api-client" => self.client_api = Some(Api::Gemini),
             "user-agent" => self.user_agent = value,
             REQUEST_TYPE => self.tiers.add_request_type(value),
             SHARED_REQUEST_TYPE => self.tiers.add_shared_request_type(value),

@@ -93,6 +93,25 @@ def test_a_token_in_a_variable(reach: Reach, begin: Begin) -> None:
     assert callers.reasons() == ["ok"]
 
 
+def test_claudes_own_paths(reach: Reach, begin: Begin) -> None:
+    """As it speaks to Anthropic: no project, and the model in the body."""
+    callers = reach(default={"project": "acme-ml", "location": "us-central1"})
+    claude = begin(callers)
+    file = claude.home / ".claude" / "settings.json"
+    settings = json.loads(file.read_text())
+    off = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_ENABLE_TELEMETRY": "0"}
+    file.write_text(json.dumps(settings | {"env": off | {"ANTHROPIC_BASE_URL": callers.url}}))
+    note = claude.work / "note.txt"
+    note.write_text("words of a file")
+
+    answered(claude.run("-p", f'call Read {{"file_path": "{note}"}}'), "1\twords of a file\n")
+
+    assert fields(callers, "finish") == ["tool_use", "end_turn"]
+    lines = callers.logs.in_order(callers.requests)
+    assert all("POST /v1/messages" in line.path for line in lines)
+    assert {(line["project"], line["tokens"]) for line in lines} == {("acme-ml", "exact")}
+
+
 def test_a_tool_loop(reach: Reach, begin: Begin) -> None:
     callers = reach()
     claude = begin(callers)
