@@ -328,6 +328,7 @@ impl<'u> Walk<'u> {
     }
 
     /// Takes the next segment; `None` if no route has it.
+    #[inline]
     pub(super) fn step(&mut self, segment: &'u str) -> Option<()> {
         self.node = match self.node.literals.iter().find(|(literal, _)| *literal == segment) {
             Some((_, next)) => next,
@@ -343,6 +344,7 @@ impl<'u> Walk<'u> {
     }
 
     /// The route that ends here, and the names on the way.
+    #[inline]
     pub(super) fn route(
         self,
         http_method: &str,

@@ -77,9 +77,12 @@ pub fn short_paths() -> impl Iterator<Item = String> {
 /// too.
 #[must_use]
 pub fn model_list_asked(http_method: &str, url: &str) -> Option<Api> {
-    match (http_method, url.split('?').next()) {
-        ("GET", Some("/v1/models")) => Some(Api::OpenAi),
-        ("GET", Some("/v1beta/models")) => Some(Api::Gemini),
+    if http_method != "GET" {
+        return None;
+    }
+    match url.split('?').next()? {
+        "/v1/models" => Some(Api::OpenAi),
+        "/v1beta/models" => Some(Api::Gemini),
         _ => None,
     }
 }

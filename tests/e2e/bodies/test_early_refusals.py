@@ -100,6 +100,8 @@ def test_a_body_that_is_announced_is_asked_for_unless_its_head_is_refused(
 ) -> None:
     announced = {"Content-Length": str(size), "Expect": "100-continue"}
     haproxy = gateway()
+    # Before that the body is asked for, so that nobody waits for the other.
+    eventually(lambda: not has_no_keys(haproxy), "the keys are there")
     with Connection(haproxy.port) as connection:
         connection.send_request("POST", OTHER_MODEL, headers(token) | announced)
         assert_refused(connection.read(), "role_none")
