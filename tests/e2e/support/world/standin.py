@@ -183,7 +183,8 @@ class Standin:
     def requests(self, of: str | None = None, since: int = 0) -> list[dict[str, Any]]:
         """What reached the stand-in; `of`: only its side "google", "idp" or one of
         IDENTITY. Of each: method, target, headers as pairs, bearer {valid, kind, reason, claims},
-        verified, body_length, body_sha256, body_text, trailers, status, chunks_sent, client_gone, port."""
+        verified, body_length, body_sha256, body_text, trailers, status, chunks_sent, client_gone,
+        port."""
         side = "" if of is None else f"&of={of}"
         return self.call("GET", f"/requests?since={since}{side}")["requests"]
 
