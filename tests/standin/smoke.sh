@@ -109,6 +109,27 @@ call 'streamGenerateContent?alt=sse' -N --max-time 0.5 -o /dev/null 2>/dev/null 
 want 'client gone' "$(ctl GET '/requests?of=google' | json requests -1 client_gone)" true
 ctl POST /google/behaviour '{}' >/dev/null
 
+# Google's identity services
+meta=http://127.0.0.1:$(port metadata_http)
+account=$meta/computeMetadata/v1/instance/service-accounts/default
+want 'metadata ping' "$(curl -sS -i "$meta/")" '200 OK.*Metadata-Flavor: Google'
+want 'metadata refuses' "$(curl -sS -i "$account/token")" '403 Forbidden'
+token=$(curl -sS -H 'Metadata-Flavor: Google' "$account/token" | json access_token)
+want 'metadata token' "$(curl -sS -H "Authorization: Bearer $token" -d "$body" "$google$path:generateContent")" 'Echo from'
+secure() { local host=$1 where=$2; shift 2; curl -sS --max-time 5 --cacert "$dir/ca.pem" --connect-to "$host.googleapis.com:443:127.0.0.1:$(port "${host}_https")" "$@" "https://$host.googleapis.com$where"; }
+act=/v1/projects/-/serviceAccounts/t@p.iam.gserviceaccount.com:generateAccessToken
+order='{"scope":["https://www.googleapis.com/auth/cloud-platform"],"lifetime":"600s"}'
+act() { secure iamcredentials "$act" -H "Authorization: Bearer $token" -H 'Content-Type: application/json' -d "$order"; }
+want 'act as' "$(act)" '"accessToken":"ya29\..*"expireTime":"20[0-9T:-]*Z"'
+ctl POST /iamcredentials/policy '{"denied":["t@p.iam.gserviceaccount.com"]}' >/dev/null
+want 'act as denied' "$(act)" 'IAM_PERMISSION_DENIED'
+want 'oauth2' "$(secure oauth2 /token -d grant_type=x)" '"error":"unsupported_grant_type"'
+want 'sts' "$(secure sts /v1/token -d grant_type=x)" '"error":"unsupported_grant_type"'
+want 'no length' "$(secure sts /v1/token -i -H 'Transfer-Encoding: chunked' -d grant_type=x)" '411 Length Required'
+want 'revoked' "$(ctl DELETE /identity/tokens)" '"revoked":[1-9]'
+want 'revoked token' "$(curl -sS -H "Authorization: Bearer $token" -d "$body" "$google$path:generateContent")" 'UNAUTHENTICATED'
+want 'verified' "$(ctl GET '/requests?of=iamcredentials' | json requests -1 verified)" '"valid": false'
+
 # Recorder
 want last "$(call generateContent -H 'X-B: 2' -H 'x-a: 1' >/dev/null; ctl GET /requests | json requests -1)" \
   "\"$(printf %s "$body" | sha256sum | cut -c1-64)\".*\"Authorization\", \"Bearer .*\"X-B\", \"2\".*\"x-a\", \"1\""

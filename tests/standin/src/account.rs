@@ -7,7 +7,8 @@ use ring::digest;
 use serde_json::json;
 use std::path::Path;
 
-const PROJECT: &str = "standin-project";
+pub const PROJECT: &str = "standin-project";
+pub const PROJECT_NUMBER: &str = "100000000001";
 const EMAIL: &str = "vertex-gateway@standin-project.iam.gserviceaccount.com";
 
 pub struct Account {

@@ -4,6 +4,7 @@ use crate::bearer::Checker;
 use crate::doors::Door;
 use crate::gate::Gate;
 use crate::google_behaviour;
+use crate::identity::Identity;
 use crate::idp_behaviour::Behaviours;
 use crate::keystore::{Issuer, Keystore};
 use crate::recorder::{Port, Recorder};
@@ -19,6 +20,7 @@ pub struct App {
     pub bearers: Checker,
     pub google: RwLock<Arc<google_behaviour::Behaviour>>,
     pub gate: Gate,
+    pub identity: Identity,
     pub recorder: Recorder,
     pub doors: Vec<Door>,
 }

@@ -1,20 +1,44 @@
-//! The bearer check of the Google side: self-signed JWTs of the service account (AIP-4111) and
-//! registered access tokens.
+//! The bearer check of Google's APIs: self-signed JWTs of the service account (AIP-4111), access
+//! tokens that the identity services have given out, and registered ones.
 
 use crate::account::Account;
 use crate::http1::Authorization;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::RSA_PKCS1_2048_8192_SHA256;
+use crate::identity::issued::{Issued, Tokens};
+use crate::jws::{Jws, Malformed};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// How far ahead of this clock a token may have been issued, in seconds.
 const SKEW: i64 = 60;
 /// Above this the cache starts anew: a test with that many tokens has no use for it.
 const CACHE_LIMIT: usize = 50_000;
+
+/// Which scopes open an API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    Vertex,
+    IamCredentials,
+}
+
+impl Api {
+    fn scopes(self) -> &'static [&'static str] {
+        let all = &[
+            "https://www.googleapis.com/auth/cloud-platform",
+            "https://www.googleapis.com/auth/iam",
+        ];
+        match self {
+            Self::Vertex => &all[..1],
+            Self::IamCredentials => all,
+        }
+    }
+
+    fn opens<'a>(self, mut scopes: impl Iterator<Item = &'a str>) -> bool {
+        scopes.any(|scope| self.scopes().contains(&scope))
+    }
+}
+
+const LACKS_SCOPE: &str = "scope does not hold cloud-platform";
 
 /// What does not change about a token while it is presented to the same host.
 pub struct Verdict {
@@ -34,16 +58,27 @@ pub struct Checked {
     late: &'static str,
 }
 
-type ByHost = Vec<(Box<str>, Arc<Verdict>)>;
+type ByHost = Vec<(Api, Box<str>, Arc<Verdict>)>;
 
 pub struct Checker {
     account: Account,
     /// Token → the hosts it was presented to.
     cache: Mutex<HashMap<Box<str>, ByHost>>,
     access_tokens: RwLock<HashSet<String>>,
+    pub issued: Tokens,
 }
 
 impl Checked {
+    pub fn lacks_scope(&self) -> bool {
+        self.verdict.refused.as_deref() == Some(LACKS_SCOPE)
+    }
+
+    /// Whom the token stands for, as far as it says.
+    pub fn principal(&self) -> Option<&str> {
+        let claims = self.verdict.claims.as_ref()?;
+        claims.get("principal").or_else(|| claims.get("iss"))?.as_str()
+    }
+
     pub fn to_json(&self) -> Value {
         let reason = self.verdict.refused.as_deref().unwrap_or(self.late);
         let reason = if reason.is_empty() { Value::Null } else { json!(reason) };
@@ -55,6 +90,17 @@ impl Checked {
 impl Verdict {
     fn refuse(kind: &'static str, reason: impl Into<String>) -> Self {
         Self { kind, refused: Some(reason.into()), claims: None, iat: 0, exp: i64::MAX }
+    }
+
+    fn of(issued: &Issued, api: Api) -> Self {
+        let lacks_scope = !api.opens(issued.grant.scopes.iter().map(String::as_str));
+        Self {
+            kind: "issued",
+            refused: lacks_scope.then(|| LACKS_SCOPE.to_owned()),
+            claims: Some(issued.to_json()),
+            iat: issued.iat,
+            exp: issued.exp,
+        }
     }
 
     fn at(self: Arc<Self>, now: i64) -> Checked {
@@ -71,7 +117,16 @@ impl Verdict {
 
 impl Checker {
     pub fn new(account: Account) -> Self {
-        Self { account, cache: Mutex::default(), access_tokens: RwLock::default() }
+        Self {
+            account,
+            cache: Mutex::default(),
+            access_tokens: RwLock::default(),
+            issued: Tokens::default(),
+        }
+    }
+
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     pub fn register(&self, token: String) {
@@ -83,7 +138,7 @@ impl Checker {
     }
 
     /// Judges the credential of a request with this `Host` header (lower case).
-    pub fn check(&self, authorization: &Authorization, host: &str, now: i64) -> Checked {
+    pub fn check(&self, authorization: &Authorization, host: &str, api: Api, now: i64) -> Checked {
         let verdict = match authorization {
             Authorization::None => Arc::new(Verdict::refuse("none", "no Authorization header")),
             Authorization::Many => {
@@ -91,7 +146,7 @@ impl Checker {
             }
             Authorization::One(value) => match value.split_once(' ') {
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    self.token(token.trim(), host)
+                    self.token(token.trim(), host, api)
                 }
                 _ => Arc::new(Verdict::refuse("none", "not a Bearer credential")),
             },
@@ -99,17 +154,21 @@ impl Checker {
         verdict.at(now)
     }
 
-    fn token(&self, token: &str, host: &str) -> Arc<Verdict> {
+    fn token(&self, token: &str, host: &str, api: Api) -> Arc<Verdict> {
         if self.access_tokens.read().unwrap_or_else(PoisonError::into_inner).contains(token) {
             let (kind, refused, claims) = ("access_token", None, None);
             return Arc::new(Verdict { kind, refused, claims, iat: 0, exp: i64::MAX });
         }
+        if let Some(issued) = self.issued.find(token) {
+            return Arc::new(Verdict::of(&issued, api));
+        }
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = cache.get(token).and_then(|v| v.iter().find(|(h, _)| **h == *host));
-        if let Some((_, verdict)) = known {
+        let known =
+            cache.get(token).and_then(|v| v.iter().find(|(a, h, _)| *a == api && **h == *host));
+        if let Some((_, _, verdict)) = known {
             return Arc::clone(verdict);
         }
-        let verdict = Arc::new(self.jwt(token, host));
+        let verdict = Arc::new(self.jwt(token, host, api));
         // An unknown opaque token may be registered later: that verdict is not for keeping.
         if verdict.kind == "jwt" {
             if cache.len() >= CACHE_LIMIT {
@@ -118,61 +177,46 @@ impl Checker {
             let hosts = cache.entry(token.into()).or_default();
             // A client that varies Host must not grow the list for ever.
             if hosts.len() < 16 {
-                hosts.push((host.into(), Arc::clone(&verdict)));
+                hosts.push((api, host.into(), Arc::clone(&verdict)));
             }
         }
         verdict
     }
 
-    fn jwt(&self, token: &str, host: &str) -> Verdict {
-        let mut parts = token.split('.');
-        let (Some(header), Some(claims), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Verdict::refuse("none", "neither a JWT nor a registered access token");
+    fn jwt(&self, token: &str, host: &str, api: Api) -> Verdict {
+        let jws = match Jws::parse(token) {
+            Ok(jws) => jws,
+            Err(Malformed::NotThreeParts) => {
+                return Verdict::refuse("none", "neither a JWT nor a known access token");
+            }
+            Err(Malformed::NotJson) => {
+                return Verdict::refuse("jwt", "header or claims are not JSON");
+            }
         };
-        let decode = |part| URL_SAFE_NO_PAD.decode(part).ok();
-        let object = |part| {
-            let value: Value = serde_json::from_slice(&decode(part)?).ok()?;
-            value.is_object().then_some(value)
-        };
-        let (Some(header), Some(claims)) = (object(header), object(claims)) else {
-            return Verdict::refuse("jwt", "header or claims are not JSON");
-        };
-        let signed = &token[..token.len() - signature.len() - 1];
-        let fault = self
-            .signature_fault(&header, signed, decode(signature))
-            .or_else(|| self.claims_fault(&claims, host));
-        let number = |name: &str, absent| claims[name].as_i64().unwrap_or(absent);
+        let fault =
+            self.signature_fault(&jws).or_else(|| self.claims_fault(&jws.claims, host, api));
+        let number = |name: &str, absent| jws.claims[name].as_i64().unwrap_or(absent);
         Verdict {
             kind: "jwt",
             refused: fault,
             iat: number("iat", 0),
             exp: number("exp", i64::MAX),
-            claims: Some(claims),
+            claims: Some(jws.claims),
         }
     }
 
-    fn signature_fault(
-        &self,
-        header: &Value,
-        signed: &str,
-        signature: Option<Vec<u8>>,
-    ) -> Option<String> {
+    fn signature_fault(&self, jws: &Jws<'_>) -> Option<String> {
+        let header = &jws.header;
         if header["alg"] != "RS256" {
             return Some(format!("alg is {}", header["alg"]));
         }
         if header["kid"] != self.account.private_key_id.as_str() {
             return Some(format!("unknown kid {}", header["kid"]));
         }
-        let verified = signature.is_some_and(|signature| {
-            let key = &self.account.public;
-            key.verify(&RSA_PKCS1_2048_8192_SHA256, signed.as_bytes(), &signature).is_ok()
-        });
-        (!verified).then(|| "bad signature".to_owned())
+        (!jws.verifies_rsa(&self.account.public)).then(|| "bad signature".to_owned())
     }
 
-    fn claims_fault(&self, claims: &Value, host: &str) -> Option<String> {
+    fn claims_fault(&self, claims: &Value, host: &str, api: Api) -> Option<String> {
         for name in ["iss", "sub"] {
             if claims[name] != self.account.email {
                 return Some(format!("{name} is not the service account"));
@@ -192,8 +236,8 @@ impl Checker {
                 (*aud != wanted.as_str()).then(|| format!("aud is {aud}, not {wanted}"))
             }
             (None, Some(scope)) => {
-                let held = scope.as_str().is_some_and(|s| s.split(' ').any(|one| one == SCOPE));
-                (!held).then(|| "scope does not hold cloud-platform".to_owned())
+                let held = scope.as_str().is_some_and(|scopes| api.opens(scopes.split(' ')));
+                (!held).then(|| LACKS_SCOPE.to_owned())
             }
         }
     }

@@ -3,6 +3,7 @@ use crate::account;
 use crate::keys::{Alg, Key, b64};
 use std::sync::OnceLock;
 
+const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const HOST: &str = "aiplatform.googleapis.com";
 const NOW: i64 = 1_800_000_000;
 
@@ -37,7 +38,7 @@ fn token(header: Value, claims: Value) -> String {
 
 fn reason(checker: &Checker, token: &str, host: &str, now: i64) -> String {
     let authorization = Authorization::One(format!("Bearer {token}"));
-    let checked = checker.check(&authorization, host, now);
+    let checked = checker.check(&authorization, host, Api::Vertex, now);
     let json = checked.to_json();
     assert_eq!(json["valid"], json!(json["reason"].is_null()));
     json["reason"].as_str().unwrap_or("").to_owned()
@@ -101,8 +102,51 @@ fn credentials_must_be_one_bearer() {
     for authorization in
         [Authorization::None, Authorization::Many, Authorization::One("Basic eDp5".to_owned())]
     {
-        let checked = checker.check(&authorization, HOST, NOW);
+        let checked = checker.check(&authorization, HOST, Api::Vertex, NOW);
         assert!(!checked.valid);
         assert_eq!(checked.to_json()["kind"], "none");
     }
+}
+
+#[test]
+fn issued_tokens_are_good_where_their_scope_is_and_as_long_as_they_last() {
+    let checker = checker();
+    let issue = |scope: &str| {
+        let grant = crate::identity::issued::Grant {
+            by: "sts",
+            principal: "principal://x".to_owned(),
+            scopes: vec![scope.to_owned()],
+            lifetime: 60,
+        };
+        Authorization::One(format!("Bearer {}", checker.issued.issue(grant, 0, NOW)))
+    };
+    let iam = "https://www.googleapis.com/auth/iam";
+    // Scope, API, moment, whether it holds.
+    for (scope, api, now, valid) in [
+        (SCOPE, Api::Vertex, NOW + 59, true),
+        (SCOPE, Api::IamCredentials, NOW + 59, true),
+        (iam, Api::IamCredentials, NOW, true),
+        (iam, Api::Vertex, NOW, false),
+        ("openid", Api::IamCredentials, NOW, false),
+        (SCOPE, Api::Vertex, NOW + 60, false),
+    ] {
+        let checked = checker.check(&issue(scope), HOST, api, now);
+        assert_eq!(checked.valid, valid, "{scope} {api:?} {now}");
+        assert_eq!(checked.lacks_scope(), !valid && now == NOW);
+        assert_eq!(checked.principal(), Some("principal://x"));
+    }
+    let token = issue(SCOPE);
+    assert!(checker.check(&token, HOST, Api::Vertex, NOW).valid);
+    checker.issued.revoke(None);
+    assert!(!checker.check(&token, HOST, Api::Vertex, NOW).valid);
+}
+
+#[test]
+fn a_self_signed_token_for_iam_alone_opens_iam_alone() {
+    let checker = checker();
+    let scope = "https://www.googleapis.com/auth/iam";
+    let iam = token(json!({}), json!({"aud": null, "scope": scope}));
+    let authorization = Authorization::One(format!("Bearer {iam}"));
+    assert!(!checker.check(&authorization, HOST, Api::Vertex, NOW).valid);
+    assert!(checker.check(&authorization, HOST, Api::IamCredentials, NOW).valid);
 }

@@ -4,12 +4,13 @@ use crate::app::App;
 use crate::framing::{self, Ending};
 use crate::google_behaviour;
 use crate::http1::{read_body, read_head};
+use crate::identity::{Service, behaviour, metadata, refresh_token};
 use crate::idp_behaviour;
 use crate::keys::Alg;
-use crate::recorder::Port;
+use crate::recorder::Side;
 use crate::tokens::{self, Order};
 use crate::wire::{Conn, Wire};
-use crate::{google_errors::JSON_HEADERS, idp};
+use crate::{account, google_errors::JSON_HEADERS, idp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -88,6 +89,25 @@ async fn answer(app: &Arc<App>, method: &str, path: &str, query: &str, body: &[u
         ("DELETE", "/google/access-tokens") => {
             Ok(json!({"removed": app.bearers.forget(&parse::<Token>(body)?.token)}))
         }
+        ("POST", "/metadata/behaviour") => misbehave(app, Service::Metadata, parse(body)?),
+        ("POST", "/oauth2/behaviour") => misbehave(app, Service::Oauth2, parse(body)?),
+        ("POST", "/sts/behaviour") => misbehave(app, Service::Sts, parse(body)?),
+        ("POST", "/iamcredentials/behaviour") => {
+            misbehave(app, Service::Iamcredentials, parse(body)?)
+        }
+        ("POST", "/sts/pool") => {
+            *app.identity.pool.write().unwrap_or_else(PoisonError::into_inner) = parse(body)?;
+            Ok(json!({}))
+        }
+        ("POST", "/iamcredentials/policy") => {
+            *app.identity.policy.write().unwrap_or_else(PoisonError::into_inner) = parse(body)?;
+            Ok(json!({}))
+        }
+        ("GET", "/identity") => Ok(identities(app)),
+        ("DELETE", "/identity/tokens") => {
+            let Revoked { token } = parse(body)?;
+            Ok(json!({"revoked": app.bearers.issued.revoke(token.as_deref())}))
+        }
         ("POST", "/down") => down(app, parse(body)?).await,
         ("GET", "/requests") => requests(app, query),
         ("DELETE", "/requests") => {
@@ -140,11 +160,11 @@ struct Down {
     down: bool,
 }
 
-#[derive(Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Side {
-    Idp,
-    Google,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Revoked {
+    /// Absent: all that were given out.
+    token: Option<String>,
 }
 
 /// An absent body is an empty object.
@@ -206,13 +226,30 @@ fn behave(app: &App, behaviour: google_behaviour::Behaviour) -> Answer {
     Ok(json!({}))
 }
 
+fn misbehave(app: &App, service: Service, behaviour: behaviour::Behaviour) -> Answer {
+    if let Some(fault) = behaviour.fault(service) {
+        return Err(Fault(400, fault.to_owned()));
+    }
+    app.identity.behaviours.set(service, behaviour);
+    Ok(json!({}))
+}
+
+/// What a credential file needs to know.
+fn identities(app: &App) -> Value {
+    json!({
+        "service_account": app.bearers.account().email,
+        "metadata_account": metadata::EMAIL,
+        "project_id": account::PROJECT,
+        "project_number": account::PROJECT_NUMBER,
+        "client_id": refresh_token::CLIENT_ID,
+        "client_secret": refresh_token::CLIENT_SECRET,
+        "refresh_token": refresh_token::REFRESH_TOKEN,
+    })
+}
+
 async fn down(app: &App, order: Down) -> Answer {
     for door in &app.doors {
-        let concerned = match order.what {
-            Side::Google => door.port.is_google(),
-            Side::Idp => matches!(door.port, Port::IdpHttps | Port::IdpHttp),
-        };
-        if concerned {
+        if door.port.side() == Some(order.what) {
             door.set(!order.down).await.map_err(|e| Fault(500, e))?;
         }
     }
@@ -220,15 +257,15 @@ async fn down(app: &App, order: Down) -> Answer {
 }
 
 fn requests(app: &App, query: &str) -> Answer {
-    let (mut since, mut limit, mut google) = (0, 10_000, None);
+    let (mut since, mut limit, mut side) = (0, 10_000, None);
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         let number = || value.parse::<u64>().map_err(|_| Fault(400, format!("bad {name}")));
         match name {
             "since" => since = number()?,
             "limit" => limit = usize::try_from(number()?).unwrap_or(usize::MAX).max(1),
-            "of" => google = Some(value == "google"),
+            "of" => side = Some(parse::<Side>(format!("\"{value}\"").as_bytes())?),
             _ => return Err(Fault(400, format!("unknown {name}"))),
         }
     }
-    Ok(app.recorder.since(since, limit, google))
+    Ok(app.recorder.since(since, limit, side))
 }

@@ -1,9 +1,9 @@
 //! Listening sockets that really close and reopen on the same port.
 
 use crate::app::App;
-use crate::recorder::{Port, count};
+use crate::recorder::{Port, Side, count};
 use crate::wire::{Conn, Wire};
-use crate::{control, google, idp};
+use crate::{control, google, identity, idp};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -116,6 +116,7 @@ async fn connection(app: Arc<App>, port: Port, stream: TcpStream) {
     let acceptor = match port {
         Port::GoogleHttps => &app.acceptors.google,
         Port::IdpHttps => &app.acceptors.idp,
+        Port::Oauth2Https | Port::StsHttps | Port::IamcredentialsHttps => &app.acceptors.identity,
         _ => return serve(app, port, Conn::new(stream)).await,
     };
     if let Some(stream) = handshake(acceptor, stream).await {
@@ -129,9 +130,10 @@ async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<impl Wir
 }
 
 async fn serve<S: Wire>(app: Arc<App>, port: Port, conn: Conn<S>) {
-    match port {
-        Port::GoogleHttps | Port::GoogleHttp => google::serve(app, port, conn).await,
-        Port::IdpHttps | Port::IdpHttp => idp::serve(app, port, conn).await,
-        Port::Control => control::serve(app, conn).await,
+    match port.side() {
+        Some(Side::Google) => google::serve(app, port, conn).await,
+        Some(Side::Idp) => idp::serve(app, port, conn).await,
+        Some(Side::Identity(service)) => identity::server::serve(app, port, service, conn).await,
+        None => control::serve(app, conn).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::answers::Answer;
 use crate::app::App;
+use crate::bearer::Api;
 use crate::flow::{Flow, unary};
 use crate::framing::{self, Ending, LAST_CHUNK};
 use crate::gate;
@@ -89,10 +90,11 @@ async fn answer<S: Wire>(
     let counters = &app.recorder.counters;
     count(&counters.google_requests);
     let now = clock::micros();
-    let checked = app.bearers.check(&head.authorization, &head.host, (now / 1_000_000) as i64);
+    let seconds = (now / 1_000_000) as i64;
+    let checked = app.bearers.check(&head.authorization, &head.host, Api::Vertex, seconds);
     let valid = checked.valid;
     count(if valid { &counters.google_valid_bearers } else { &counters.google_invalid_bearers });
-    let outcome = app.recorder.add(port, now, head, body, Some(checked));
+    let outcome = app.recorder.add(port, now, head, body, Some(checked), None);
     let fate = Fate(Arc::clone(&outcome));
     let (path, query) = head.path_and_query();
     let route = Route::parse(&head.method, path);

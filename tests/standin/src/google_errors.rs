@@ -16,7 +16,7 @@ pub const SSE_HEADERS: &str = "Content-Type: text/event-stream\r\n\
 
 const PERMISSION: &str = "aiplatform.endpoints.predict";
 
-fn status_name(status: u16) -> &'static str {
+pub fn status_name(status: u16) -> &'static str {
     match status {
         400 => "INVALID_ARGUMENT",
         401 => "UNAUTHENTICATED",

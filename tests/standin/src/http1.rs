@@ -49,6 +49,16 @@ impl Head {
         std::str::from_utf8(&self.raw[self.target.clone()]).unwrap_or("")
     }
 
+    /// The first header of this name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        // What was parsed once parses again.
+        let mut space = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut request = httparse::Request::new(&mut space);
+        request.parse(&self.raw).ok()?;
+        let found = request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name))?;
+        Some(String::from_utf8_lossy(found.value).into_owned())
+    }
+
     /// The target split at its question mark.
     pub fn path_and_query(&self) -> (&str, &str) {
         self.target().split_once('?').unwrap_or((self.target(), ""))

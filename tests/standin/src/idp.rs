@@ -29,7 +29,7 @@ pub async fn serve<S: Wire>(app: Arc<App>, port: Port, mut conn: Conn<S>) {
         };
         let counters = &app.recorder.counters;
         count(&counters.idp_requests);
-        let outcome = app.recorder.add(port, clock::micros(), &head, &body, None);
+        let outcome = app.recorder.add(port, clock::micros(), &head, &body, None, None);
         match answer(&app, &mut conn, &head, &outcome).await {
             Ok(true) if !head.close => outcome.complete(),
             Ok(true) => {

@@ -18,8 +18,10 @@ mod google;
 mod google_behaviour;
 mod google_errors;
 mod http1;
+mod identity;
 mod idp;
 mod idp_behaviour;
+mod jws;
 mod keys;
 mod keystore;
 mod pem;
@@ -63,6 +65,14 @@ struct Args {
     google_port: u16,
     #[arg(long, default_value_t = 0)]
     google_http_port: u16,
+    #[arg(long, default_value_t = 0)]
+    metadata_port: u16,
+    #[arg(long, default_value_t = 0)]
+    oauth2_port: u16,
+    #[arg(long, default_value_t = 0)]
+    sts_port: u16,
+    #[arg(long, default_value_t = 0)]
+    iamcredentials_port: u16,
     /// Exits by itself after this time, so that a forgotten one does not stay
     #[arg(long, default_value_t = 3600)]
     lifetime_secs: u64,
@@ -130,6 +140,10 @@ fn start(args: &Args) -> Result<(Arc<App>, Vec<doors::Run>), String> {
         (Port::IdpHttp, args.idp_http_port),
         (Port::GoogleHttps, args.google_port),
         (Port::GoogleHttp, args.google_http_port),
+        (Port::MetadataHttp, args.metadata_port),
+        (Port::Oauth2Https, args.oauth2_port),
+        (Port::StsHttps, args.sts_port),
+        (Port::IamcredentialsHttps, args.iamcredentials_port),
     ] {
         let (door, run) = Door::bind(port, number).map_err(|e| format!("port {number}: {e}"))?;
         doors.push(door);
@@ -144,6 +158,7 @@ fn start(args: &Args) -> Result<(Arc<App>, Vec<doors::Run>), String> {
         bearers: bearer::Checker::new(account),
         google: RwLock::default(),
         gate: gate::Gate::default(),
+        identity: identity::Identity::default(),
         recorder: recorder::Recorder::default(),
         doors,
     };
@@ -159,6 +174,10 @@ fn write_ports(path: &Path, app: &App) -> Result<(), String> {
         "idp_http": app.port_of(Port::IdpHttp),
         "google_https": app.port_of(Port::GoogleHttps),
         "google_http": app.port_of(Port::GoogleHttp),
+        "metadata_http": app.port_of(Port::MetadataHttp),
+        "oauth2_https": app.port_of(Port::Oauth2Https),
+        "sts_https": app.port_of(Port::StsHttps),
+        "iamcredentials_https": app.port_of(Port::IamcredentialsHttps),
         "issuers": issuers,
         "pid": std::process::id(),
     });

@@ -2,8 +2,9 @@
 
 use crate::bearer::Checked;
 use crate::http1::{Body, Head, MAX_HEADERS};
+use crate::identity::Service;
 use crate::keys::hex;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -22,12 +23,34 @@ pub enum Port {
     GoogleHttp,
     IdpHttps,
     IdpHttp,
+    MetadataHttp,
+    Oauth2Https,
+    StsHttps,
+    IamcredentialsHttps,
     Control,
 }
 
+/// One of those that the stand-in plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    Google,
+    Idp,
+    #[serde(untagged)]
+    Identity(Service),
+}
+
 impl Port {
-    pub fn is_google(self) -> bool {
-        matches!(self, Self::GoogleHttps | Self::GoogleHttp)
+    pub fn side(self) -> Option<Side> {
+        Some(match self {
+            Self::GoogleHttps | Self::GoogleHttp => Side::Google,
+            Self::IdpHttps | Self::IdpHttp => Side::Idp,
+            Self::MetadataHttp => Side::Identity(Service::Metadata),
+            Self::Oauth2Https => Side::Identity(Service::Oauth2),
+            Self::StsHttps => Side::Identity(Service::Sts),
+            Self::IamcredentialsHttps => Side::Identity(Service::Iamcredentials),
+            Self::Control => return None,
+        })
     }
 }
 
@@ -51,6 +74,26 @@ pub struct Counters {
     pub idp_followed: AtomicU64,
     pub idp_other: AtomicU64,
     pub tokens_minted: AtomicU64,
+    pub metadata_requests: AtomicU64,
+    pub metadata_tokens: AtomicU64,
+    pub oauth2_requests: AtomicU64,
+    pub oauth2_tokens: AtomicU64,
+    pub sts_requests: AtomicU64,
+    pub sts_tokens: AtomicU64,
+    pub iamcredentials_requests: AtomicU64,
+    pub iamcredentials_tokens: AtomicU64,
+}
+
+impl Counters {
+    /// How many requests were delivered there, and how many answers gave out a token.
+    pub fn identity(&self, service: Service) -> (&AtomicU64, &AtomicU64) {
+        match service {
+            Service::Metadata => (&self.metadata_requests, &self.metadata_tokens),
+            Service::Oauth2 => (&self.oauth2_requests, &self.oauth2_tokens),
+            Service::Sts => (&self.sts_requests, &self.sts_tokens),
+            Service::Iamcredentials => (&self.iamcredentials_requests, &self.iamcredentials_tokens),
+        }
+    }
 }
 
 pub fn count(counter: &AtomicU64) {
@@ -92,6 +135,8 @@ struct Record {
     body_text: Box<[u8]>,
     trailers: Box<[String]>,
     bearer: Option<Checked>,
+    /// What an identity service found of the request.
+    verified: Option<Value>,
     outcome: Arc<Outcome>,
 }
 
@@ -125,6 +170,7 @@ impl Record {
             "body_text": String::from_utf8_lossy(&self.body_text),
             "trailers": self.trailers,
             "bearer": self.bearer.as_ref().map(Checked::to_json),
+            "verified": self.verified,
             "status": self.outcome.status.load(Ordering::Relaxed),
             "chunks_sent": self.outcome.chunks.load(Ordering::Relaxed),
             "state": STATES.get(usize::from(state)),
@@ -161,6 +207,7 @@ impl Recorder {
         head: &Head,
         body: &Body,
         bearer: Option<Checked>,
+        verified: Option<Value>,
     ) -> Arc<Outcome> {
         let outcome = Arc::new(Outcome::default());
         if self.off.load(Ordering::Relaxed) {
@@ -177,6 +224,7 @@ impl Recorder {
             body_text: text.into(),
             trailers: body.trailers.as_slice().into(),
             bearer,
+            verified,
             outcome: Arc::clone(&outcome),
         };
         let mut log = self.log();
@@ -194,14 +242,14 @@ impl Recorder {
     }
 
     /// At most `limit` records from number `since` on, of all ports or of those of one side.
-    pub fn since(&self, since: u64, limit: usize, google: Option<bool>) -> Value {
+    pub fn since(&self, since: u64, limit: usize, side: Option<Side>) -> Value {
         let log = self.log();
         let first = log.records.front().map_or(log.next, |r| r.seq);
         let skip = usize::try_from(since.saturating_sub(first)).unwrap_or(usize::MAX);
         let mut next = log.next;
         let mut found = Vec::new();
         for record in log.records.iter().skip(skip) {
-            if google.is_some_and(|google| record.port.is_google() != google) {
+            if side.is_some() && record.port.side() != side {
                 continue;
             }
             if found.len() == limit {

@@ -17,7 +17,7 @@ async fn records_are_found_by_number() {
     let recorder = Recorder::default();
     let (head, body) = request().await;
     for port in [Port::GoogleHttp, Port::IdpHttp, Port::GoogleHttps] {
-        recorder.add(port, 1_500_000, &head, &body, None).client_gone();
+        recorder.add(port, 1_500_000, &head, &body, None, None).client_gone();
     }
     let all = recorder.since(0, 10, None);
     assert_eq!((&all["next"], &all["more"]), (&json!(3), &json!(false)));
@@ -26,12 +26,12 @@ async fn records_are_found_by_number() {
     assert_eq!((&first["method"], &first["target"]), (&json!("POST"), &json!("/x?y=1")));
     assert_eq!((&first["body_text"], &first["time"]), (&json!("hi"), &json!(1.5)));
     assert_eq!((&first["client_gone"], &first["port"]), (&json!(true), &json!("google_http")));
-    let page = recorder.since(0, 1, Some(true));
+    let page = recorder.since(0, 1, Some(Side::Google));
     assert_eq!((&page["next"], &page["more"]), (&json!(2), &json!(true)));
     assert_eq!(recorder.since(2, 10, None)["requests"].as_array().map(Vec::len), Some(1));
     recorder.clear();
     assert_eq!(recorder.since(0, 10, None)["next"], json!(3));
     recorder.off.store(true, Ordering::Relaxed);
-    recorder.add(Port::IdpHttp, 0, &head, &body, None);
+    recorder.add(Port::IdpHttp, 0, &head, &body, None, None);
     assert_eq!(recorder.since(0, 10, None)["next"], json!(3));
 }

@@ -1,4 +1,4 @@
-//! The certificate authority of the stand-in and the two TLS server configurations.
+//! The certificate authority of the stand-in and the TLS server configurations.
 
 use crate::pem;
 use rcgen::{
@@ -20,9 +20,19 @@ const GOOGLE_NAMES: [&str; 5] = [
     "aiplatform.eu.rep.googleapis.com",
 ];
 
+/// The last two are for clients that cannot be led elsewhere.
+const IDENTITY_NAMES: [&str; 5] = [
+    "oauth2.googleapis.com",
+    "sts.googleapis.com",
+    "iamcredentials.googleapis.com",
+    "localhost",
+    "127.0.0.1",
+];
+
 pub struct Acceptors {
     pub idp: TlsAcceptor,
     pub google: TlsAcceptor,
+    pub identity: TlsAcceptor,
 }
 
 fn ca_params() -> CertificateParams {
@@ -54,7 +64,11 @@ pub fn prepare(dir: &Path) -> Result<Acceptors, String> {
     };
     // Name and key are the same at every start, so ca.pem verifies what this issuer signs.
     let issuer = Issuer::from_params(&params, &key);
-    Ok(Acceptors { idp: server(&issuer, &IDP_NAMES)?, google: server(&issuer, &GOOGLE_NAMES)? })
+    Ok(Acceptors {
+        idp: server(&issuer, &IDP_NAMES)?,
+        google: server(&issuer, &GOOGLE_NAMES)?,
+        identity: server(&issuer, &IDENTITY_NAMES)?,
+    })
 }
 
 fn server(issuer: &Issuer<'_, &KeyPair>, names: &[&str]) -> Result<TlsAcceptor, String> {

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from support.expect.eventually import eventually
+from support.world.credential_files import CredentialFiles
 from support.world.place import standin_binary
+
+# Google's identity services, each on a port of its own.
+IDENTITY = ("metadata", "oauth2", "sts", "iamcredentials")
+
 
 class Standin:
     def __init__(self, issuers: tuple[str, ...] = ("corp", "partner")) -> None:
@@ -127,14 +132,59 @@ class Standin:
     def refuse_token(self, token: str) -> None:
         self.call("DELETE", "/google/access-tokens", {"token": token})
 
+    # Google's identity services. Each method replaces what its former call has set.
+    def misbehave(self, service: str, mode: str = "normal", **more: Any) -> None:
+        """`service`: one of IDENTITY. normal, status, hang, cut, huge, broken_json or not_json,
+        of the metadata server also no_flavor and no_account; `more`: status, error,
+        error_description and retry_after (with mode status), delay_ms, bytes (of huge), lifetime,
+        token_bytes, expires_in (number, missing, string, zero, negative, huge), expire_time
+        (seconds, fractions, missing, past, not_a_time), endpoint (ping, token, account,
+        project)."""
+        self.call("POST", f"/{service}/behaviour", {"mode": mode, **more})
+
+    def pool(self, **setup: Any) -> None:
+        """allowed_audiences (besides the provider's own name), rejected_subjects,
+        client_required."""
+        self.call("POST", "/sts/pool", setup)
+
+    def policy(self, **setup: Any) -> None:
+        """Of IAM credentials: denied (accounts), delegates (the emails that must be named)."""
+        self.call("POST", "/iamcredentials/policy", setup)
+
+    def identity(self) -> dict[str, str]:
+        """service_account, metadata_account, project_id, project_number, client_id,
+        client_secret, refresh_token."""
+        return self.call("GET", "/identity")
+
+    def revoke(self, token: str | None = None) -> int:
+        """One of the tokens that were given out, or all; how many."""
+        return self.call("DELETE", "/identity/tokens", _given(token=token))["revoked"]
+
+    def asked(self, service: str) -> int:
+        """How many requests were delivered there since the stand-in started."""
+        return self.counters()[f"{service}_requests"]
+
+    def tokens_given(self, service: str) -> int:
+        return self.counters()[f"{service}_tokens"]
+
+    def verified(self, service: str) -> list[dict[str, Any]]:
+        """What the service found of each of its requests: valid, reason, error, principal, grants
+        (the flow), and what it read of the request."""
+        return [request["verified"] for request in self.requests(of=service)]
+
+    def credential_files(self, folder: Path) -> CredentialFiles:
+        """In `folder`; they name Google's hosts. The key file is `service_account`."""
+        return CredentialFiles(folder, self.identity())
+
     def down(self, what: str, down: bool = True) -> None:
-        """Closes the listeners of "idp" or "google", or opens them again."""
+        """Closes the listeners of "idp", "google" or one of IDENTITY, or opens them again."""
         self.call("POST", "/down", {"what": what, "down": down})
 
     def requests(self, of: str | None = None, since: int = 0) -> list[dict[str, Any]]:
-        """What reached the stand-in; `of`: only its side "google" or "idp". Of each:
-        method, target, headers as pairs, bearer {valid, kind, reason, claims},
-        body_length, body_sha256, body_text, trailers, status, chunks_sent, client_gone, port."""
+        """What reached the stand-in; `of`: only its side "google", "idp" or one of
+        IDENTITY. Of each: method, target, headers as pairs, bearer {valid, kind, reason, claims},
+        verified, body_length, body_sha256, body_text, trailers, status, chunks_sent, client_gone,
+        port."""
         side = "" if of is None else f"&of={of}"
         return self.call("GET", f"/requests?since={since}{side}")["requests"]
 
@@ -146,10 +196,15 @@ class Standin:
 
     def reset(self) -> None:
         """As at the start, but for keys and access tokens."""
-        for what in ("idp", "google"):
+        for what in ("idp", "google", *IDENTITY):
             self.down(what, False)
         self.idp()
         self.google()
+        for service in IDENTITY:
+            self.misbehave(service)
+        self.pool()
+        self.policy()
+        self.revoke()
         self.forget_requests()
 
 
