@@ -93,6 +93,7 @@ pub(super) enum AudienceClaim {
 pub(super) enum CredentialType {
     ServiceAccount,
     AccessToken,
+    Metadata,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -102,10 +103,14 @@ pub(super) enum CredentialType {
 pub(super) struct CredentialEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
-    /// What `file` holds.
+    /// What `file` holds; `metadata` is the machine's own identity, and has no file.
     pub(super) r#type: CredentialType,
     /// A service account's key file as Google gives it, or an access token alone.
-    pub(super) file: PathBuf,
+    pub(super) file: Option<PathBuf>,
+    /// Of the machine's service accounts the one with this address; its default one without.
+    pub(super) account: Option<String>,
+    /// The OAuth scopes of a token that is fetched; those of the machine without.
+    pub(super) scopes: Option<Vec<String>>,
     /// Of a service account's self-signed token: for one API host, or for the cloud-platform scope.
     pub(super) form: Option<JwtForm>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
