@@ -3,8 +3,10 @@
 
 mod bearer;
 mod credential;
+mod credential_file;
 mod fetching;
 mod hop;
+mod hosts;
 mod jitter;
 mod key_file;
 mod refresh;
@@ -15,6 +17,7 @@ mod token_source;
 
 pub use bearer::{Bearers, Slot};
 pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
+pub use hosts::Hosts;
 pub use self_signed::{JwtForm, ServiceAccount};
 pub use status::BearerStatus;
 pub use token_source::TokenSource;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::fetch::Endpoint;
 use crate::google::hop::Hop;
+use crate::google::self_signed::SCOPE;
+use crate::google::{Hosts, MAX_ACCESS_TOKEN_BYTES, ServiceAccount};
 
 /// Google says 2048 of its own tokens; the metadata server of GKE may give longer ones.
 const USUAL_TOKEN_BYTES: usize = 4096;
@@ -31,14 +33,31 @@ impl TokenSource {
         })
     }
 
+    /// A service account's key, whose assertions are exchanged where its file says.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn exchange(
+        account: ServiceAccount,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+    ) -> Result<Self, String> {
+        let identity = Some(account.client_email.clone());
+        let hop = Hop::jwt_bearer("", account, scopes, hosts)?;
+        Ok(Self { kind: "service_account", identity, hops: vec![hop] })
+    }
+
     /// Whom it asks, in the order of the requests.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.hops.iter().map(Hop::endpoint)
     }
 
-    /// The most bytes that its tokens usually have.
+    /// The most bytes that its tokens usually have; those of the Security Token Service may be long.
     pub(super) const fn usual_token_bytes(&self) -> usize {
-        USUAL_TOKEN_BYTES
+        match self.hops.as_slice() {
+            [.., Hop::Exchange { .. }] => MAX_ACCESS_TOKEN_BYTES,
+            _ => USUAL_TOKEN_BYTES,
+        }
     }
 
     /// Whether the metadata server's own token is the one that is sent.
@@ -50,5 +69,12 @@ impl TokenSource {
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TokenSource {}", self.kind)
+    }
+}
+
+pub(super) fn or_cloud_platform(scopes: &[String]) -> Vec<String> {
+    match scopes {
+        [] => vec![SCOPE.to_owned()],
+        scopes => scopes.to_vec(),
     }
 }

@@ -2,9 +2,10 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
 
 
@@ -69,7 +70,10 @@ class Endpoints:
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        body = request.rfile.read(int(headers.get("content-length", 0)))
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            body = b"".join(_chunks(request.rfile))
+        else:
+            body = request.rfile.read(int(headers.get("content-length", 0)))
         host = headers.get("host", "")
         with self._lock:
             self._asked.append(Asked(request.command, host, request.path, headers, body))
@@ -83,3 +87,10 @@ class Endpoints:
         request.send_header("Content-Length", str(len(text.encode())))
         request.end_headers()
         request.wfile.write(text.encode())
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while size := int(stream.readline(), 16):
+        yield stream.read(size)
+        stream.readline()
+    stream.readline()
