@@ -352,7 +352,7 @@ fn form(request: &Request) -> Vec<(String, String)> {
     let decoded = |text: &str| {
         let (mut bytes, mut out) = (text.bytes(), Vec::new());
         while let Some(byte) = bytes.next() {
-            let mut digit = || (bytes.next().unwrap() as char).to_digit(16).unwrap();
+            let mut digit = || char::from(bytes.next().unwrap()).to_digit(16).unwrap();
             out.push(match byte {
                 b'+' => b' ',
                 b'%' => u8::try_from(digit() * 16 + digit()).unwrap(),
@@ -480,7 +480,8 @@ fn another_issuers_token_is_exchanged_and_may_impersonate() {
     let json_field = place(&|file| {
         file["workforce_pool_user_project"] = json!("acme-users");
         file["credential_source"] = json!({
-            "file": "subject.json", "format": { "type": "json", "subject_token_field_name": "id_token" }
+            "file": "subject.json",
+            "format": { "type": "json", "subject_token_field_name": "id_token" },
         });
     });
     let sent = form(&json_field.asks(at(0)).unwrap().1);

@@ -27,7 +27,7 @@ struct CredentialFile {
     service_account_impersonation_url: Option<String>,
     service_account_impersonation: Option<Impersonation>,
     delegates: Option<Vec<String>>,
-    source_credentials: Option<Box<CredentialFile>>,
+    source_credentials: Option<Box<Self>>,
     audience: Option<String>,
     subject_token_type: Option<String>,
     token_url: Option<String>,

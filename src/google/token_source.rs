@@ -52,7 +52,7 @@ impl TokenSource {
         self.hops.iter().map(Hop::endpoint)
     }
 
-    /// The most bytes that its tokens usually have; those of the Security Token Service may be long.
+    /// The most bytes that its tokens usually have; the Security Token Service's may be long.
     pub(super) const fn usual_token_bytes(&self) -> usize {
         match self.hops.as_slice() {
             [.., Hop::Exchange { .. }] => MAX_ACCESS_TOKEN_BYTES,

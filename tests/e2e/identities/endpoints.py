@@ -1,4 +1,4 @@
-"""Google's token endpoints, as small as tests need: what each path answers, and what it was asked."""
+"""Google's token endpoints, as small as tests need: what each path answers, what it was asked."""
 
 import json
 import threading
