@@ -212,20 +212,36 @@ impl Gateway {
         self.decide.uploads.sweep(now.mono);
         let has_signed = self.decide.sign_due(now);
         self.admin.health_log.look_around(&self.decide, has_signed, now);
-        self.decide.verifier.issuers().iter().zip(0_u32..).find_map(|(issuer, index)| {
+        let issuers = self.decide.verifier.issuers();
+        let of_issuer = issuers.iter().enumerate().find_map(|(index, issuer)| {
             let (number, request) = issuer.step(now)?;
-            Some(Fetch { id: Id { asker: index, number }, request })
-        })
+            Some((index, number, request))
+        });
+        let (asker, number, request) = of_issuer.or_else(|| {
+            let (place, number, request) = self.decide.bearers.fetch(now)?;
+            Some((issuers.len().saturating_add(place), number, request))
+        })?;
+        let asker = u32::try_from(asker).ok()?;
+        Some(Fetch { id: Id { asker, number }, request })
     }
 
     /// Takes what a fetch brought; an answer that is no longer awaited is dropped.
     pub fn answer(&self, Id { asker, number }: Id, reply: &Reply, now: Now) {
-        // Issuers are all that ask.
         let Ok(index) = usize::try_from(asker) else {
             return;
         };
-        if self.decide.answer(index, number, reply, now) {
-            self.admin.health_log.look_at_issuer(&self.decide, index, now);
+        // The issuers come first, then the credentials whose tokens are fetched.
+        match index.checked_sub(self.decide.verifier.issuers().len()) {
+            None => {
+                if self.decide.answer(index, number, reply, now) {
+                    self.admin.health_log.look_at_issuer(&self.decide, index, now);
+                }
+            }
+            Some(place) => {
+                if self.decide.answer_credential(place, number, reply, now) {
+                    self.admin.health_log.look_around(&self.decide, true, now);
+                }
+            }
         }
     }
 
@@ -233,7 +249,9 @@ impl Gateway {
     /// signs.
     #[must_use]
     pub fn fetchers(&self) -> usize {
-        self.decide.verifier.issuers().len().saturating_mul(MAX_UNANSWERED).saturating_add(1)
+        let issuers = self.decide.verifier.issuers().len();
+        let askers = issuers.saturating_add(self.decide.bearers.fetchers());
+        askers.saturating_mul(MAX_UNANSWERED).saturating_add(1)
     }
 
     /// The public keys of every issuer, as `state_file` reads them.

@@ -1,13 +1,23 @@
 //! Google credentials, and the bearers of each that are valid now. Everything is signed while
-//! loading and then ahead of need; a request only reads.
+//! loading, or fetched right after, and then ahead of need; a request only reads.
 
 mod bearer;
 mod credential;
+mod credential_file;
+mod fetching;
+mod hop;
+mod hosts;
+mod jitter;
 mod key_file;
+mod refresh;
 mod self_signed;
 mod status;
+mod token;
+mod token_source;
 
 pub use bearer::{Bearers, Slot};
 pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
+pub use hosts::Hosts;
 pub use self_signed::{JwtForm, ServiceAccount};
 pub use status::BearerStatus;
+pub use token_source::TokenSource;

@@ -39,6 +39,62 @@ impl UnixTime {
         let (hours, minutes, seconds) = (second / 3600, second / 60 % 60, second % 60);
         format!("{year:04}-{month:02}-{:02}T{hours:02}:{minutes:02}:{seconds:02}Z", day + 1)
     }
+
+    /// Reads a time of RFC 3339, of the years 1970 to 9999; a fraction of a second is left out.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let (date, rest) = text.split_once(['T', 't'])?;
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let (time, zone) = rest.split_at_checked(8)?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        let zone = match zone.strip_prefix('.') {
+            Some(fraction) => {
+                let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
+                (zone.len() < fraction.len()).then_some(zone)?
+            }
+            None => zone,
+        };
+        let is_date = (1970..=9999).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=days_of_month(year, month)).contains(&day);
+        // A leap second is one second, 60.
+        if !is_date || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let days = (1970..year).map(days_of_year).sum::<i64>()
+            + (1..month).map(|month| days_of_month(year, month)).sum::<i64>()
+            + day
+            - 1;
+        let secs = days * SECS_A_DAY + hour * 3600 + minute * 60 + second;
+        Some(Self(secs - offset_secs(zone)?))
+    }
+}
+
+/// Numbers of exactly so many digits, with a separator between them.
+fn numbers(text: &str, separator: char, digits: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(separator);
+    let mut number = |digits: usize| {
+        let part = parts.next()?;
+        let is_right = part.len() == digits && part.bytes().all(|b| b.is_ascii_digit());
+        is_right.then(|| part.parse().ok()).flatten()
+    };
+    let [first, second, third] = digits;
+    let numbers = [number(first)?, number(second)?, number(third)?];
+    parts.next().is_none().then_some(numbers)
+}
+
+/// Seconds that a time zone is ahead of UTC.
+fn offset_secs(zone: &str) -> Option<i64> {
+    let (sign, rest) = match zone {
+        "Z" | "z" => return Some(0),
+        _ => match zone.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        },
+    };
+    let [hours, minutes, _] = numbers(&format!("{rest}:00"), ':', [2, 2, 2])?;
+    (hours <= 23 && minutes <= 59).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 const SECS_A_DAY: i64 = 24 * 3600;
@@ -118,6 +174,44 @@ mod tests {
             (-1, "1970-01-01T00:00:00Z"),
         ] {
             assert_eq!(UnixTime(secs).rfc3339(), text, "{secs}");
+            let is_within = (0..=LAST_SECOND).contains(&secs);
+            let read = UnixTime::parse_rfc3339(text);
+            assert_eq!(read == Some(UnixTime(secs)), is_within, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_times_as_rfc_3339_writes_them() {
+        for text in [
+            "2027-01-15T08:00:00Z",
+            "2027-01-15t08:00:00z",
+            "2027-01-15T08:00:00.5Z",
+            "2027-01-15T08:00:00.123456789Z",
+            "2027-01-15T10:30:00+02:30",
+            "2027-01-14T20:00:00.0-12:00",
+            "2027-01-15T07:59:60Z",
+        ] {
+            assert_eq!(UnixTime::parse_rfc3339(text), Some(UnixTime(1_800_000_000)), "{text}");
+        }
+        for text in [
+            "",
+            "2027-01-15",
+            "2027-01-15T08:00:00",
+            "2027-01-15 08:00:00Z",
+            "2027-01-15T08:00Z",
+            "2027-01-15T08:00:00.Z",
+            "2027-1-15T08:00:00Z",
+            "2027-02-29T08:00:00Z",
+            "2027-00-15T08:00:00Z",
+            "2027-01-15T24:00:00Z",
+            "2027-01-15T08:00:00+2:30",
+            "2027-01-15T08:00:00+02:30:00",
+            "2027-01-15T08:00:00Z ",
+            "+027-01-15T08:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2027-01-15T08:00:\u{e9}0Z",
+        ] {
+            assert_eq!(UnixTime::parse_rfc3339(text), None, "{text}");
         }
     }
 }

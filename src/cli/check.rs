@@ -96,24 +96,26 @@ fn hidden(roles: &[Role]) -> Vec<String> {
 
 fn overdue(credential: &Credential, folder: &Path) -> Option<String> {
     let most = credential.max_age_days?;
-    let days = host::age_of_file(&folder.join(&credential.file))?.checked_div(SECONDS_A_DAY)?;
+    let file = credential.file.as_deref()?;
+    let days = host::age_of_file(&folder.join(file))?.checked_div(SECONDS_A_DAY)?;
     (days > u64::from(most)).then(|| {
         format!(
             "credential \"{}\": {} was written {days} days ago, and max_age_days is {most}",
             credential.name,
-            credential.file.display()
+            file.display()
         )
     })
 }
 
 fn readable(credential: &Credential, folder: &Path) -> Option<String> {
-    let mode = host::mode_of_file(&folder.join(&credential.file))?;
+    let file = credential.file.as_deref()?;
+    let mode = host::mode_of_file(&folder.join(file))?;
     (mode & OTHERS != 0).then(|| {
         format!(
             "credential \"{}\": {} has mode {mode:03o}, so every user of this machine can use it: \
              chmod 600",
             credential.name,
-            credential.file.display()
+            file.display()
         )
     })
 }

@@ -1,10 +1,12 @@
 //! The backends that a configuration needs in HAProxy: one for each location that a role names, and
-//! one for each host that keys are fetched from.
+//! one for each host that keys or tokens are fetched from.
 
 use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::error::{ConfigError, ConfigErrors, each};
+use crate::fetch::{Endpoint, Scheme};
+use crate::google::TokenSource;
 use crate::oidc::KeySource;
 use crate::vertex::host_of;
 
@@ -26,6 +28,16 @@ pub(super) fn check(
             if seen.insert(name.clone()) {
                 let at = format!("/issuers/{issuer_index}");
                 errors.push(missing(at, &name, "vertex-fetch", authority));
+            }
+        }
+    }
+    for (index, credential) in config.credentials.iter().enumerate() {
+        let endpoints =
+            credential.source.token_source().into_iter().flat_map(TokenSource::endpoints);
+        for endpoint in endpoints {
+            let name = format!("{fetch_prefix}{}", endpoint.authority);
+            if seen.insert(name.clone()) {
+                errors.push(missing_fetch(format!("/credentials/{index}"), &name, endpoint));
             }
         }
     }
@@ -64,6 +76,20 @@ pub(super) fn named_locations(config: &Config) -> Result<Vec<String>, ConfigErro
         })
     }))?;
     Ok(locations.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
+}
+
+/// The metadata server has a fixed address, and no TLS.
+fn missing_fetch(at: String, name: &str, endpoint: &Endpoint) -> ConfigError {
+    match endpoint.scheme {
+        Scheme::Https => missing(at, name, "vertex-fetch", &endpoint.authority),
+        Scheme::Http => ConfigError::at(
+            at,
+            format!(
+                "HAProxy has no backend {name}; paste this into its configuration:\n\
+                 backend {name} from vertex-fetch\n    server metadata 169.254.169.254:80"
+            ),
+        ),
+    }
 }
 
 fn missing(at: String, name: &str, defaults: &str, authority: &str) -> ConfigError {

@@ -1,24 +1,21 @@
 //! Checks the values of the file and converts them to the types of the layers. Each fault is
 //! reported at its place.
 
+mod credentials;
 mod labels;
 mod limits;
 mod roles;
 mod state;
 mod who;
 
+pub(super) use credentials::credentials;
 pub(super) use labels::labels;
 pub(super) use limits::{OfRole, limits};
 pub(super) use roles::roles;
 
-use std::path::Path;
-
-use zeroize::Zeroizing;
-
 use crate::config::{Files, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::fetch::Endpoint;
-use crate::google::{Credential, CredentialSource, JwtForm, ServiceAccount};
 use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, IssuerConfig, KeySource, TokenHeader, TokenHeaders, discovery};
 use crate::policy::ClaimPath;
@@ -162,7 +159,7 @@ fn place_of_keys(
             Ok(PlaceOfKeys::Uri(jwks))
         }
         (None, None) => {
-            let hosts = jwks_hosts(&format!("{at}/jwks_hosts"), &raw.jwks_hosts)?;
+            let hosts = hosts(&format!("{at}/jwks_hosts"), &raw.jwks_hosts)?;
             Ok(PlaceOfKeys::Discovered(hosts))
         }
     }
@@ -173,7 +170,7 @@ fn claim(at: &str, name: Option<&str>) -> One<()> {
     path.map(drop).map_err(|why| ConfigError::at(at, why))
 }
 
-fn jwks_hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
+fn hosts(at: &str, hosts: &[String]) -> Checked<Vec<String>> {
     let authority = |(index, host): (usize, &String)| {
         let endpoint = Endpoint::parse(&format!("https://{host}/")).ok();
         endpoint.filter(|endpoint| endpoint.path == "/").map(|e| e.authority).ok_or_else(|| {
@@ -194,72 +191,6 @@ fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
         })
     };
     each(names.iter().enumerate().map(algorithm)).map(Algorithms::listed)
-}
-
-pub(super) fn credentials(
-    raw: Vec<raw::CredentialEntry>,
-    files: &Files<'_>,
-) -> Checked<Vec<Credential>> {
-    non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
-    let names = unique("/credentials", &raw);
-    let credential = |(index, raw)| credential(raw, &format!("/credentials/{index}"), files);
-    let credentials = each(raw.into_iter().enumerate().map(credential));
-    let (_, credentials) = (names, credentials).all()?;
-    Ok(credentials)
-}
-
-fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
-    let (has_form, for_any_host) = match raw.r#type {
-        raw::CredentialType::ServiceAccount => (true, raw.form == Some(JwtForm::Scope)),
-        raw::CredentialType::AccessToken => (false, true),
-    };
-    let host = match raw.without_role && !for_any_host {
-        false => Ok(()),
-        true => {
-            let problem = "without a role the host is not known: form scope is wanted";
-            Err(ConfigError::at(format!("{at}/without_role"), problem))
-        }
-    };
-    let form = match raw.form.filter(|_| !has_form) {
-        None => Ok(raw.form.unwrap_or_default()),
-        Some(_) => {
-            let problem = "only a service_account has a form: leave it out";
-            Err(ConfigError::at(format!("{at}/form"), problem))
-        }
-    };
-    let source = source(raw.r#type, &raw.file, files)
-        .map_err(|why| ConfigError::at(format!("{at}/file"), why));
-    let name = name(&format!("{at}/name"), &raw.name);
-    let (_, _, form, source) = (name, host, form, source).all()?;
-    Ok(Credential {
-        name: raw.name,
-        source: match source {
-            Source::Key(account) => CredentialSource::ServiceAccount { account, form },
-            Source::Token(token) => token,
-        },
-        without_role: raw.without_role,
-        file: raw.file,
-        max_age_days: raw.max_age_days,
-    })
-}
-
-/// The contents of a credential's file.
-enum Source {
-    Key(Box<ServiceAccount>),
-    Token(CredentialSource),
-}
-
-fn source(kind: raw::CredentialType, name: &Path, files: &Files<'_>) -> Result<Source, String> {
-    let file = Zeroizing::new(files.read(name)?);
-    let source = match kind {
-        raw::CredentialType::ServiceAccount => {
-            ServiceAccount::parse(&file).map(|account| Source::Key(Box::new(account)))
-        }
-        raw::CredentialType::AccessToken => {
-            CredentialSource::access_token(&file).map(Source::Token)
-        }
-    };
-    source.map_err(|why| format!("{}: {why}", name.display()))
 }
 
 pub(super) fn token_headers(raw: Option<&[TokenHeader]>) -> Checked<TokenHeaders> {

@@ -6,7 +6,6 @@ mod shape;
 
 use std::path::PathBuf;
 
-use crate::google::JwtForm;
 use crate::oidc::TokenHeader;
 pub(super) use limits::{Key, Limit, RoleKey};
 #[cfg(feature = "cli")]
@@ -93,6 +92,18 @@ pub(super) enum AudienceClaim {
 pub(super) enum CredentialType {
     ServiceAccount,
     AccessToken,
+    Metadata,
+    ImpersonatedServiceAccount,
+    ExternalAccount,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Form {
+    Aud,
+    Scope,
+    Exchange,
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -102,12 +113,20 @@ pub(super) enum CredentialType {
 pub(super) struct CredentialEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
-    /// What `file` holds.
+    /// What `file` holds; `metadata` is the machine's own identity, and has no file.
     pub(super) r#type: CredentialType,
-    /// A service account's key file as Google gives it, or an access token alone.
-    pub(super) file: PathBuf,
-    /// Of a service account's self-signed token: for one API host, or for the cloud-platform scope.
-    pub(super) form: Option<JwtForm>,
+    /// A file as Google's tools write it: a service account's key, how to impersonate one, how to
+    /// exchange another issuer's token; or an access token alone.
+    pub(super) file: Option<PathBuf>,
+    /// Of the machine's service accounts the one with this address; its default one without.
+    pub(super) account: Option<String>,
+    /// The OAuth scopes of a token that is fetched; those of the machine without.
+    pub(super) scopes: Option<Vec<String>>,
+    /// Of a service account's token: self-signed for one API host or for the cloud-platform scope, or
+    /// exchanged where its key file says.
+    pub(super) form: Option<Form>,
+    /// Other hosts than Google's that `file` may name.
+    pub(super) hosts: Option<Vec<String>>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
     #[serde(default)]
     pub(super) without_role: bool,

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::config::raw;
-use crate::google::JwtForm;
 use crate::oidc::TokenHeader;
 use crate::policy::{Day, Scalar};
 
@@ -38,5 +37,4 @@ macro_rules! described {
 described!(raw::Yes, "Yes", { "const": true });
 described!(Scalar, "Scalar", { "type": ["string", "integer", "boolean"] });
 described!(Day, "Day", { "enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] });
-described!(JwtForm, "JwtForm", { "enum": ["aud", "scope"] });
 described!(TokenHeader, "TokenHeader", { "enum": ["authorization", "x-api-key", "x-goog-api-key"] });

@@ -48,7 +48,7 @@ pub(super) struct Decide {
     /// The labels of each role's requests.
     pub(super) labels: Vec<Labels>,
     pub(super) ids: RequestIds,
-    /// Number of events that may end a wait: issuers' answers, and tokens signed.
+    /// Number of events that may end a wait: answers to fetches, and tokens signed.
     pub(super) learnt: AtomicU64,
     /// The headers that are read for tokens.
     pub(super) token_headers: TokenHeaders,
@@ -68,6 +68,21 @@ impl Decide {
             self.learnt.fetch_add(1, Ordering::Release);
         }
         has_signed
+    }
+
+    /// Takes the result of a fetch for a credential's token. Returns whether one asked for it.
+    pub(super) fn answer_credential(
+        &self,
+        place: usize,
+        number: u32,
+        reply: &Reply,
+        now: Now,
+    ) -> bool {
+        let is_known = self.bearers.answer(place, number, reply, now);
+        if is_known {
+            self.learnt.fetch_add(1, Ordering::Release);
+        }
+        is_known
     }
 
     /// Takes the result of a fetch from an issuer. Returns whether there is such an issuer.

@@ -26,7 +26,7 @@ use crate::gateway::decide::request_id::RequestIds;
 use crate::gateway::decide::upload::Uploads;
 use crate::gateway::decide::verified_token::VerifiedTokens;
 use crate::gateway::decide::waiting::Waiting;
-use crate::google::Bearers;
+use crate::google::{Bearers, Credential};
 use crate::haproxy::{Haproxy, Line, Unreadable};
 use crate::jose;
 use crate::oidc::{Issuer, IssuerConfig, KeySource, TokenHeader, Verifier};
@@ -135,7 +135,14 @@ impl Gateway {
     /// Adapts the gateway to this HAProxy's settings.
     fn with(self, haproxy: &Haproxy) -> Self {
         Self {
-            decide: Decide { buffer: Buffer::of(haproxy), ..self.decide },
+            decide: Decide {
+                buffer: Buffer::of(haproxy),
+                bearers: self
+                    .decide
+                    .bearers
+                    .with_room(haproxy.maxrewrite.saturating_sub(REWRITE_RESERVE_BYTES)),
+                ..self.decide
+            },
             calls: Calls { accounts: haproxy.accounts, ..self.calls },
             ..self
         }
@@ -217,7 +224,8 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
         KeySource::Fetched { .. } => true,
         KeySource::File(_) => false,
     };
-    match config.issuers.iter().any(fetched) {
+    let is_fetched = |credential: &Credential| credential.source.token_source().is_some();
+    match config.issuers.iter().any(fetched) || config.credentials.iter().any(is_fetched) {
         true => ConfigErrors::unless_empty(process::faults_of_socket(haproxy)),
         false => Ok(()),
     }

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::google::fetching::Fetching;
 use crate::google::self_signed::LIFETIME_SECS;
+use crate::google::token::Token;
 use crate::google::{Credential, CredentialSource};
 use crate::time::{Monotonic, Now, UnixTime};
 
@@ -17,6 +19,9 @@ pub(super) const RENEW_SECS: i64 = 900;
 /// Seconds before its expiry from which a bearer is not sent, so that it does not expire on its
 /// way.
 const SPENT_SECS: i64 = 30;
+
+/// The same for one that was fetched: its clock is this machine's, and never steps.
+const FETCHED_SPENT_SECS: i64 = 5;
 
 /// Seconds: a bearer issued later than this from now was signed before the clock was set back.
 const AHEAD_SECS: i64 = 30;
@@ -29,7 +34,16 @@ pub(super) struct Bearer {
     /// The value of the `Authorization` header.
     header: Arc<str>,
     /// `None` for a token whose times are unknown.
-    pub(super) issued: Option<UnixTime>,
+    pub(super) life: Option<Life>,
+}
+
+/// From when until when a bearer is valid.
+#[derive(Clone, Copy)]
+pub(super) enum Life {
+    /// As it says itself, in dates.
+    Signed { issued: UnixTime },
+    /// For so many seconds after it came.
+    Fetched { at: Monotonic, secs: i64 },
 }
 
 /// A credential at one of Google's hosts.
@@ -59,6 +73,10 @@ pub struct Bearers {
     /// The slots of the first credential, one for each location, then those of the second, and so
     /// on.
     pub(super) slots: Vec<Slot>,
+    /// Those of the credentials whose tokens are fetched.
+    pub(super) fetching: Vec<Fetching>,
+    /// The longest `Authorization` header that HAProxy can send.
+    room: usize,
     places: HashMap<String, usize>,
     by_handle: HashMap<String, usize>,
 }
@@ -77,9 +95,9 @@ impl Bearers {
         for (index, credential) in credentials.iter().enumerate() {
             for (_, host) in &locations {
                 let bearer = match &credential.source {
-                    CredentialSource::ServiceAccount { .. } => None,
+                    CredentialSource::ServiceAccount { .. } | CredentialSource::Fetched(_) => None,
                     CredentialSource::AccessToken(token) => {
-                        Some(Bearer { header: header(token), issued: None })
+                        Some(Bearer { header: header(token), life: None })
                     }
                 };
                 slots.push(Slot {
@@ -96,7 +114,9 @@ impl Bearers {
             slots.iter().enumerate().map(|(index, slot)| (slot.handle.clone(), index)).collect();
         let locations: Vec<String> = locations.into_iter().map(|(location, _)| location).collect();
         let places = locations.iter().cloned().zip(0..).collect();
-        let bearers = Self { credentials, locations, slots, places, by_handle };
+        let fetching = Fetching::of(&credentials, seal, now.mono);
+        let room = usize::MAX;
+        let bearers = Self { credentials, locations, slots, fetching, room, places, by_handle };
         while bearers.step(now) {}
         bearers
     }
@@ -156,13 +176,14 @@ impl Bearers {
     pub fn header_of(&self, slot: usize, now: Now) -> Option<Arc<str>> {
         let slot = self.slots.get(slot)?;
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().filter(|bearer| bearer.sendable(now.wall)).map(|b| Arc::clone(&b.header))
+        bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| Arc::clone(&b.header))
     }
 
     /// Signs what is due, a few at a time. Returns whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
         let mut signed = false;
-        for slot in self.slots.iter().filter(|slot| slot.is_due(now.wall)).take(SIGNED_A_STEP) {
+        let is_due = |slot: &&Slot| slot.is_due(now) && !self.is_fetched(slot.credential);
+        for slot in self.slots.iter().filter(is_due).take(SIGNED_A_STEP) {
             signed |= self.sign(slot, now);
         }
         signed
@@ -176,14 +197,14 @@ impl Bearers {
             CredentialSource::ServiceAccount { account, form } => {
                 account.sign(*form, &slot.host, now.wall)
             }
-            CredentialSource::AccessToken(_) => return false,
+            CredentialSource::AccessToken(_) | CredentialSource::Fetched(_) => return false,
         };
         let mut signing = slot.signing.lock().unwrap_or_else(PoisonError::into_inner);
         signing.is_failing = signed.is_err();
         match signed {
             Ok(signed) => {
-                let bearer = Bearer { header: header(&signed.token), issued: Some(signed.issued) };
-                *slot.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
+                let life = Some(Life::Signed { issued: signed.issued });
+                slot.set(Bearer { header: header(&signed.token), life });
                 true
             }
             Err(_) => {
@@ -193,14 +214,41 @@ impl Bearers {
         }
     }
 
-    /// The longest `Authorization` header, in bytes.
+    fn is_fetched(&self, credential: usize) -> bool {
+        self.credentials.get(credential).is_some_and(|c| c.source.token_source().is_some())
+    }
+
+    /// The longest token that HAProxy can send.
+    pub(super) const fn longest_token(&self) -> usize {
+        self.room.saturating_sub(BEARER.len())
+    }
+
+    /// Gives all slots of a credential this token.
+    pub(super) fn share(&self, credential: usize, token: &Token, now: Monotonic) {
+        let header = header(&token.text);
+        let life = Some(Life::Fetched { at: now, secs: token.lifetime_secs });
+        for slot in self.slots.iter().filter(|slot| slot.credential == credential) {
+            slot.set(Bearer { header: Arc::clone(&header), life });
+        }
+    }
+
+    /// The same, with room for `Authorization` headers of so many bytes.
+    #[must_use]
+    pub fn with_room(self, room: usize) -> Self {
+        Self { room, ..self }
+    }
+
+    /// The longest `Authorization` header, in bytes; of tokens that are fetched, as long as they
+    /// usually are.
     #[must_use]
     pub fn longest_header(&self) -> usize {
         let length = |slot: &Slot| {
             let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
             bearer.as_ref().map_or(0, |bearer| bearer.header.len())
         };
-        self.slots.iter().map(length).max().unwrap_or(0)
+        let sources = self.credentials.iter().filter_map(|c| c.source.token_source());
+        let fetched = sources.map(|source| BEARER.len() + source.usual_token_bytes());
+        self.slots.iter().map(length).chain(fetched).max().unwrap_or(0)
     }
 }
 
@@ -239,26 +287,61 @@ impl Slot {
     #[must_use]
     pub fn is_ready(&self, now: Now) -> bool {
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().is_some_and(|bearer| bearer.sendable(now.wall))
+        bearer.as_ref().is_some_and(|bearer| bearer.sendable(now))
     }
 
-    fn is_due(&self, now: UnixTime) -> bool {
+    fn is_due(&self, now: Now) -> bool {
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().is_none_or(|bearer| !bearer.good_for(RENEW_SECS, now))
+        let good_for = |life: Life| life.is_sound(now) && life.left_secs(now) > RENEW_SECS;
+        bearer.as_ref().is_none_or(|bearer| !bearer.life.is_none_or(good_for))
+    }
+
+    fn set(&self, bearer: Bearer) {
+        *self.bearer.write().unwrap_or_else(PoisonError::into_inner) = Some(bearer);
     }
 }
 
 impl Bearer {
-    fn sendable(&self, now: UnixTime) -> bool {
-        self.good_for(SPENT_SECS, now)
-    }
-
-    fn good_for(&self, secs: i64, now: UnixTime) -> bool {
-        self.issued
-            .is_none_or(|issued| issued - now <= AHEAD_SECS && issued + LIFETIME_SECS - now > secs)
+    fn sendable(&self, now: Now) -> bool {
+        self.life.is_none_or(|life| {
+            let spent = match life {
+                Life::Signed { .. } => SPENT_SECS,
+                Life::Fetched { .. } => FETCHED_SPENT_SECS,
+            };
+            life.is_sound(now) && life.left_secs(now) > spent
+        })
     }
 }
 
+impl Life {
+    /// Whether it did not begin after `now`, as after a clock step.
+    fn is_sound(self, now: Now) -> bool {
+        match self {
+            Self::Signed { issued } => issued - now.wall <= AHEAD_SECS,
+            Self::Fetched { .. } => true,
+        }
+    }
+
+    /// Seconds since it began.
+    pub(super) fn age_secs(self, now: Now) -> i64 {
+        match self {
+            Self::Signed { issued } => now.wall - issued,
+            Self::Fetched { at, .. } => now.mono.millis_since(at) / 1000,
+        }
+    }
+
+    /// Seconds until it ends.
+    pub(super) fn left_secs(self, now: Now) -> i64 {
+        let secs = match self {
+            Self::Signed { .. } => LIFETIME_SECS,
+            Self::Fetched { secs, .. } => secs,
+        };
+        secs.saturating_sub(self.age_secs(now))
+    }
+}
+
+const BEARER: &str = "Bearer ";
+
 fn header(token: &str) -> Arc<str> {
-    format!("Bearer {token}").into()
+    format!("{BEARER}{token}").into()
 }

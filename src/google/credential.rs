@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::google::{JwtForm, ServiceAccount};
+use crate::google::{JwtForm, ServiceAccount, TokenSource};
 
 /// The longest access token, in bytes: those of Google's Security Token Service.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
@@ -17,8 +17,8 @@ pub struct Credential {
     pub name: String,
     /// The source of its bearers.
     pub source: CredentialSource,
-    /// The file that holds it, as the configuration names it.
-    pub file: PathBuf,
+    /// The file that holds it, as the configuration names it, if there is one.
+    pub file: Option<PathBuf>,
     /// Days after which it should have been replaced, if the operator wants to be told.
     pub max_age_days: Option<u32>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
@@ -36,6 +36,8 @@ pub enum CredentialSource {
     },
     /// Read at load; somebody else keeps the file fresh and reloads HAProxy.
     AccessToken(Zeroizing<String>),
+    /// Fetched, one for all locations.
+    Fetched(TokenSource),
 }
 
 impl Credential {
@@ -45,11 +47,21 @@ impl Credential {
         match &self.source {
             CredentialSource::ServiceAccount { account, .. } => Some(&account.client_email),
             CredentialSource::AccessToken(_) => None,
+            CredentialSource::Fetched(source) => source.identity.as_deref(),
         }
     }
 }
 
 impl CredentialSource {
+    /// How its token is fetched, if it is.
+    #[must_use]
+    pub const fn token_source(&self) -> Option<&TokenSource> {
+        match self {
+            Self::Fetched(source) => Some(source),
+            Self::ServiceAccount { .. } | Self::AccessToken(_) => None,
+        }
+    }
+
     /// Reads a file that holds an access token and nothing else.
     ///
     /// # Errors
@@ -78,6 +90,7 @@ impl fmt::Debug for CredentialSource {
         f.write_str(match self {
             Self::ServiceAccount { .. } => "ServiceAccount",
             Self::AccessToken(_) => "AccessToken",
+            Self::Fetched(_) => "Fetched",
         })
     }
 }

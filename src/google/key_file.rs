@@ -15,6 +15,8 @@ pub(super) struct KeyFile {
     pub(super) client_email: String,
     pub(super) private_key_id: String,
     pub(super) private_key: Zeroizing<String>,
+    pub(super) token_uri: Option<String>,
+    pub(super) universe_domain: Option<String>,
 }
 
 /// The members by which Google's files are told apart.

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::error::Reason;
 use crate::google::key_file::KeyFile;
@@ -16,14 +17,12 @@ pub(super) const LIFETIME_SECS: i64 = 3600;
 /// Dated back a little, so that a clock slightly behind ours accepts it.
 const BACKDATED_SECS: i64 = 10;
 
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+pub(super) const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// Which claim says what the token is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwtForm {
-    /// `aud`: the API's host. The default; every Google API takes it.
-    #[default]
+    /// `aud`: the API's host; every Google API takes it.
     Aud,
     /// `scope`: cloud-platform.
     Scope,
@@ -36,6 +35,9 @@ pub struct ServiceAccount {
     pub client_email: String,
     key_id: String,
     signer: RsaSigner,
+    /// Where its key file says that tokens are exchanged.
+    pub(super) token_uri: Option<String>,
+    pub(super) universe_domain: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -48,13 +50,14 @@ struct Header<'k> {
 #[derive(Serialize)]
 struct Claims<'c> {
     iss: &'c str,
-    sub: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'c str>,
     iat: i64,
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     aud: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<&'static str>,
+    scope: Option<&'c str>,
 }
 
 /// A bearer and when it was issued.
@@ -69,36 +72,69 @@ impl ServiceAccount {
     /// # Errors
     /// Says what is missing, never what the key is.
     pub fn parse(file: &[u8]) -> Result<Self, String> {
-        let file = KeyFile::parse(file)?;
+        Self::of(KeyFile::parse(file)?)
+    }
+
+    /// The account of a key file.
+    pub(super) fn of(file: KeyFile) -> Result<Self, String> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
         if file.client_email.is_empty() || !file.client_email.bytes().all(plain) {
             return Err("its `client_email` is not the address of a service account".to_owned());
         }
         let signer = RsaSigner::from_pkcs8_pem(&file.private_key)
             .map_err(|why| format!("private_key: {why}"))?;
-        Ok(Self { client_email: file.client_email, key_id: file.private_key_id, signer })
+        Ok(Self {
+            client_email: file.client_email,
+            key_id: file.private_key_id,
+            signer,
+            token_uri: file.token_uri,
+            universe_domain: file.universe_domain,
+        })
     }
 
     /// Signs a token for one API host.
     pub(super) fn sign(&self, form: JwtForm, host: &str, now: UnixTime) -> Result<Signed, Reason> {
         let issued = now + -BACKDATED_SECS;
-        let header = Header { alg: "RS256", typ: "JWT", kid: &self.key_id };
         let claims = Claims {
             iss: &self.client_email,
-            sub: &self.client_email,
+            sub: Some(&self.client_email),
             iat: issued.0,
             exp: (issued + LIFETIME_SECS).0,
             aud: (form == JwtForm::Aud).then(|| format!("https://{host}/")),
             scope: (form == JwtForm::Scope).then_some(SCOPE),
         };
+        Ok(Signed { token: self.signed(&claims)?, issued })
+    }
+
+    /// Signs an assertion to be exchanged for a token with this scope (RFC 7523 section 3).
+    pub(super) fn assertion(
+        &self,
+        audience: String,
+        scope: &str,
+        now: UnixTime,
+    ) -> Result<Zeroizing<String>, Reason> {
+        let issued = now + -BACKDATED_SECS;
+        let claims = Claims {
+            iss: &self.client_email,
+            sub: None,
+            iat: issued.0,
+            exp: (issued + LIFETIME_SECS).0,
+            aud: Some(audience),
+            scope: Some(scope),
+        };
+        self.signed(&claims).map(Zeroizing::new)
+    }
+
+    fn signed(&self, claims: &Claims<'_>) -> Result<String, Reason> {
+        let header = Header { alg: "RS256", typ: "JWT", kid: &self.key_id };
         let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|_| Reason::Internal);
         let header = base64url(&json(serde_json::to_vec(&header))?);
-        let claims = base64url(&json(serde_json::to_vec(&claims))?);
+        let claims = base64url(&json(serde_json::to_vec(claims))?);
         let mut token = format!("{header}.{claims}");
         let signature = self.signer.sign(token.as_bytes())?;
         token.push('.');
         token.push_str(&base64url(&signature));
-        Ok(Signed { token, issued })
+        Ok(token)
     }
 }
 

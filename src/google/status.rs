@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use crate::google::bearer::{Bearers, RENEW_SECS, Slot};
-use crate::google::self_signed::LIFETIME_SECS;
+use crate::google::fetching::Fetching;
 use crate::google::{Credential, CredentialSource};
 use crate::time::{Monotonic, Now};
 
@@ -22,12 +22,16 @@ pub struct BearerStatus<'b> {
     pub age_secs: Option<i64>,
     /// Seconds until it expires.
     pub expires_in_secs: Option<i64>,
-    /// Seconds until the next one is signed; 0 when that is due.
+    /// Seconds until the next one is signed or fetched; 0 when that is due.
     pub next_signing_secs: Option<i64>,
-    /// Whether the latest try to sign failed.
+    /// Whether the first one is still to come, and nothing has failed so far.
+    pub is_starting: bool,
+    /// Whether the latest try to sign or to fetch failed.
     pub is_failing: bool,
-    /// When a try to sign failed last.
+    /// When such a try failed last.
     pub failed_at: Option<Monotonic>,
+    /// How; it may quote the endpoint.
+    pub failure: Option<String>,
 }
 
 impl CredentialSource {
@@ -35,7 +39,7 @@ impl CredentialSource {
     const fn is_signed(&self) -> bool {
         match self {
             Self::ServiceAccount { .. } => true,
-            Self::AccessToken(_) => false,
+            Self::AccessToken(_) | Self::Fetched(_) => false,
         }
     }
 
@@ -45,6 +49,7 @@ impl CredentialSource {
         match self {
             Self::ServiceAccount { .. } => "service_account",
             Self::AccessToken(_) => "access_token",
+            Self::Fetched(source) => source.kind,
         }
     }
 }
@@ -57,7 +62,10 @@ impl Bearers {
         self.credentials.iter().zip(places).enumerate().flat_map(
             move |(index, (credential, slots))| {
                 let pairs = self.locations.iter().zip(slots);
-                pairs.map(move |(location, slot)| (index, slot.status(credential, location, now)))
+                let fetching = self.fetching.iter().find(|one| one.credential == index);
+                pairs.map(move |(location, slot)| {
+                    (index, slot.status(credential, location, fetching, now))
+                })
             },
         )
     }
@@ -68,25 +76,46 @@ impl Slot {
         &'b self,
         credential: &'b Credential,
         location: &'b str,
+        fetching: Option<&Fetching>,
         now: Now,
     ) -> BearerStatus<'b> {
         let is_ready = self.is_ready(now);
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        let issued = bearer.as_ref().and_then(|bearer| bearer.issued);
-        let expires_in_secs = issued.map(|issued| issued + LIFETIME_SECS - now.wall);
-        let signing = *self.signing.lock().unwrap_or_else(PoisonError::into_inner);
-        let next_signing_secs =
-            expires_in_secs.map_or(0, |secs| secs.saturating_sub(RENEW_SECS).max(0));
-        BearerStatus {
+        let life = bearer.as_ref().and_then(|bearer| bearer.life);
+        let left_secs = life.map(|life| life.left_secs(now));
+        let status = BearerStatus {
             credential,
             location,
             host: self.host(),
             is_ready,
-            age_secs: issued.map(|issued| now.wall - issued),
-            expires_in_secs,
-            next_signing_secs: credential.source.is_signed().then_some(next_signing_secs),
+            age_secs: life.map(|life| life.age_secs(now)),
+            expires_in_secs: left_secs,
+            next_signing_secs: None,
+            is_starting: false,
+            is_failing: false,
+            failed_at: None,
+            failure: None,
+        };
+        if let Some(fetching) = fetching {
+            let (record, next_secs) = fetching.record(now.mono);
+            let (failed_at, failure) = record.last_failure.unzip();
+            return BearerStatus {
+                next_signing_secs: Some(next_secs),
+                is_starting: record.succeeded_at.is_none() && failed_at.is_none(),
+                is_failing: record.failing_since.is_some(),
+                failed_at,
+                failure,
+                ..status
+            };
+        }
+        let signing = *self.signing.lock().unwrap_or_else(PoisonError::into_inner);
+        let next_secs = left_secs.map_or(0, |secs| secs.saturating_sub(RENEW_SECS).max(0));
+        BearerStatus {
+            next_signing_secs: credential.source.is_signed().then_some(next_secs),
             is_failing: signing.is_failing,
             failed_at: signing.failed_at,
+            failure: signing.failed_at.map(|_| "could not sign".to_owned()),
+            ..status
         }
     }
 }

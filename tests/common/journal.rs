@@ -16,9 +16,10 @@ impl log::Log for Lines {
     fn flush(&self) {}
 }
 
-/// From here on every line is kept; once a process.
+/// From here on every line is kept.
 pub fn keep_lines(level: log::LevelFilter) {
-    log::set_logger(&LINES).unwrap();
+    static KEPT: std::sync::Once = std::sync::Once::new();
+    KEPT.call_once(|| log::set_logger(&LINES).unwrap());
     log::set_max_level(level);
 }
 

@@ -42,11 +42,16 @@ struct PassedOver {
 pub(in crate::gateway) struct HealthLog(Mutex<Things>);
 
 /// Number of locations at which a credential's bearers are ready or failing.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Tally {
     places: usize,
     ready: usize,
     failing: usize,
+    /// Whether a token is fetched, and none has come so far.
+    is_starting: bool,
+    is_fetched: bool,
+    /// How it failed the last time.
+    failure: Option<String>,
 }
 
 impl HealthLog {
@@ -91,7 +96,8 @@ impl HealthLog {
         let tallies = tallies(&decide.bearers, now);
         for (watched, tally) in things.credentials.iter_mut().zip(tallies) {
             let condition = match tally {
-                Tally { places, ready, failing: 0 } if ready == places => Condition::Ready,
+                Tally { places, ready, failing: 0, .. } if ready == places => Condition::Ready,
+                Tally { is_starting: true, .. } => Condition::Starting,
                 Tally { ready: 0, .. } => Condition::Spent,
                 Tally { .. } => Condition::Failing,
             };
@@ -147,14 +153,22 @@ fn tallies(bearers: &Bearers, now: Now) -> Vec<Tally> {
         tally.places += 1;
         tally.ready += usize::from(status.is_ready);
         tally.failing += usize::from(status.is_failing);
+        tally.is_starting |= status.is_starting;
+        tally.is_fetched |= status.credential.source.token_source().is_some();
+        tally.failure = status.failure;
     }
     tallies.into_values().collect()
 }
 
 impl Tally {
-    fn told(self) -> String {
-        let Self { places, ready, failing } = self;
+    fn told(&self) -> String {
+        let Self { places, ready, failing, .. } = *self;
+        let why = self.failure.as_deref().unwrap_or_default();
         match failing {
+            1.. if self.is_fetched && ready > 0 => {
+                format!("token not fetched: {why}; the one before serves on until it expires")
+            }
+            1.. if self.is_fetched => format!("token not fetched: {why}; it has none"),
             0 if ready == places => format!("ready at {places} locations"),
             0 => format!("no token that can be sent at {} of {places} locations", places - ready),
             _ => format!("could not sign for {failing} of {places} locations; {ready} are ready"),

@@ -82,9 +82,10 @@ rows! {
         age_seconds: Option<i64>,
         expires_in_seconds: Option<i64>,
         next_signing_seconds: Option<i64>,
-        /// Seconds since signing failed last.
+        /// Seconds since signing or fetching failed last.
         last_error_seconds: Option<i64>,
-        last_error: Option<&'static str>,
+        /// How; may quote the endpoint.
+        last_error: Option<String>,
     }
 
     /// A role.
@@ -239,7 +240,7 @@ fn credential_row(status: &BearerStatus<'_>, now: Now) -> CredentialRow {
         expires_in_seconds: status.expires_in_secs,
         next_signing_seconds: status.next_signing_secs,
         last_error_seconds: status.failed_at.map(|at| now.mono.millis_since(at) / 1000),
-        last_error: status.failed_at.map(|_| "could not sign"),
+        last_error: status.failure.clone(),
     }
 }
 

@@ -1,0 +1,321 @@
+//! Reads the files that Google's tools write for an identity without a key of its own: how to
+//! impersonate a service account, how to exchange a token of another issuer.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::google::hop::{Hop, Wanted};
+use crate::google::hosts::check_universe;
+use crate::google::key_file::KeyFile;
+use crate::google::self_signed::SCOPE;
+use crate::google::token_source::or_cloud_platform;
+use crate::google::{Hosts, MAX_ACCESS_TOKEN_BYTES, ServiceAccount, TokenSource};
+use crate::json::syntax_fault;
+
+/// Reads another file; a fault names it.
+pub(super) type Read<'r> = &'r dyn Fn(&Path) -> Result<Zeroizing<Vec<u8>>, String>;
+
+/// The members of such files that are used, of all types. Texts may be secrets.
+#[derive(Deserialize)]
+struct CredentialFile {
+    r#type: Option<String>,
+    universe_domain: Option<String>,
+    service_account_impersonation_url: Option<String>,
+    service_account_impersonation: Option<Impersonation>,
+    delegates: Option<Vec<String>>,
+    source_credentials: Option<Box<Self>>,
+    audience: Option<String>,
+    subject_token_type: Option<String>,
+    token_url: Option<String>,
+    credential_source: Option<SubjectSource>,
+    workforce_pool_user_project: Option<String>,
+    client_id: Option<IgnoredAny>,
+    client_email: Option<String>,
+    private_key_id: Option<String>,
+    private_key: Option<Zeroizing<String>>,
+    token_uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Impersonation {
+    token_lifetime_seconds: Option<i64>,
+}
+
+/// Where the other issuer's token is.
+#[derive(Deserialize)]
+struct SubjectSource {
+    file: Option<String>,
+    format: Option<Format>,
+    url: Option<IgnoredAny>,
+    environment_id: Option<IgnoredAny>,
+    executable: Option<IgnoredAny>,
+    certificate: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    r#type: Option<String>,
+    subject_token_field_name: Option<String>,
+}
+
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// How long a token of `generateAccessToken` lives that nobody wants otherwise, and its bounds.
+const LIFETIME_SECS: i64 = 3600;
+const LIFETIME_RANGE_SECS: (i64, i64) = (600, 43_200);
+
+/// The longest chain of delegates and sources that is followed.
+const MAX_DEPTH: usize = 4;
+
+impl TokenSource {
+    /// Reads a file of this type: `impersonated_service_account` or `external_account`.
+    ///
+    /// # Errors
+    /// The place in the file, what is wrong there and what would be right; never a secret.
+    pub fn of_file(
+        file: &[u8],
+        kind: &'static str,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+        read: Read<'_>,
+    ) -> Result<Self, String> {
+        let parsed: CredentialFile =
+            serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
+        match parsed.r#type.as_deref() {
+            Some(found) if found == kind => {}
+            Some(_) => return Err(format!("/type: it is not {kind}: name the file's own type")),
+            None => return Err(format!("/type: missing; \"{kind}\" is wanted")),
+        }
+        let identity = parsed.impersonated("")?.map(str::to_owned);
+        let hops = parsed.hops("", scopes, hosts, read, MAX_DEPTH)?;
+        Ok(Self { kind, identity, hops })
+    }
+}
+
+impl CredentialFile {
+    /// The requests that this file describes; `at` is the pointer to it.
+    fn hops(
+        self,
+        at: &str,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+        read: Read<'_>,
+        depth: usize,
+    ) -> Result<Vec<Hop>, String> {
+        check_universe(self.universe_domain.as_deref()).map_err(|why| format!("{at}{why}"))?;
+        if depth == 0 {
+            return Err(format!("{at}: more sources within sources than {MAX_DEPTH}"));
+        }
+        match self.r#type.as_deref() {
+            Some("impersonated_service_account") => {
+                self.impersonation(at, scopes, hosts, read, depth)
+            }
+            Some("external_account") => self.external(at, scopes, hosts, read),
+            Some("service_account") => {
+                let account =
+                    ServiceAccount::of(self.key(at)?).map_err(|why| format!("{at}: {why}"))?;
+                Ok(vec![Hop::jwt_bearer(at, account, scopes, hosts)?])
+            }
+            Some("metadata") => {
+                let hop = Hop::metadata("default", &[]).map_err(|why| format!("{at}: {why}"))?;
+                Ok(vec![hop])
+            }
+            Some("authorized_user") => Err(format!(
+                "{at}/type: authorized_user is a person's own; a source of type service_account, \
+                 external_account or metadata is wanted"
+            )),
+            _ => Err(format!(
+                "{at}/type: a source of type service_account, external_account, \
+                 impersonated_service_account or metadata is wanted"
+            )),
+        }
+    }
+
+    fn impersonation(
+        mut self,
+        at: &str,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+        read: Read<'_>,
+        depth: usize,
+    ) -> Result<Vec<Hop>, String> {
+        let last = self.impersonation_hop(at, scopes, hosts)?.ok_or_else(|| {
+            format!("{at}/service_account_impersonation_url: missing; {URL_WANTED}")
+        })?;
+        let source = self.source_credentials.take().ok_or_else(|| {
+            format!("{at}/source_credentials: missing; whose token to impersonate with is wanted")
+        })?;
+        let at = format!("{at}/source_credentials");
+        let mut hops = source.hops(&at, &[], hosts, read, depth.saturating_sub(1))?;
+        hops.push(last);
+        Ok(hops)
+    }
+
+    fn external(
+        self,
+        at: &str,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+        read: Read<'_>,
+    ) -> Result<Vec<Hop>, String> {
+        let impersonation = self.impersonation_hop(at, scopes, hosts)?;
+        let wanted = |text: &Option<String>, member: &str, what: &str| {
+            let text = text.clone().filter(|text| !text.is_empty());
+            text.ok_or_else(|| format!("{at}/{member}: missing; {what} is wanted"))
+        };
+        let audience = wanted(&self.audience, "audience", "the full name of the pool's provider")?;
+        let kind = wanted(&self.subject_token_type, "subject_token_type", "a token type's URN")?;
+        let url = wanted(&self.token_url, "token_url", "https://sts.googleapis.com/v1/token")?;
+        let endpoint = hosts.endpoint(&format!("{at}/token_url"), &url)?;
+        if self.client_id.is_some() {
+            return Err(format!("{at}/client_id: no OAuth client is used here: leave it out"));
+        }
+        let source = self.credential_source.ok_or_else(|| {
+            format!("{at}/credential_source: missing; `file` with the subject token is wanted")
+        })?;
+        let subject = source.token(&format!("{at}/credential_source"), read)?;
+        let scope = match impersonation {
+            Some(_) => SCOPE.to_owned(),
+            None => or_cloud_platform(scopes).join(" "),
+        };
+        let mut form = vec![
+            ("grant_type", TOKEN_EXCHANGE.to_owned().into()),
+            ("audience", audience.into()),
+            ("scope", scope.into()),
+            ("requested_token_type", ACCESS_TOKEN.to_owned().into()),
+            ("subject_token", subject),
+            ("subject_token_type", kind.into()),
+        ];
+        if let Some(project) = self.workforce_pool_user_project {
+            let options = serde_json::json!({ "userProject": project }).to_string();
+            form.push(("options", options.into()));
+        }
+        let exchange = Hop::Exchange { endpoint, form };
+        Ok(std::iter::once(exchange).chain(impersonation).collect())
+    }
+
+    /// The request for a token of the service account that this file names, if it names one.
+    fn impersonation_hop(
+        &self,
+        at: &str,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+    ) -> Result<Option<Hop>, String> {
+        let Some(url) = &self.service_account_impersonation_url else {
+            return Ok(None);
+        };
+        self.impersonated(at)?;
+        let endpoint = hosts.endpoint(&format!("{at}/service_account_impersonation_url"), url)?;
+        let said = self.service_account_impersonation.as_ref();
+        let lifetime = said.and_then(|said| said.token_lifetime_seconds).unwrap_or(LIFETIME_SECS);
+        let (least, most) = LIFETIME_RANGE_SECS;
+        if !(least..=most).contains(&lifetime) {
+            return Err(format!(
+                "{at}/service_account_impersonation/token_lifetime_seconds: {least} to {most} are \
+                 wanted"
+            ));
+        }
+        let wanted = Wanted {
+            delegates: self.delegates.clone().unwrap_or_default(),
+            scope: or_cloud_platform(scopes),
+            lifetime,
+        };
+        Ok(Some(Hop::Impersonation { endpoint, wanted }))
+    }
+
+    /// The address of the service account that this file names, if it names one.
+    fn impersonated(&self, at: &str) -> Result<Option<&str>, String> {
+        let Some(url) = self.service_account_impersonation_url.as_deref() else {
+            return Ok(None);
+        };
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
+        url.strip_suffix(":generateAccessToken")
+            .and_then(|rest| rest.rsplit_once("/v1/projects/-/serviceAccounts/"))
+            .map(|(_, account)| account)
+            .filter(|account| account.contains('@') && account.bytes().all(plain))
+            .map(Some)
+            .ok_or_else(|| format!("{at}/service_account_impersonation_url: {URL_WANTED}"))
+    }
+
+    fn key(self, at: &str) -> Result<KeyFile, String> {
+        let missing = |member: &str| format!("{at}/{member}: missing; a key file has it");
+        Ok(KeyFile {
+            client_email: self.client_email.ok_or_else(|| missing("client_email"))?,
+            private_key_id: self.private_key_id.ok_or_else(|| missing("private_key_id"))?,
+            private_key: self.private_key.ok_or_else(|| missing("private_key"))?,
+            token_uri: self.token_uri,
+            universe_domain: self.universe_domain,
+        })
+    }
+}
+
+const URL_WANTED: &str = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/\
+                          ACCOUNT:generateAccessToken is wanted";
+
+impl SubjectSource {
+    /// The other issuer's token, as its file has it now.
+    fn token(self, at: &str, read: Read<'_>) -> Result<Zeroizing<String>, String> {
+        let unfit = [
+            ("url", self.url.is_some(), "tokens from a URL are not fetched here"),
+            ("environment_id", self.environment_id.is_some(), "AWS is not asked here"),
+            ("executable", self.executable.is_some(), "no program is started here"),
+            ("certificate", self.certificate.is_some(), "no client certificate is used here"),
+        ];
+        if let Some((member, _, why)) = unfit.iter().find(|(_, is_given, _)| *is_given) {
+            return Err(format!("{at}/{member}: {why}; `file` is wanted"));
+        }
+        let name = self.file.ok_or_else(|| {
+            format!("{at}/file: missing; the file with the subject token is wanted")
+        })?;
+        let bytes = read(Path::new(&name)).map_err(|why| format!("{at}/file: {why}"))?;
+        let format = self.format.as_ref();
+        let text = match format.and_then(|format| format.r#type.as_deref()) {
+            None | Some("text") => str::from_utf8(&bytes)
+                .map(|text| Zeroizing::new(text.trim().to_owned()))
+                .map_err(|_| format!("{at}/file: {name} is no text"))?,
+            Some("json") => {
+                let field = format.and_then(|f| f.subject_token_field_name.as_deref());
+                let field = field.ok_or_else(|| {
+                    format!(
+                        "{at}/format/subject_token_field_name: missing; the member with the token \
+                         is wanted"
+                    )
+                })?;
+                member(&bytes, field)
+                    .ok_or_else(|| format!("{at}/file: {name} is no JSON with a text {field}"))?
+            }
+            Some(_) => return Err(format!("{at}/format/type: text or json is wanted")),
+        };
+        let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        match fits && text.len() <= MAX_ACCESS_TOKEN_BYTES {
+            true => Ok(text),
+            false => Err(format!(
+                "{at}/file: {name}: one token of at most {MAX_ACCESS_TOKEN_BYTES} bytes is wanted"
+            )),
+        }
+    }
+}
+
+/// A text of an object in JSON.
+fn member(bytes: &[u8], name: &str) -> Option<Zeroizing<String>> {
+    match serde_json::from_slice::<Value>(bytes).ok()?.get_mut(name)?.take() {
+        Value::String(text) => Some(Zeroizing::new(text)),
+        _ => None,
+    }
+}
+
+/// serde quotes the value that it cannot use, which may be a secret; then only the place is named.
+fn fault(why: &serde_json::Error, file: &[u8]) -> String {
+    match why.is_data() {
+        true => {
+            let (line, column) = (why.line(), why.column());
+            format!("line {line}, column {column}: no value that such a file has there")
+        }
+        false => format!("not JSON: {}", syntax_fault(why, file)),
+    }
+}

@@ -1,0 +1,148 @@
+//! The requests that lead to an access token: one, or one after the other.
+
+use serde::{Deserialize, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::fetch::{Answer, Endpoint, FieldValue, Request};
+use crate::google::hosts::check_universe;
+use crate::google::token::{Fault, Token};
+use crate::google::token_source::or_cloud_platform;
+use crate::google::{Hosts, ServiceAccount};
+use crate::time::UnixTime;
+
+/// A request for a token, whose answer the next one may need.
+pub(super) enum Hop {
+    /// To the metadata server of the machine.
+    Metadata(Endpoint),
+    /// A service account's assertion for a token (RFC 7523).
+    JwtBearer { endpoint: Endpoint, account: Box<ServiceAccount>, scope: String },
+    /// A token of another issuer for one of Google's (RFC 8693).
+    Exchange { endpoint: Endpoint, form: Vec<(&'static str, Zeroizing<String>)> },
+    /// The former token for one of a service account (`generateAccessToken`).
+    Impersonation { endpoint: Endpoint, wanted: Wanted },
+}
+
+/// What `generateAccessToken` is asked for.
+#[derive(Serialize)]
+pub(super) struct Wanted {
+    pub(super) delegates: Vec<String>,
+    pub(super) scope: Vec<String>,
+    /// `3600s`
+    #[serde(serialize_with = "in_seconds")]
+    pub(super) lifetime: i64,
+}
+
+/// What it answers.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Given {
+    access_token: Zeroizing<String>,
+    expire_time: String,
+}
+
+/// Where Google exchanges assertions, if a key file does not say.
+const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// Only the metadata server answers with this header; a proxy or a portal does not.
+const METADATA_FLAVOR: &str = "metadata-flavor";
+
+impl Hop {
+    /// To the metadata server, for a service account of the machine.
+    pub(super) fn metadata(account: &str, scopes: &[String]) -> Result<Self, &'static str> {
+        let query = match scopes {
+            [] => String::new(),
+            scopes => format!("?scopes={}", scopes.join(",")),
+        };
+        let url = format!(
+            "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/\
+             {account}/token{query}"
+        );
+        Endpoint::parse_http(&url).map(Self::Metadata)
+    }
+
+    /// The exchange of a key's assertions; `at` is the pointer to the key within its file.
+    pub(super) fn jwt_bearer(
+        at: &str,
+        account: ServiceAccount,
+        scopes: &[String],
+        hosts: Hosts<'_>,
+    ) -> Result<Self, String> {
+        check_universe(account.universe_domain.as_deref()).map_err(|why| format!("{at}{why}"))?;
+        let token_uri = account.token_uri.as_deref().unwrap_or(TOKEN_URI);
+        let endpoint = hosts.endpoint(&format!("{at}/token_uri"), token_uri)?;
+        let scope = or_cloud_platform(scopes).join(" ");
+        Ok(Self::JwtBearer { endpoint, account: Box::new(account), scope })
+    }
+
+    /// Whom it asks.
+    pub(super) const fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Metadata(endpoint)
+            | Self::JwtBearer { endpoint, .. }
+            | Self::Exchange { endpoint, .. }
+            | Self::Impersonation { endpoint, .. } => endpoint,
+        }
+    }
+
+    /// The request; `former` is the token that the hop before brought.
+    pub(super) fn request(&self, former: Option<&Token>, now: UnixTime) -> Result<Request, Fault> {
+        match self {
+            Self::Metadata(endpoint) => {
+                let flavor = FieldValue::new("Google").ok_or_else(Fault::internal)?;
+                Ok(Request::get(endpoint.clone()).with(METADATA_FLAVOR, flavor))
+            }
+            Self::JwtBearer { endpoint, account, scope } => {
+                let assertion = account
+                    .assertion(endpoint.to_string(), scope, now)
+                    .map_err(|_| Fault::internal())?;
+                let form = [("grant_type", JWT_BEARER), ("assertion", &assertion)];
+                Ok(Request::post_form(endpoint.clone(), &form))
+            }
+            Self::Exchange { endpoint, form } => {
+                let form: Vec<_> = form.iter().map(|(name, value)| (*name, &***value)).collect();
+                Ok(Request::post_form(endpoint.clone(), &form))
+            }
+            Self::Impersonation { endpoint, wanted } => {
+                let former = former.ok_or_else(Fault::internal)?;
+                let bearer = Zeroizing::new(format!("Bearer {}", *former.text));
+                let bearer = FieldValue::new(&bearer).ok_or_else(Fault::internal)?;
+                let wanted = serde_json::to_value(wanted).map_err(|_| Fault::internal())?;
+                Ok(Request::post_json(endpoint.clone(), &wanted).with("authorization", bearer))
+            }
+        }
+    }
+
+    /// Reads the answer.
+    pub(super) fn token(&self, answer: &Answer, now: UnixTime) -> Result<Token, Fault> {
+        match self {
+            Self::Metadata(_) => {
+                if answer.headers.first(METADATA_FLAVOR) != Some("Google") {
+                    let why = format!(
+                        "status {} without `Metadata-Flavor: Google`: it is no metadata server",
+                        answer.status
+                    );
+                    return Err(Fault::passing(&why));
+                }
+                Token::of_oauth(answer)
+            }
+            Self::JwtBearer { .. } | Self::Exchange { .. } => Token::of_oauth(answer),
+            Self::Impersonation { wanted, .. } => {
+                Fault::unless_ok(answer)?;
+                // serde's own message may quote the token.
+                let given: Given = serde_json::from_slice(&answer.body).map_err(|_| {
+                    Fault::passing("the answer is no JSON with accessToken and expireTime")
+                })?;
+                let expires = UnixTime::parse_rfc3339(&given.expire_time)
+                    .ok_or_else(|| Fault::passing("expireTime is no time of RFC 3339"))?;
+                // A clock that is behind must not lend it life.
+                Token::new(given.access_token, (expires - now).min(wanted.lifetime))
+            }
+        }
+    }
+}
+
+fn in_seconds<S: Serializer>(secs: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{secs}s"))
+}
