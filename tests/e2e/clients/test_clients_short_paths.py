@@ -80,4 +80,4 @@ def test_google_genai_as_with_ai_studio(callers: Callers) -> None:
         parts = client.models.generate_content_stream(model="gemini-2.5-flash", contents="hello")
         assert "".join(part.text or "" for part in parts) == "Echo from gemini-2.5-flash: hello"
         assert [model.name for model in client.models.list()] == ["models/gemini-2.5-flash"]
-    assert callers.seen()["target"].startswith("/v1beta1/projects/acme-ml/locations/us-central1/")
+    assert callers.seen()["target"].startswith("/v1/projects/acme-ml/locations/us-central1/")
