@@ -1,18 +1,13 @@
 //! What a body asks for, in every dialect and spelling; and what is no strict JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
+use common::bodies::{scan, text};
 use haproxy_vertex::error::Reason;
 use haproxy_vertex::vertex::{Body, Media, Route, routes};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-fn scan(body: &Value) -> Body {
-    Body::scan(body.to_string().as_bytes()).unwrap_or_else(|e| panic!("{}: {body}", e.code()))
-}
-
-fn text(body: &str) -> Result<Body, Reason> {
-    Body::scan(body.as_bytes())
-}
 
 #[test]
 fn a_prompt_and_functions_of_the_callers_own_ask_for_nothing() {

@@ -2,17 +2,12 @@
 //! document.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod common;
+
+use common::bodies::{scan, text};
 use haproxy_vertex::error::Reason;
 use haproxy_vertex::vertex::{Body, Media};
 use serde_json::{Value, json};
-
-fn scan(body: &Value) -> Body {
-    Body::scan(body.to_string().as_bytes()).unwrap_or_else(|e| panic!("{}: {body}", e.code()))
-}
-
-fn text(body: &str) -> Result<Body, Reason> {
-    Body::scan(body.as_bytes())
-}
 
 #[test]
 fn what_is_named_below_a_tool_is_seen_by_its_kind() {

@@ -19,6 +19,13 @@ use crate::json::syntax_fault;
 /// Reads another file; a fault names it.
 pub(super) type Read<'r> = &'r dyn Fn(&Path) -> Result<Zeroizing<Vec<u8>>, String>;
 
+/// What a file may name: hosts, and other files.
+#[derive(Clone, Copy)]
+struct Nameable<'r> {
+    hosts: Hosts<'r>,
+    read: Read<'r>,
+}
+
 /// The members of such files that are used, of all types. Texts may be secrets.
 #[derive(Deserialize)]
 struct CredentialFile {
@@ -92,7 +99,7 @@ impl TokenSource {
             None => return Err(format!("/type: missing; \"{kind}\" is wanted")),
         }
         let identity = parsed.impersonated("")?.map(str::to_owned);
-        let hops = parsed.hops("", scopes, hosts, read, MAX_DEPTH)?;
+        let hops = parsed.hops("", scopes, Nameable { hosts, read }, MAX_DEPTH)?;
         Ok(Self { kind, identity, hops })
     }
 }
@@ -103,8 +110,7 @@ impl CredentialFile {
         self,
         at: &str,
         scopes: &[String],
-        hosts: Hosts<'_>,
-        read: Read<'_>,
+        nameable: Nameable<'_>,
         depth: usize,
     ) -> Result<Vec<Hop>, String> {
         check_universe(self.universe_domain.as_deref()).map_err(|why| format!("{at}{why}"))?;
@@ -112,14 +118,12 @@ impl CredentialFile {
             return Err(format!("{at}: more sources within sources than {MAX_DEPTH}"));
         }
         match self.r#type.as_deref() {
-            Some("impersonated_service_account") => {
-                self.impersonation(at, scopes, hosts, read, depth)
-            }
-            Some("external_account") => self.external(at, scopes, hosts, read),
+            Some("impersonated_service_account") => self.impersonation(at, scopes, nameable, depth),
+            Some("external_account") => self.external(at, scopes, nameable),
             Some("service_account") => {
                 let account =
                     ServiceAccount::of(self.key(at)?).map_err(|why| format!("{at}: {why}"))?;
-                Ok(vec![Hop::jwt_bearer(at, account, scopes, hosts)?])
+                Ok(vec![Hop::jwt_bearer(at, account, scopes, nameable.hosts)?])
             }
             Some("metadata") => {
                 let hop = Hop::metadata("default", &[]).map_err(|why| format!("{at}: {why}"))?;
@@ -140,18 +144,17 @@ impl CredentialFile {
         mut self,
         at: &str,
         scopes: &[String],
-        hosts: Hosts<'_>,
-        read: Read<'_>,
+        nameable: Nameable<'_>,
         depth: usize,
     ) -> Result<Vec<Hop>, String> {
-        let last = self.impersonation_hop(at, scopes, hosts)?.ok_or_else(|| {
+        let last = self.impersonation_hop(at, scopes, nameable.hosts)?.ok_or_else(|| {
             format!("{at}/service_account_impersonation_url: missing; {URL_WANTED}")
         })?;
         let source = self.source_credentials.take().ok_or_else(|| {
             format!("{at}/source_credentials: missing; whose token to impersonate with is wanted")
         })?;
         let at = format!("{at}/source_credentials");
-        let mut hops = source.hops(&at, &[], hosts, read, depth.saturating_sub(1))?;
+        let mut hops = source.hops(&at, &[], nameable, depth.saturating_sub(1))?;
         hops.push(last);
         Ok(hops)
     }
@@ -160,8 +163,7 @@ impl CredentialFile {
         self,
         at: &str,
         scopes: &[String],
-        hosts: Hosts<'_>,
-        read: Read<'_>,
+        Nameable { hosts, read }: Nameable<'_>,
     ) -> Result<Vec<Hop>, String> {
         let impersonation = self.impersonation_hop(at, scopes, hosts)?;
         let wanted = |text: &Option<String>, member: &str, what: &str| {

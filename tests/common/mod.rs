@@ -1,6 +1,7 @@
 //! What the tests share: keys, tokens, a clock that stands still, a scripted provider, a gateway.
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses a part of it")]
 
+pub mod bodies;
 pub mod gateway;
 pub mod journal;
 pub mod keys;

@@ -6,7 +6,7 @@ use crate::gateway::decide::Decide;
 use crate::gateway::decide::actions::Variables;
 use crate::gateway::decide::connection::ClientEnd;
 use crate::gateway::decide::judge::{self, Judgement};
-use crate::gateway::decide::known_body::Known;
+use crate::gateway::decide::known_body::target_and_body;
 use crate::gateway::decide::reply;
 use crate::gateway::decide::request::{Received, Request};
 use crate::gateway::decide::verdict::Verdict;
@@ -15,7 +15,6 @@ use crate::json::Json;
 use crate::oidc::Outcome;
 use crate::policy::NearMiss;
 use crate::time::Now;
-use crate::vertex::Target;
 
 /// An explained decision.
 #[derive(Clone, Debug)]
@@ -91,9 +90,7 @@ impl Decide {
         let identity = self.verifier.identify(claims.clone(), now.wall).ok()?;
         let issuer = self.verifier.issuers().get(identity.issuer)?;
         let caller = judge::caller(&identity, &issuer.config.name);
-        let target = Target::parse(request.method, request.origin_url().ok()?).ok()?;
-        let body = Known::of(request, &target).ok()?;
-        let target = body.complete(&target).ok()?;
+        let (target, body) = target_and_body(request)?;
         let client = request.client.as_ref().map(ClientEnd::as_client);
         let contents = body.contents(&target);
         let ask = judge::ask(request, &target, body.reading(&contents), client.as_ref(), now);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::Decide;
 use crate::gateway::decide::connection::ClientEnd;
-use crate::gateway::decide::known_body::{AnswerAsked, Known, no_body_taken};
+use crate::gateway::decide::known_body::{AnswerAsked, Known, no_body_taken, target_and_body};
 use crate::gateway::decide::model_list;
 use crate::gateway::decide::request::{Payload, Request};
 use crate::gateway::decide::verdict::Verdict;
@@ -272,14 +272,7 @@ impl Decide {
         (meant, sender): (&Role, &Role),
         now: Now,
     ) -> Judgement<'j> {
-        let parsed = request.origin_url().and_then(|url| Target::parse(request.method, url));
-        let Ok(target) = parsed else {
-            return Judgement::of(Reason::Internal);
-        };
-        let Ok(body) = Known::of(request, &target) else {
-            return Judgement::of(Reason::Internal);
-        };
-        let Ok(target) = body.complete(&target) else {
+        let Some((target, body)) = target_and_body(request) else {
             return Judgement::of(Reason::Internal);
         };
         let client = request.client.as_ref().map(ClientEnd::as_client);

@@ -125,3 +125,10 @@ impl<'b> Known<'b> {
 pub(super) fn no_body_taken() -> Refusal {
     Refusal::detailed(Reason::BodyNotAllowed, "this method takes no body")
 }
+
+/// The target of a request with what its body names, and the body; `None` if either has a fault.
+pub(super) fn target_and_body<'r>(request: &'r Request<'_>) -> Option<(Target<'r>, Known<'r>)> {
+    let target = Target::parse(request.method, request.origin_url().ok()?).ok()?;
+    let body = Known::of(request, &target).ok()?;
+    Some((body.complete(&target).ok()?, body))
+}
