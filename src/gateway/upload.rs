@@ -15,7 +15,7 @@ use crate::gateway::decide::waiting::Patience;
 use crate::gateway::{Gateway, tail_of};
 use crate::test_switches::{Check, on};
 use crate::time::Now;
-use crate::vertex::{Body, BodyScanner};
+use crate::vertex::{Body, BodyEdit, BodyScanner};
 use crate::watch::Signals;
 
 /// Before the number of an upload in a verdict's text.
@@ -82,17 +82,19 @@ impl Gateway {
             return None;
         };
         let number = self.calls.table.number();
+        let edit = request.edit_for(judgement.target.as_ref());
+        let scanner = edit.as_ref().map_or_else(BodyScanner::new, BodyEdit::scanner);
         let upload = Upload {
             head: request.head_without_token(),
             token: Arc::clone(token),
             id,
             role: role.place,
-            edit: request.edit_for(judgement.target.as_ref()),
+            edit,
             length: request.body_bytes(),
             slot: slot.number(),
             signals,
             tail: tail_of(judgement, Some(request)),
-            stage: Stage::Reading(Box::default()),
+            stage: Stage::Reading(Box::new(scanner)),
             bytes: 0,
             began: now.mono,
             sent: None,

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::vertex::body::member_of_root;
-use crate::vertex::{Api, ModelPlace, Target};
+use crate::vertex::{Api, BodyScanner, ModelPlace, Target};
 
-/// The only change of a long or a short body, and all else stays byte for byte.
+/// The member that a body gets, and its name.
 const VERSION: &str = r#""anthropic_version":"vertex-2023-10-16""#;
+const VERSION_NAME: &[u8] = b"anthropic_version";
 
 /// Digits of the date at the end of a model's name.
 const DATE_DIGITS: usize = 8;
@@ -36,6 +37,8 @@ fn is_date(text: &str) -> bool {
 pub struct BodyEdit {
     place: Range<u64>,
     text: Cow<'static, str>,
+    /// The name of a member that comes with it.
+    adds: Option<&'static [u8]>,
 }
 
 impl BodyEdit {
@@ -43,7 +46,8 @@ impl BodyEdit {
     /// beginning; `None` if the model is not in it.
     fn version_for_model(bytes: &[u8]) -> Option<Self> {
         let member = member_of_root(bytes, b"model")?;
-        Self::at(member.name.start..member.value.end, VERSION.into())
+        let edit = Self::at(member.name.start..member.value.end, VERSION.into())?;
+        Some(Self { adds: Some(VERSION_NAME), ..edit })
     }
 
     /// Writes the model by this name; `None` if it is written so, or not in `bytes`, the body's
@@ -59,7 +63,13 @@ impl BodyEdit {
 
     fn at(place: Range<usize>, text: Cow<'static, str>) -> Option<Self> {
         let [start, end] = [place.start, place.end].map(u64::try_from);
-        Some(Self { place: start.ok()?..end.ok()?, text })
+        Some(Self { place: start.ok()?..end.ok()?, text, adds: None })
+    }
+
+    /// The scanner of the body before the change: no name may stand twice after it.
+    #[must_use]
+    pub fn scanner(&self) -> BodyScanner {
+        self.adds.map_or_else(BodyScanner::new, BodyScanner::of_body_without)
     }
 
     /// The body's length after the change.
@@ -106,6 +116,7 @@ impl Target<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Reason;
 
     /// What leaves of a body in pieces of this size.
     fn sent(edit: &BodyEdit, body: &str, size: usize) -> String {
@@ -141,6 +152,24 @@ mod tests {
         for none in ["", "{", r#"{"messages":[{"model":"x"}]}"#, r#"{"model":"x"#, r#"{"model":7}"#]
         {
             assert_eq!(BodyEdit::version_for_model(none.as_bytes()), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_version_of_the_bodys_own_would_stand_twice() {
+        let reads = |body: &str| {
+            let edit = BodyEdit::version_for_model(body.as_bytes()).unwrap();
+            body.as_bytes().iter().try_for_each({
+                let mut scanner = edit.scanner();
+                move |byte| scanner.push(&[*byte])
+            })
+        };
+        assert_eq!(reads(r#"{"model":"c","x":{"anthropic_version":"y"}}"#), Ok(()));
+        for own in [
+            r#"{"model":"c","anthropic_version":"y"}"#,
+            r#"{"anthropic\u005fversion":"","model":"c"}"#,
+        ] {
+            assert_eq!(reads(own), Err(Reason::BodyNotJson), "{own}");
         }
     }
 

@@ -21,6 +21,14 @@ impl BodyScanner {
         Self { syntax: Syntax::new(), walk: Walk::new(), fault: None }
     }
 
+    /// The same for a body that is to get a member of this name: it must have none itself.
+    #[must_use]
+    pub fn of_body_without(name: &[u8]) -> Self {
+        let mut scanner = Self::new();
+        scanner.fault = scanner.walk.take_name(name).err();
+        scanner
+    }
+
     /// Reads the next bytes, wherever they were cut.
     ///
     /// # Errors

@@ -79,6 +79,11 @@ impl Walk {
         }
     }
 
+    /// Counts a name as one that stands in the body itself, before anything was read.
+    pub(super) fn take_name(&mut self, name: &[u8]) -> Result<(), Reason> {
+        self.add_name(1, self.keys.of_bytes(name))
+    }
+
     /// What it holds on the heap beside the texts.
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {

@@ -14,8 +14,9 @@ from support.expect.recorded import nothing_whole
 from support.expect.refusal import STATUS
 from support.log.server import LogServer
 from support.wire.calls import GENERATE, PROJECT, headers
-from support.wire.http1 import Closed, Connection, Response, once
-from support.wire.http2 import H2, Answer
+from support.wire.framings import FRAMINGS, chunked, send
+from support.wire.http1 import Closed, Connection, once
+from support.wire.http2 import H2
 from support.wire.listener import Listener
 from support.wire.bodies import BodyRecorder
 from support.world.configuration import vertex_json
@@ -35,7 +36,7 @@ TOOL = {"tools": [{"googleSearch": {}}]}
 
 
 @pytest.mark.parametrize("length", [30_000, 115_000, 800_000, 5_000_000])
-@pytest.mark.parametrize("framing", ["length", "chunks", "h2"])
+@pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_long_body_arrives_as_it_was_sent(
     gateway: Callable[..., Haproxy], standin: Standin, logs: LogServer, length: int, framing: str
 ) -> None:
@@ -49,16 +50,6 @@ def test_a_long_body_arrives_as_it_was_sent(
     [line] = logs.exactly(1)
     assert (line["decision"], line["reason"], line["role"]) == ("allow", "ok", "ml-team")
     assert line["tokens"] == "exact"
-
-
-def chunked(haproxy: Haproxy, token: str, body: bytes) -> Response:
-    with Connection(haproxy.port) as connection:
-        connection.send_request("POST", GENERATE, headers(token) | {"Transfer-Encoding": "chunked"})
-        for at in range(0, len(body), 10_000):
-            piece = body[at : at + 10_000]
-            connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-        connection.send(b"0\r\n\r\n")
-        return connection.read()
 
 
 @pytest.mark.parametrize("length", [30_000, 115_000, 800_000])
@@ -121,7 +112,7 @@ VIOLATIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("framing", ["length", "chunks", "h2"])
+@pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("what", VIOLATIONS)
 def test_what_is_refused_has_not_left_whole_and_its_twin_has(
     gateway: Callable[..., Haproxy],
@@ -155,17 +146,6 @@ def test_what_is_refused_has_not_left_whole_and_its_twin_has(
     assert (first["principal"], first["charged"], second["decision"]) == ("corp:alice", "-", "allow")
     logs.exactly(2)
     assert "a body was refused" not in haproxy.stderr + "".join(logs.lines)
-
-
-def send(haproxy: Haproxy, token: str, framing: str, body: bytes) -> Response | Answer:
-    match framing:
-        case "length":
-            return once(haproxy.port, "POST", GENERATE, headers(token), body)
-        case "chunks":
-            return chunked(haproxy, token, body)
-        case _:
-            with H2(haproxy.port) as h2:
-                return h2.request("POST", GENERATE, headers(token), body)
 
 
 @pytest.mark.parametrize("framing", ["length", "h2"])

@@ -10,8 +10,8 @@ import pytest
 from support.log.server import LogServer
 from support.wire.bodies import BodyRecorder
 from support.wire.calls import headers
-from support.wire.http1 import Connection, Response, once
-from support.wire.http2 import H2, Answer
+from support.wire.framings import FRAMINGS, send
+from support.wire.http1 import once
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
@@ -83,26 +83,8 @@ def long(body: bytes, bytes_more: int) -> bytes:
     return body.removesuffix(b"}") + fill
 
 
-def send(haproxy: Haproxy, token: str, framing: str, path: str, body: bytes) -> Response | Answer:
-    match framing:
-        case "length":
-            return once(haproxy.port, "POST", path, headers(token), body)
-        case "chunks":
-            with Connection(haproxy.port) as connection:
-                pairs = headers(token) | {"Transfer-Encoding": "chunked"}
-                connection.send_request("POST", path, pairs)
-                for at in range(0, len(body), 10_000):
-                    piece = body[at : at + 10_000]
-                    connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
-                connection.send(b"0\r\n\r\n")
-                return connection.read()
-        case _:
-            with H2(haproxy.port) as h2:
-                return h2.request("POST", path, headers(token), body)
-
-
 @pytest.mark.parametrize("bytes_more", [0, 100_000])
-@pytest.mark.parametrize("framing", ["length", "chunks", "h2"])
+@pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("what", PATHS)
 def test_a_path_without_project_is_served_where_the_role_says(
     gateway: Callable[..., Haproxy],
@@ -117,7 +99,7 @@ def test_a_path_without_project_is_served_where_the_role_says(
     if bytes_more:
         body, at_google = long(body, bytes_more), long(at_google, bytes_more)
     haproxy = gateway(google_http=recorder.port, vertex=configuration(standin))
-    answer = send(haproxy, standin.token({"groups": ["ml"]}), framing, path, body)
+    answer = send(haproxy, standin.token({"groups": ["ml"]}), framing, body, path)
     assert answer.status == 200, answer.body
     [sent] = recorder.requests
     assert sent.head.split(b" ")[1].decode() == target
@@ -138,6 +120,9 @@ REFUSED = {
     "a model that stands far behind": (
         "/v1/messages", b'{"x":"' + b"y" * 50_000 + b'",' + CLAUDE.removeprefix(b"{"),
         413, "body_too_large_to_check", "first member",
+    ),
+    "a version of the body's own": (
+        "/v1/messages", CLAUDE.replace(b'"max_tokens"', VERSION + b',"max_tokens"'), 400, "body_not_json", "",
     ),
     "no model": ("/v1/messages", b'{"max_tokens":9}', 400, "model_missing", ""),
     "a server's tool": (

@@ -14,10 +14,11 @@ from support.log.server import LogServer
 from support.wire.calls import GENERATE, headers
 from support.wire.http1 import Connection, Response, once
 from support.wire.bodies import BodyRecorder
-from support.world.configuration import Configuration
+from support.world.configuration import Configuration, vertex_json
 from support.world.faults import broken_share, reached
 from support.world.haproxy import Haproxy
 from support.world.place import haproxy_version
+from support.world.standin import Standin
 
 DIES = ("raises", "raises_a_table", "panics")
 LIES = ("returns_nothing", "returns_false", "returns_true", "returns_a_number", "returns_a_text", "allows")
@@ -130,6 +131,41 @@ def test_no_rule_can_say_that_a_body_is_read(
         haproxy = launch(configuration(**different, frontend_lines=FORGED))
         assert long_call(haproxy, token).status == status, fault
     assert len(recorder.requests) == 1
+
+
+# The model moves out of such a body, however short it is.
+CLAUDE = b'{"model":"claude-x","max_tokens":9,"messages":[]}'
+
+
+@pytest.mark.parametrize("fault", ["none", "raises", "panics", "returns_nothing", "returns_a_text"])
+def test_a_short_body_that_has_to_change_leaves_changed_or_not_at_all(
+    configuration: Callable[..., Configuration],
+    launch: Callable[..., Haproxy],
+    standin: Standin,
+    recorder: BodyRecorder,
+    logs: LogServer,
+    token: str,
+    tmp_path: Path,
+    fault: str,
+) -> None:
+    vertex = vertex_json(standin.service_account)
+    vertex["roles"][0]["may"] |= {"models": ["anthropic/*"], "methods": ["streamRawPredict"]}
+    vertex["roles"][0]["default"] = {"project": "acme-ml", "location": "us-central1"}
+    tmp_path.chmod(0o755)
+    share = broken_share(tmp_path, "pass", fault)
+    haproxy = launch(configuration(share=share, google_http=recorder.port, vertex=vertex))
+
+    answer = once(haproxy.port, "POST", "/v1/messages", headers(token), CLAUDE)
+
+    [line] = logs.exactly(1)
+    if fault == "none":
+        assert (answer.status, line["decision"]) == (200, "allow")
+        changed = CLAUDE.replace(b'"model":"claude-x"', b'"anthropic_version":"vertex-2023-10-16"')
+        assert [request.body for request in recorder.requests] == [changed]
+    else:
+        assert (answer.status, line["decision"], line["reason"]) == (503, "deny", "internal")
+        assert json.loads(answer.body)["type"] == "error"
+        assert nothing_whole(recorder)
 
 
 @pytest.mark.parametrize("fault", ["raises", "returns_a_text"])
