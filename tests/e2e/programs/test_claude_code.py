@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.clients.callers import Callers
-from support.clients.programs import Outside, Program, Said, installed, noise
+from support.clients.programs import Outside, Program, Said, installed, noise, run_without_room
 from support.clients.snippets import GATEWAY, snippet
 from support.expect.budget import hold, well_inside_an_hour
-from support.expect.eventually import eventually
 from support.world.standin import Standin
 
 HEADING = "Claude Code"
@@ -48,11 +47,6 @@ def change(claude: Program, **env: str) -> None:
     settings = json.loads(file.read_text())
     assert settings["env"].keys() >= env.keys()
     file.write_text(json.dumps(settings | {"env": settings["env"] | env}))
-
-
-def fields(callers: Callers, name: str) -> list[str]:
-    """Of each request that has come, in order."""
-    return [line[name] for line in callers.logs.in_order(callers.requests)]
 
 
 def answered(said: Said, text: str) -> None:
@@ -106,7 +100,7 @@ def test_claudes_own_paths(reach: Reach, begin: Begin) -> None:
 
     answered(claude.run("-p", f'call Read {{"file_path": "{note}"}}'), "1\twords of a file\n")
 
-    assert fields(callers, "finish") == ["tool_use", "end_turn"]
+    assert callers.fields("finish") == ["tool_use", "end_turn"]
     lines = callers.logs.in_order(callers.requests)
     assert all("POST /v1/messages" in line.path for line in lines)
     assert {(line["project"], line["tokens"]) for line in lines} == {("acme-ml", "exact")}
@@ -121,7 +115,7 @@ def test_a_tool_loop(reach: Reach, begin: Begin) -> None:
     said = claude.run("-p", f'call Read {{"file_path": "{file}"}}')
 
     answered(said, "1\twords of a file\n")
-    assert fields(callers, "finish") == ["tool_use", "end_turn"]
+    assert callers.fields("finish") == ["tool_use", "end_turn"]
     assert callers.reasons() == ["ok", "ok"]
 
 
@@ -136,7 +130,7 @@ def test_a_picture(reach: Reach, begin: Begin) -> None:
     text = base64.b64encode(picture).decode()
     answered(said, f'[{{"source":{{"data":"{text[:1000]}')
     assert callers.reasons() == ["ok", "ok"]
-    assert int(fields(callers, "prompt_bytes")[1]) > len(text)
+    assert int(callers.fields("prompt_bytes")[1]) > len(text)
 
 
 def test_300_kb_piped(reach: Reach, begin: Begin) -> None:
@@ -173,7 +167,7 @@ def test_a_tool_of_google_s(reach: Reach, begin: Begin, granted: bool) -> None:
     assert said.status == 0, said
     refused = f"no role allows you what the body asks for: tools: {SEARCH} (body_not_allowed)"
     assert (refused in said.text) is not granted
-    asked, used, searched, told = fields(callers, "reason")[-4:]
+    asked, used, searched, told = callers.fields("reason")[-4:]
     assert (asked, used, told) == ("ok", "ok", "ok")
     assert searched == ("ok" if granted else "body_not_allowed")
 
@@ -218,26 +212,15 @@ def test_a_long_session_renews_its_token_ahead_of_its_end(
     assert running.end().status == 0
 
     assert callers.reasons() == ["ok"] * TURNS
-    assert (len(set(fields(callers, "principal"))) > 1) is often
+    assert (len(set(callers.fields("principal"))) > 1) is often
 
 
 def test_a_limit_that_soon_has_room_is_waited_for(
     reach: Reach, begin: Begin, standin: Standin
 ) -> None:
     callers = reach(limits={"parallel_requests": 1})
-    claude = begin(callers)
-    standin.google(chunks=2, gate=True)
-    connection, head = hold(callers.haproxy, callers.token())
-    assert head.status == 200
-
-    with connection:
-        running = claude.start("-p", "hello")
-        eventually(lambda: callers.requests > 1, "it has asked", within=30)
-        standin.google(chunks=2)  # lets the stream go on that is held
-        answered(running.end(), "hello\n")
-
-    refused = [reason for reason in callers.reasons() if reason != "ok"]
-    assert refused and set(refused) == {"limit_parallel"}
+    said = run_without_room(begin(callers), callers, standin)
+    answered(said, "hello\n")
 
 
 def test_a_limit_that_has_no_room_for_long_is_told(reach: Reach, begin: Begin) -> None:
@@ -273,7 +256,7 @@ def test_without_a_model_s_name_it_looks_for_one_that_it_may_have(
 
     answered(begin(callers).run("-p", "hello"), "hello\n")
 
-    reasons, models = fields(callers, "reason"), fields(callers, "model")
+    reasons, models = callers.fields("reason"), callers.fields("model")
     assert (reasons[0], reasons[-1]) == ("role_none", "ok")
     refused = {model for reason, model in zip(reasons, models, strict=True) if reason != "ok"}
     assert len(refused) > 1

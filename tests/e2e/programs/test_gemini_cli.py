@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from support.clients.callers import Callers
-from support.clients.programs import Outside, Program, Said, installed, noise
+from support.clients.programs import Outside, Program, Said, installed, noise, run_without_room
 from support.clients.snippets import GATEWAY, snippet
-from support.expect.budget import hold
-from support.expect.eventually import eventually
 from support.world.standin import Standin
 
 HEADING = "gemini-cli"
@@ -42,11 +40,6 @@ def begin(tmp_path: Path, outside: Outside) -> Begin:
         return program
 
     return one
-
-
-def fields(callers: Callers, name: str) -> list[str]:
-    """Of each request that has come, in order."""
-    return [line[name] for line in callers.logs.in_order(callers.requests)]
 
 
 def answered(said: Said, text: str) -> None:
@@ -109,9 +102,9 @@ def test_a_picture_whose_tokens_are_counted(reach: Reach, begin: Begin) -> None:
     said = gemini.run("-p", "@noise.png what is it")
 
     assert said.status == 0 and f"Echo from {MODEL}: " in said.text, said
-    assert fields(callers, "method") == ["countTokens", "streamGenerateContent"]
+    assert callers.fields("method") == ["countTokens", "streamGenerateContent"]
     assert callers.reasons() == ["ok", "ok"]
-    for size in fields(callers, "prompt_bytes"):
+    for size in callers.fields("prompt_bytes"):
         assert int(size) > len(picture) * 4 / 3
 
 
@@ -133,7 +126,7 @@ def test_a_tool_of_google_s(reach: Reach, begin: Begin, granted: bool) -> None:
 
     refused = "no role allows you what the body asks for: tools: googleSearch"
     assert (refused in said.text) is not granted
-    asked, searched, told = fields(callers, "reason")
+    asked, searched, told = callers.fields("reason")
     assert (asked, told) == ("ok", "ok")
     assert searched == ("ok" if granted else "body_not_allowed")
 
@@ -172,16 +165,5 @@ def test_a_limit_that_soon_has_room_is_waited_for(
     reach: Reach, begin: Begin, standin: Standin
 ) -> None:
     callers = reach(limits={"parallel_requests": 1})
-    gemini = begin(callers)
-    standin.google(chunks=2, gate=True)
-    connection, head = hold(callers.haproxy, callers.token())
-    assert head.status == 200
-
-    with connection:
-        running = gemini.start("-p", "hello")
-        eventually(lambda: callers.requests > 1, "it has asked", within=30)
-        standin.google(chunks=2)  # lets the stream go on that is held
-        answered(running.end(), "hello")
-
-    refused = [reason for reason in callers.reasons() if reason != "ok"]
-    assert refused and set(refused) == {"limit_parallel"}
+    said = run_without_room(begin(callers), callers, standin)
+    answered(said, "hello")

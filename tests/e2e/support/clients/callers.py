@@ -98,6 +98,10 @@ class Callers:
         assert len(lines) == count
         return [line["reason"] for line in lines]
 
+    def fields(self, name: str) -> list[str]:
+        """This field of each request's line, in order."""
+        return [line[name] for line in self.logs.in_order(self.requests)]
+
     def seen(self) -> dict[str, Any]:
         """The one request that reached Google, with the gateway's credential and not a trace of
         the caller's or of what its library tells about the caller's machine."""

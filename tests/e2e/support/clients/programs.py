@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from support.clients.callers import Callers
 from support.clients.node import NODE
+from support.expect.budget import hold
 from support.wire.listener import Listener
 from support.world.place import ROOT
+from support.world.standin import Standin
 
 PACKAGES = ROOT / "tests" / "e2e" / "programs" / "node_modules"
 TIMEOUT = 90
@@ -129,6 +132,24 @@ class Running:
         """It and whatever it has started: they are a group of their own."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
+
+
+def run_without_room(program: Program, callers: Callers, standin: Standin) -> Said:
+    """What it says to "hello" of somebody with one request at once, while another is held until it
+    has been refused for that: it must have asked again."""
+    standin.google(chunks=2, gate=True)
+    connection, head = hold(callers.haproxy, callers.token())
+    assert head.status == 200, head
+    with connection:
+        running = program.start("-p", "hello")
+        # The line of what is held comes when it ends.
+        [first, *_] = callers.logs.wait_for(1, within=30)
+        assert first["reason"] == "limit_parallel", first.text
+        standin.google(chunks=2)  # lets the stream go on that is held
+        said = running.end()
+    refused = [reason for reason in callers.reasons() if reason != "ok"]
+    assert set(refused) == {"limit_parallel"}, refused
+    return said
 
 
 def installed(script: str, *others: str) -> Path:
