@@ -58,6 +58,8 @@ pub struct Haproxy {
     pub bufsize: usize,
     /// `tune.maxrewrite`, in bytes.
     pub maxrewrite: usize,
+    /// `tune.bufsize.large`, in bytes, where a body may be held that the buffer does not fit.
+    pub large_bufsize: Option<usize>,
     /// Settings whose size cannot be parsed.
     pub unreadable: Vec<Unreadable>,
     /// The largest document that the rule set accepts from an issuer, in bytes.
@@ -128,6 +130,7 @@ impl Haproxy {
             accounts,
             bufsize: DEFAULT_BUFSIZE,
             maxrewrite: DEFAULT_MAXREWRITE,
+            large_bufsize: None,
             fetch_max: 0,
             unreadable: Vec::new(),
             switches: HashMap::new(),
@@ -139,6 +142,7 @@ impl Haproxy {
         let fetch_max = environment.get(FETCH_MAX);
         haproxy.bufsize = haproxy.size("tune.bufsize").unwrap_or(haproxy.bufsize);
         haproxy.maxrewrite = haproxy.size("tune.maxrewrite").unwrap_or(haproxy.maxrewrite);
+        haproxy.large_bufsize = haproxy.size("tune.bufsize.large");
         haproxy.fetch_max =
             fetch_max.and_then(|size| haproxy.bytes(FETCH_MAX, "", &size)).unwrap_or(0);
         haproxy

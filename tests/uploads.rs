@@ -51,6 +51,32 @@ fn goes() -> Passed {
 }
 
 #[test]
+fn a_body_that_no_buffer_fits_is_decided_on_from_its_head() {
+    let key = SigningKey::ed();
+    let gateway = stage(&key, |_| {});
+    let ask = |length: &str| {
+        let ask = Ask::with(&key.token("k1", &member())).head();
+        ask.without("content-length").header("content-length", length)
+    };
+    let decision = |ask: &Ask| decide(&gateway, ask).decision().to_owned();
+    let room = 65_536 - 16_384;
+    assert_eq!(decision(&ask(&(room + 1).to_string())), "passing");
+    assert_eq!(decision(&ask(&room.to_string())), "body", "it may fit");
+    let long = ask("100000");
+    assert_eq!(decision(&long), "passing");
+    // Who waits to be told to go on is told by HAProxy's wait for the body.
+    assert_eq!(decision(&long.clone().header("expect", "100-continue")), "body");
+    assert_eq!(decision(&long.clone().header("transfer-encoding", "chunked")), "body");
+    let place = "/v1/projects/acme-ml/locations/us-central1";
+    let chat = long.clone().url(&format!("{place}/endpoints/openapi/chat/completions"));
+    assert_eq!(decision(&chat), "body", "its model is in the body");
+    let said = decide(&gateway, &long.without("content-type").header("content-type", "text/plain"));
+    assert_eq!(said.reason(), "body_not_json");
+    let unread = stage(&key, |role| role["body"] = json!("unread"));
+    assert_eq!(decide(&unread, &ask("100000")).decision(), "allow");
+}
+
+#[test]
 fn the_last_brace_goes_with_an_allow_and_nothing_but_white_space_behind_it() {
     let key = SigningKey::ed();
     let gateway = stage(&key, |_| {});

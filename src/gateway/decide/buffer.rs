@@ -11,14 +11,25 @@ const OVERHEAD_BYTES: u64 = 2048;
 #[derive(Debug)]
 pub(in crate::gateway) struct Buffer {
     room: u64,
+    /// A body of more bytes is never here as a whole; it is read as it passes.
+    longest: Option<u64>,
     setting: &'static str,
 }
 
 impl Buffer {
     pub(in crate::gateway) fn of(haproxy: &Haproxy) -> Self {
-        let room = haproxy.bufsize.saturating_sub(haproxy.maxrewrite);
+        let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let room = bytes(haproxy.bufsize.saturating_sub(haproxy.maxrewrite));
+        let longest = haproxy.large_bufsize.map_or(room, bytes).max(room);
+        let longest = (!haproxy.is_bare).then_some(longest);
         let setting = if haproxy.is_bare { "tune.bufsize" } else { "VERTEX_BUFSIZE" };
-        Self { room: u64::try_from(room).unwrap_or(u64::MAX), setting }
+        Self { room, longest, setting }
+    }
+
+    /// Whether a body is too long for the buffer, as its head tells, and comes without being asked for.
+    pub(in crate::gateway) fn is_exceeded(&self, request: &Request<'_>) -> bool {
+        let is_longer = |longest| request.body_bytes().is_some_and(|declared| declared > longest);
+        !request.expects_continue && self.longest.is_some_and(is_longer)
     }
 
     /// The refusal of a body that would fit and did not come.
@@ -32,7 +43,7 @@ impl Buffer {
 
     /// The refusal of a body that has to be here as a whole, and is not.
     pub(in crate::gateway) fn too_large(&self, request: &Request<'_>) -> Refusal {
-        let Self { room, setting } = self;
+        let Self { room, setting, .. } = self;
         if request.holds_nul() {
             return Refusal::detailed(Reason::BodyNotJson, "it holds a NUL");
         }

@@ -162,10 +162,27 @@ impl Decide {
             Err(misnamed) => (target, Known::Misnamed(misnamed)),
         };
         let judgement = self.authorize(request, &token, target, &body, now);
+        let judgement = match judgement {
+            Judgement { verdict: Verdict::NeedsBody, target: Some(target), .. }
+                if self.passes(request, &target) =>
+            {
+                let judgement = self.judge_head(request, &token, target, &[], now);
+                return Judgement { token: Some(token), ..judgement };
+            }
+            judgement => judgement,
+        };
         // The filter that reads long bodies changes those that have to be.
         let awaits_body = matches!(judgement.verdict, Verdict::Allow(_))
             && request.edit_for(judgement.target.as_ref()).is_some();
         Judgement { token: Some(token), awaits_body, ..judgement }
+    }
+
+    /// Whether the body of a request will be read as it passes, and its beginning tells nothing.
+    fn passes(&self, request: &Request<'_>, target: &Target<'_>) -> bool {
+        request.payload() == Payload::Unread
+            && self.buffer.is_exceeded(request)
+            && !target.names_model_in_body()
+            && target.route.takes_body()
     }
 
     /// The list of the models that the caller may use, if that is what the request asks for.

@@ -84,6 +84,8 @@ pub(in crate::gateway) struct Request<'r> {
     content_type: Option<&'r str>,
     content_length: Option<u64>,
     is_chunked: bool,
+    /// Whether the body comes only when the caller is told to go on (RFC 9110 section 10.1.1).
+    pub(in crate::gateway) expects_continue: bool,
     /// The tiers that it asks for.
     pub(in crate::gateway) tiers: AskedTiers<'r>,
     /// The last `User-Agent`; empty without one.
@@ -165,6 +167,7 @@ impl<'r> Request<'r> {
             content_type: None,
             content_length: None,
             is_chunked: false,
+            expects_continue: false,
             tiers: AskedTiers::NONE,
             user_agent: "",
             session: "",
@@ -205,6 +208,7 @@ impl<'r> Request<'r> {
                 self.content_length = length;
             }
             "transfer-encoding" => self.is_chunked = true,
+            "expect" => self.expects_continue = true,
             "anthropic-version" => self.client_api = Some(Api::Claude),
             "x-goog-api-client" => self.client_api = Some(Api::Gemini),
             "user-agent" => self.user_agent = value,

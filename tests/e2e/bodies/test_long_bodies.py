@@ -18,7 +18,7 @@ from support.wire.framings import FRAMINGS, chunked, send
 from support.wire.http1 import Closed, Connection, once
 from support.wire.http2 import H2
 from support.wire.listener import Listener
-from support.wire.bodies import BodyRecorder
+from support.wire.bodies import UNHELD, BodyRecorder
 from support.world.configuration import vertex_json
 from support.world.haproxy import Haproxy
 from support.world.place import free_port, haproxy_version
@@ -170,7 +170,7 @@ def test_a_caller_who_stops_in_the_middle_is_told_so(
 ) -> None:
     haproxy = gateway(nbthread=1, google_http=recorder.port, environment={"VERTEX_BODY_TIMEOUT": "2s"})
     token = standin.token({"groups": ["ml"]})
-    body = prompt(100_000)
+    body = prompt(UNHELD)
     with Connection(haproxy.port, timeout=20) as connection:
         sized = headers(token) | {"Content-Length": str(len(body))}
         connection.send_request("POST", GENERATE, sized, body[:50_000])
@@ -217,7 +217,7 @@ def test_an_early_answer_of_googles_reaches_the_caller(
     recorder = BodyRecorder(early=429)
     haproxy = gateway(nbthread=1, google_http=recorder.port)
     token = standin.token({"groups": ["ml"]})
-    body = prompt(100_000)
+    body = prompt(UNHELD)
     with Connection(haproxy.port) as connection:
         sized = headers(token) | {"Content-Length": str(len(body))}
         connection.send_request("POST", GENERATE, sized, body[:60_000])
@@ -305,7 +305,7 @@ def test_a_later_role_decides_if_it_signs_as_the_first_has(
     token = standin.token({"groups": ["ml"]})
     answers = [
         once(haproxy.port, "POST", GENERATE, headers(token), body)
-        for body in (prompt(100, **TOOL), prompt(100_000), prompt(100_000, **TOOL))
+        for body in (prompt(100, **TOOL), prompt(UNHELD), prompt(UNHELD, **TOOL))
     ]
     assert [answer.status for answer in answers] == [200, 200, 200 if same else 413]
     small, plain, long = logs.in_order(3)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from support.log.server import LogServer
-from support.wire.bodies import BodyRecorder
+from support.wire.bodies import UNHELD, BodyRecorder
 from support.wire.calls import headers
 from support.wire.framings import FRAMINGS, send
 from support.wire.http1 import once
@@ -118,7 +118,7 @@ REFUSED = {
         "/v1/messages", CLAUDE.replace(b'"claude', b'"google/gemini'), 400, "model_mismatch", "",
     ),
     "a model that stands far behind": (
-        "/v1/messages", b'{"x":"' + b"y" * 50_000 + b'",' + CLAUDE.removeprefix(b"{"),
+        "/v1/messages", b'{"x":"' + b"y" * UNHELD + b'",' + CLAUDE.removeprefix(b"{"),
         413, "body_too_large_to_check", "first member",
     ),
     "a version of the body's own": (

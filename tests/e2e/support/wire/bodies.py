@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from support.wire.listener import Listener
 
 ANSWER = b'{"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4,"totalTokenCount":7}}'
+#: Bytes of a body that no buffer holds, not even a large one of HAProxy 3.4.
+UNHELD = 1_200_000
 _EVENTS = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
     b"transfer-encoding: chunked\r\n\r\n"
