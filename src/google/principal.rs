@@ -1,0 +1,115 @@
+//! Whom Google sees, as its IAM policies name them, as far as the configuration tells.
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use crate::google::hop::Hop;
+use crate::google::{Credential, CredentialSource};
+use crate::jose::from_base64url;
+
+/// An identity of Google's (<https://cloud.google.com/iam/docs/principal-identifiers>).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal<'c> {
+    /// A service account, by its address.
+    ServiceAccount(&'c str),
+    /// The default service account of the machine.
+    Machine,
+    /// A subject of a workload or workforce pool.
+    Federated(Federated<'c>),
+    /// The configuration does not tell.
+    Unknown,
+}
+
+/// A subject of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Federated<'c> {
+    /// The full name of the pool, without `//`.
+    pub pool: &'c str,
+    /// The provider's id in it.
+    pub provider: &'c str,
+    /// The type of the tokens that are exchanged, as a URN.
+    pub token_type: &'c str,
+    /// The issuer of the token, if it is a JWT.
+    pub issuer: Option<String>,
+    /// The subject of the token, if it is a JWT.
+    pub subject: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Claims {
+    iss: Option<String>,
+    sub: Option<String>,
+}
+
+impl Credential {
+    /// The identities that lead to the one that Google sees, which is the last: each impersonates the
+    /// next. At least one.
+    #[must_use]
+    pub fn principals(&self) -> Vec<Principal<'_>> {
+        match &self.source {
+            CredentialSource::ServiceAccount { account, .. } => {
+                vec![Principal::ServiceAccount(&account.client_email)]
+            }
+            CredentialSource::AccessToken(_) => vec![Principal::Unknown],
+            CredentialSource::Fetched(source) => {
+                let first = source.hops.first().map_or(Principal::Unknown, asking);
+                let others = source.hops.iter().flat_map(impersonated);
+                std::iter::once(first).chain(others).collect()
+            }
+        }
+    }
+}
+
+/// Whose token the first hop brings.
+fn asking(hop: &Hop) -> Principal<'_> {
+    match hop {
+        Hop::Metadata(endpoint) => match account_of(&endpoint.path) {
+            Some(account) if account.contains('@') => Principal::ServiceAccount(account),
+            _ => Principal::Machine,
+        },
+        Hop::JwtBearer { account, .. } => Principal::ServiceAccount(&account.client_email),
+        Hop::Exchange { form, .. } => federated(form).unwrap_or(Principal::Unknown),
+        Hop::Impersonation { .. } => Principal::Unknown,
+    }
+}
+
+fn federated<'f>(form: &'f [(&'static str, Zeroizing<String>)]) -> Option<Principal<'f>> {
+    let member = |wanted| {
+        let found = form.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, value)| value.as_str())
+    };
+    let (pool, provider) = member("audience")?.strip_prefix("//")?.split_once("/providers/")?;
+    let claims = claims(member("subject_token")?).unwrap_or_default();
+    Some(Principal::Federated(Federated {
+        pool,
+        provider,
+        token_type: member("subject_token_type")?,
+        issuer: claims.iss,
+        subject: claims.sub,
+    }))
+}
+
+/// The delegates and the account of an impersonation.
+fn impersonated(hop: &Hop) -> impl Iterator<Item = Principal<'_>> {
+    let (delegates, target) = match hop {
+        Hop::Impersonation { endpoint, wanted } => {
+            (wanted.delegates.as_slice(), account_of(&endpoint.path))
+        }
+        _ => (&[][..], None),
+    };
+    let delegates = delegates.iter().filter_map(|name| name.rsplit('/').next());
+    delegates.chain(target).map(Principal::ServiceAccount)
+}
+
+/// The account in a path: `…/service-accounts/ACCOUNT/token`, `…/serviceAccounts/ACCOUNT:verb`.
+fn account_of(path: &str) -> Option<&str> {
+    let (_, rest) =
+        path.split_once("/service-accounts/").or_else(|| path.split_once("/serviceAccounts/"))?;
+    rest.split(['/', ':']).next()
+}
+
+/// What a JWT says of itself; Google verifies it, and this only tells people.
+fn claims(token: &str) -> Option<Claims> {
+    let payload = from_base64url(token.split('.').nth(1)?)?;
+    serde_json::from_slice(&payload).ok()
+}
