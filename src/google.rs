@@ -5,6 +5,7 @@ mod bearer;
 mod credential;
 mod credential_file;
 mod fetching;
+mod file_type;
 mod hop;
 mod hosts;
 mod jitter;
@@ -17,6 +18,7 @@ mod token_source;
 
 pub use bearer::{Bearers, Slot};
 pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
+pub use file_type::FileType;
 pub use hosts::Hosts;
 pub use self_signed::{JwtForm, ServiceAccount};
 pub use status::BearerStatus;

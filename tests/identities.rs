@@ -312,6 +312,13 @@ fn impersonated(source: Value) -> Value {
     })
 }
 
+fn login() -> Value {
+    json!({
+        "type": "authorized_user", "client_id": "us.apps.example", "client_secret": "our-secret",
+        "refresh_token": "1//0refresh", "quota_project_id": "acme-ml",
+    })
+}
+
 fn key_file() -> Value {
     let mut key: Value = serde_json::from_str(common::keys::KEY_FILE).unwrap();
     key["token_uri"] = json!(OAUTH);
@@ -424,6 +431,43 @@ fn a_source_impersonates_with_its_own_token() {
 }
 
 #[test]
+fn a_persons_login_is_renewed_and_may_impersonate_and_is_doubted() {
+    let direct = place(&json!({ "type": "authorized_user" }), &login());
+    let (id, request) = direct.asks(at(0)).unwrap();
+    assert_eq!((request.method.name(), request.endpoint.to_string()), ("POST", OAUTH.to_owned()));
+    let sent = form(&request);
+    for (name, expected) in [
+        ("grant_type", "refresh_token"),
+        ("client_id", "us.apps.example"),
+        ("client_secret", "our-secret"),
+        ("refresh_token", "1//0refresh"),
+    ] {
+        assert_eq!(value(&sent, name), expected);
+    }
+    assert_eq!(sent.len(), 4, "the scopes of the login");
+    direct.gateway.answer(id, &token("ya29.of-a-person", 3599), at(0));
+    assert_eq!(direct.sent(at(1)), "Bearer ya29.of-a-person");
+    let scoped = place(&json!({ "type": "authorized_user", "scopes": [CLOUD, "openid"] }), &login());
+    assert_eq!(value(&form(&scoped.asks(at(0)).unwrap().1), "scope"), format!("{CLOUD} openid"));
+
+    let two = place(&json!({}), &impersonated(login()));
+    two.expect(at(0), &token("ya29.of-a-person", 3599));
+    let (_, request) = two.asks(at(0)).unwrap();
+    let bearer = request.headers.iter().find(|header| header.name == "authorization").unwrap();
+    assert_eq!(bearer.value.as_str(), "Bearer ya29.of-a-person");
+
+    let doubts = |file: &Value| loaded(&json!({}), &file.to_string()).unwrap().0.doubts();
+    for file in [login(), impersonated(login())] {
+        let doubts = doubts(&file);
+        let says = "/credentials/0: \"ml-prod\" is a person's own login (authorized_user): ";
+        assert!(doubts.iter().any(|doubt| doubt.starts_with(says)), "{doubts:?}");
+    }
+    for file in [key_file(), external(), impersonated(key_file())] {
+        assert!(!doubts(&file).iter().any(|doubt| doubt.contains("a person")), "{file}");
+    }
+}
+
+#[test]
 fn a_failure_on_the_second_hop_begins_again_with_the_first_and_says_where() {
     let place = place(
         &json!({ "type": "impersonated_service_account" }),
@@ -506,6 +550,8 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
     let external_kind = json!({ "type": "external_account" });
     let impersonated_kind = json!({ "type": "impersonated_service_account" });
     let exchange_kind = json!({ "type": "service_account", "form": "exchange" });
+    let (key_kind, person_kind) =
+        (json!({ "type": "service_account" }), json!({ "type": "authorized_user" }));
     let metadata = || impersonated(json!({ "type": "metadata" }));
     let with = |mut file: Value, at: &str, value: Value| {
         let (parent, last) = at.rsplit_once('/').unwrap();
@@ -519,6 +565,14 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
         (&impersonated_kind, impersonated(external())),
         (&impersonated_kind, impersonated(metadata())),
         (&exchange_kind, key_file()),
+        (&key_kind, key_file()),
+        (&person_kind, login()),
+        (&impersonated_kind, impersonated(login())),
+        (&json!({}), key_file()),
+        (&json!({}), login()),
+        (&json!({}), external()),
+        (&json!({}), metadata()),
+        (&json!({ "form": "exchange" }), key_file()),
         (&exchange_kind, with(key_file(), "/universe_domain", json!("googleapis.com"))),
     ] {
         assert!(loaded(kind, &file.to_string()).is_ok(), "{file}");
@@ -544,8 +598,23 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
     let cases = [
         (&external_kind, json!("x"), "line 1, column 3: no value that such a file"),
         (&external_kind, json!({}), "/type: missing"),
-        (&external_kind, metadata(), "/type: it is not external_account"),
-        (&impersonated_kind, external(), "/type: it is not impersonated_service_account"),
+        (
+            &external_kind,
+            metadata(),
+            "/type: it is impersonated_service_account, not external_account: write \"type\": \
+             \"impersonated_service_account\" for this file, or leave `type` out",
+        ),
+        (&impersonated_kind, external(), "/type: it is external_account, not impersonated_serv"),
+        (&person_kind, external(), "/type: it is external_account, not authorized_user"),
+        (&key_kind, login(), "or write \"type\": \"authorized_user\" for this file"),
+        (&json!({}), with(external(), "/type", json!("gdch_service_account")), "/type: an account of"),
+        (&json!({}), with(external(), "/type", json!("x")), "/type: no type that is served here"),
+        (&json!({}), with(external(), "/type", Value::Null), "/type: missing; service_account, ext"),
+        (&json!({}), json!({ "installed": {} }), "an OAuth client's file"),
+        (&person_kind, with(login(), "/client_id", json!("")), "/client_id: missing"),
+        (&person_kind, with(login(), "/client_secret", Value::Null), "/client_secret: missing"),
+        (&person_kind, with(login(), "/refresh_token", Value::Null), "/refresh_token: missing"),
+        (&person_kind, with(login(), "/universe_domain", json!("x.example")), "/universe_domain"),
         (&external_kind, with(external(), "/token_url", evil.clone()), host),
         (
             &external_kind,
@@ -622,7 +691,11 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
             "iamcredentials.evil.example is no host of Google's",
         ),
         (&impersonated_kind, impersonated(Value::Null), "/source_credentials: missing"),
-        (&impersonated_kind, impersonated(json!({ "type": "authorized_user" })), "a person's own"),
+        (
+            &impersonated_kind,
+            impersonated(json!({ "type": "authorized_user" })),
+            "/source_credentials/client_id: missing",
+        ),
         (
             &impersonated_kind,
             impersonated(json!({ "type": "x" })),
@@ -662,9 +735,11 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
             "{says}: {problem}"
         );
     }
-    for cut in ["", "{", "not JSON"] {
-        let (_, problem) = loaded(&external_kind, cut).err().unwrap();
-        assert!(problem.starts_with("identity.json: not JSON: "), "{problem}");
+    for cut in ["", "{", "not JSON", &external().to_string()[..40]] {
+        for kind in [&external_kind, &json!({})] {
+            let (_, problem) = loaded(kind, cut).err().unwrap();
+            assert!(problem.starts_with("identity.json: not JSON: "), "{problem}");
+        }
     }
     let trusting = json!({ "type": "external_account", "hosts": ["sts.evil.example"] });
     assert!(loaded(&trusting, &with(external(), "/token_url", evil).to_string()).is_ok());

@@ -1,5 +1,5 @@
 //! Reads the files that Google's tools write for an identity without a key of its own: how to
-//! impersonate a service account, how to exchange a token of another issuer.
+//! impersonate a service account, how to exchange a token of another issuer, a person's login.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::google::hosts::check_universe;
 use crate::google::key_file::KeyFile;
 use crate::google::self_signed::SCOPE;
 use crate::google::token_source::or_cloud_platform;
-use crate::google::{Hosts, MAX_ACCESS_TOKEN_BYTES, ServiceAccount, TokenSource};
+use crate::google::{FileType, Hosts, MAX_ACCESS_TOKEN_BYTES, ServiceAccount, TokenSource};
 use crate::json::syntax_fault;
 
 /// Reads another file; a fault names it.
@@ -40,7 +40,9 @@ struct CredentialFile {
     token_url: Option<String>,
     credential_source: Option<SubjectSource>,
     workforce_pool_user_project: Option<String>,
-    client_id: Option<IgnoredAny>,
+    client_id: Option<Zeroizing<String>>,
+    client_secret: Option<Zeroizing<String>>,
+    refresh_token: Option<Zeroizing<String>>,
     client_email: Option<String>,
     private_key_id: Option<String>,
     private_key: Option<Zeroizing<String>>,
@@ -70,6 +72,7 @@ struct Format {
 }
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const REFRESH_TOKEN: &str = "refresh_token";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// How long a token of `generateAccessToken` lives that nobody wants otherwise, and its bounds.
@@ -80,27 +83,23 @@ const LIFETIME_RANGE_SECS: (i64, i64) = (600, 43_200);
 const MAX_DEPTH: usize = 4;
 
 impl TokenSource {
-    /// Reads a file of this type: `impersonated_service_account` or `external_account`.
+    /// Reads a file of this type.
     ///
     /// # Errors
     /// The place in the file, what is wrong there and what would be right; never a secret.
     pub fn of_file(
         file: &[u8],
-        kind: &'static str,
+        kind: FileType,
         scopes: &[String],
         hosts: Hosts<'_>,
         read: Read<'_>,
     ) -> Result<Self, String> {
+        kind.check(file)?;
         let parsed: CredentialFile =
             serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
-        match parsed.r#type.as_deref() {
-            Some(found) if found == kind => {}
-            Some(_) => return Err(format!("/type: it is not {kind}: name the file's own type")),
-            None => return Err(format!("/type: missing; \"{kind}\" is wanted")),
-        }
         let identity = parsed.impersonated("")?.map(str::to_owned);
         let hops = parsed.hops("", scopes, Nameable { hosts, read }, MAX_DEPTH)?;
-        Ok(Self { kind, identity, hops })
+        Ok(Self { kind: kind.name(), identity, hops })
     }
 }
 
@@ -129,13 +128,10 @@ impl CredentialFile {
                 let hop = Hop::metadata("default", &[]).map_err(|why| format!("{at}: {why}"))?;
                 Ok(vec![hop])
             }
-            Some("authorized_user") => Err(format!(
-                "{at}/type: authorized_user is a person's own; a source of type service_account, \
-                 external_account or metadata is wanted"
-            )),
+            Some("authorized_user") => Ok(vec![self.login(at, scopes)?]),
             _ => Err(format!(
                 "{at}/type: a source of type service_account, external_account, \
-                 impersonated_service_account or metadata is wanted"
+                 impersonated_service_account, authorized_user or metadata is wanted"
             )),
         }
     }
@@ -199,6 +195,26 @@ impl CredentialFile {
         }
         let exchange = Hop::Exchange { endpoint, form };
         Ok(std::iter::once(exchange).chain(impersonation).collect())
+    }
+
+    /// The request for a token of the person who logged in. Without scopes it has those of the login.
+    fn login(self, at: &str, scopes: &[String]) -> Result<Hop, String> {
+        let wanted = |text: Option<Zeroizing<String>>, member: &str| {
+            let text = text.filter(|text| !text.is_empty());
+            text.ok_or_else(|| {
+                format!("{at}/{member}: missing; `gcloud auth application-default login` writes it")
+            })
+        };
+        let mut form = vec![
+            ("grant_type", REFRESH_TOKEN.to_owned().into()),
+            ("client_id", wanted(self.client_id, "client_id")?),
+            ("client_secret", wanted(self.client_secret, "client_secret")?),
+            ("refresh_token", wanted(self.refresh_token, "refresh_token")?),
+        ];
+        if !scopes.is_empty() {
+            form.push(("scope", scopes.join(" ").into()));
+        }
+        Hop::login(at, form)
     }
 
     /// The request for a token of the service account that this file names, if it names one.

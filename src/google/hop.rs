@@ -18,6 +18,8 @@ pub(super) enum Hop {
     JwtBearer { endpoint: Endpoint, account: Box<ServiceAccount>, scope: String },
     /// A token of another issuer for one of Google's (RFC 8693).
     Exchange { endpoint: Endpoint, form: Vec<(&'static str, Zeroizing<String>)> },
+    /// What a person's login left for a token of that person's (RFC 6749 section 6).
+    Login { endpoint: Endpoint, form: Vec<(&'static str, Zeroizing<String>)> },
     /// The former token for one of a service account (`generateAccessToken`).
     Impersonation { endpoint: Endpoint, wanted: Wanted },
 }
@@ -76,12 +78,22 @@ impl Hop {
         Ok(Self::JwtBearer { endpoint, account: Box::new(account), scope })
     }
 
+    /// The renewal of a person's login: only Google's own endpoint knows it, whatever a file says.
+    pub(super) fn login(
+        at: &str,
+        form: Vec<(&'static str, Zeroizing<String>)>,
+    ) -> Result<Self, String> {
+        let endpoint = Hosts(&[]).endpoint(at, TOKEN_URI)?;
+        Ok(Self::Login { endpoint, form })
+    }
+
     /// Whom it asks.
     pub(super) const fn endpoint(&self) -> &Endpoint {
         match self {
             Self::Metadata(endpoint)
             | Self::JwtBearer { endpoint, .. }
             | Self::Exchange { endpoint, .. }
+            | Self::Login { endpoint, .. }
             | Self::Impersonation { endpoint, .. } => endpoint,
         }
     }
@@ -100,7 +112,7 @@ impl Hop {
                 let form = [("grant_type", JWT_BEARER), ("assertion", &assertion)];
                 Ok(Request::post_form(endpoint.clone(), &form))
             }
-            Self::Exchange { endpoint, form } => {
+            Self::Exchange { endpoint, form } | Self::Login { endpoint, form } => {
                 let form: Vec<_> = form.iter().map(|(name, value)| (*name, &***value)).collect();
                 Ok(Request::post_form(endpoint.clone(), &form))
             }
@@ -127,7 +139,9 @@ impl Hop {
                 }
                 Token::of_oauth(answer)
             }
-            Self::JwtBearer { .. } | Self::Exchange { .. } => Token::of_oauth(answer),
+            Self::JwtBearer { .. } | Self::Exchange { .. } | Self::Login { .. } => {
+                Token::of_oauth(answer)
+            }
             Self::Impersonation { wanted, .. } => {
                 Fault::unless_ok(answer)?;
                 // serde's own message may quote the token.

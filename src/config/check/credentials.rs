@@ -6,8 +6,10 @@ use zeroize::Zeroizing;
 
 use super::{Checked, One, hosts, name, non_empty, unique};
 use crate::config::{Files, raw};
-use crate::error::{All as _, ConfigError, each};
-use crate::google::{Credential, CredentialSource, Hosts, JwtForm, ServiceAccount, TokenSource};
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
+use crate::google::{
+    Credential, CredentialSource, FileType, Hosts, JwtForm, ServiceAccount, TokenSource,
+};
 use raw::{CredentialType, Form};
 
 pub(in crate::config) fn credentials(
@@ -23,9 +25,13 @@ pub(in crate::config) fn credentials(
 }
 
 fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
-    let source = source(&raw, at, files);
-    let name = name(&format!("{at}/name"), &raw.name);
-    let (_, _, _, source) = (name, members(&raw, at), for_any_host(&raw, at), source).all()?;
+    let source = kind(&raw, at, files).map_err(ConfigErrors::from).and_then(|kind| {
+        let source = source(kind, &raw, at, files);
+        let (_, _, source) =
+            (members(kind, &raw, at), for_any_host(kind, &raw, at), source).all()?;
+        Ok(source)
+    });
+    let (_, source) = (name(&format!("{at}/name"), &raw.name), source).all()?;
     Ok(Credential {
         name: raw.name,
         source,
@@ -35,10 +41,33 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
     })
 }
 
+/// The type that is given, or the one that the file says.
+fn kind(raw: &raw::CredentialEntry, at: &str, files: &Files<'_>) -> One<CredentialType> {
+    match (raw.r#type, &raw.file) {
+        (Some(kind), _) => Ok(kind),
+        (None, Some(name)) => {
+            let kind = files.read(name).map(Zeroizing::new).and_then(|file| {
+                FileType::of(&file).map_err(|why| format!("{}: {why}", name.display()))
+            });
+            let kind = kind.map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
+            Ok(match kind {
+                FileType::ServiceAccount => CredentialType::ServiceAccount,
+                FileType::AuthorizedUser => CredentialType::AuthorizedUser,
+                FileType::ExternalAccount => CredentialType::ExternalAccount,
+                FileType::ImpersonatedServiceAccount => CredentialType::ImpersonatedServiceAccount,
+            })
+        }
+        (None, None) => {
+            let problem = "`type` is missing: it is wanted, or a `file` that says it";
+            Err(ConfigError::at(at, problem))
+        }
+    }
+}
+
 /// Without a role the location is not known, and a token for the host of one would not do.
-fn for_any_host(raw: &raw::CredentialEntry, at: &str) -> One<()> {
+fn for_any_host(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> One<()> {
     let is_for_one =
-        raw.r#type == CredentialType::ServiceAccount && matches!(raw.form, None | Some(Form::Aud));
+        kind == CredentialType::ServiceAccount && matches!(raw.form, None | Some(Form::Aud));
     match raw.without_role && is_for_one {
         false => Ok(()),
         true => {
@@ -49,15 +78,16 @@ fn for_any_host(raw: &raw::CredentialEntry, at: &str) -> One<()> {
 }
 
 /// Checks that each member is one of this type's.
-fn members(raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
-    let kind = raw.r#type;
+fn members(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
     let is_metadata = kind == CredentialType::Metadata;
     let names_hosts = match kind {
         CredentialType::ImpersonatedServiceAccount | CredentialType::ExternalAccount => true,
         CredentialType::ServiceAccount => raw.form == Some(Form::Exchange),
-        CredentialType::AccessToken | CredentialType::Metadata => false,
+        CredentialType::AccessToken
+        | CredentialType::Metadata
+        | CredentialType::AuthorizedUser => false,
     };
-    let is_fetched = is_metadata || names_hosts;
+    let is_fetched = is_metadata || names_hosts || kind == CredentialType::AuthorizedUser;
     let given = [
         ("form", raw.form.is_some(), kind == CredentialType::ServiceAccount, "a service_account"),
         ("account", raw.account.is_some(), is_metadata, "a metadata credential"),
@@ -74,8 +104,13 @@ fn members(raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
     .map(|_| ())
 }
 
-fn source(raw: &raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<CredentialSource> {
-    if raw.r#type == CredentialType::Metadata {
+fn source(
+    kind: CredentialType,
+    raw: &raw::CredentialEntry,
+    at: &str,
+    files: &Files<'_>,
+) -> Checked<CredentialSource> {
+    if kind == CredentialType::Metadata {
         return metadata(raw, at);
     }
     let Some(file) = &raw.file else {
@@ -84,41 +119,50 @@ fn source(raw: &raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Cr
     };
     let listed = raw.hosts.as_deref().unwrap_or_default();
     let (hosts, scopes) = (hosts(&format!("{at}/hosts"), listed), scopes(raw, at)).all()?;
-    let source = of_file(raw, file, files, &scopes, Hosts(&hosts))
+    let source = of_file(kind, raw.form, file, files, &scopes, Hosts(&hosts))
         .map_err(|why| ConfigError::at(format!("{at}/file"), why));
     Ok(source?)
 }
 
 fn of_file(
-    raw: &raw::CredentialEntry,
+    kind: CredentialType,
+    form: Option<Form>,
     name: &Path,
     files: &Files<'_>,
     scopes: &[String],
     hosts: Hosts<'_>,
 ) -> Result<CredentialSource, String> {
     let file = Zeroizing::new(files.read(name)?);
-    let self_signed =
-        |account, form| Ok(CredentialSource::ServiceAccount { account: Box::new(account), form });
-    let source = match raw.r#type {
+    let read = |name: &Path| files.read(name).map(Zeroizing::new);
+    let fetched = |kind| {
+        TokenSource::of_file(&file, kind, scopes, hosts, &read).map(CredentialSource::Fetched)
+    };
+    let source = match kind {
         CredentialType::AccessToken => CredentialSource::access_token(&file),
-        CredentialType::ServiceAccount | CredentialType::Metadata => ServiceAccount::parse(&file)
-            .and_then(|account| match raw.form {
-                None | Some(Form::Aud) => self_signed(account, JwtForm::Aud),
-                Some(Form::Scope) => self_signed(account, JwtForm::Scope),
-                Some(Form::Exchange) => {
-                    TokenSource::exchange(account, scopes, hosts).map(CredentialSource::Fetched)
-                }
-            }),
-        CredentialType::ImpersonatedServiceAccount | CredentialType::ExternalAccount => {
-            let kind = match raw.r#type {
-                CredentialType::ExternalAccount => "external_account",
-                _ => "impersonated_service_account",
-            };
-            let read = |name: &Path| files.read(name).map(Zeroizing::new);
-            TokenSource::of_file(&file, kind, scopes, hosts, &read).map(CredentialSource::Fetched)
+        CredentialType::ServiceAccount | CredentialType::Metadata => {
+            ServiceAccount::parse(&file).and_then(|account| of_key(account, form, scopes, hosts))
         }
+        CredentialType::ImpersonatedServiceAccount => fetched(FileType::ImpersonatedServiceAccount),
+        CredentialType::ExternalAccount => fetched(FileType::ExternalAccount),
+        CredentialType::AuthorizedUser => fetched(FileType::AuthorizedUser),
     };
     source.map_err(|why| format!("{}: {why}", name.display()))
+}
+
+fn of_key(
+    account: ServiceAccount,
+    form: Option<Form>,
+    scopes: &[String],
+    hosts: Hosts<'_>,
+) -> Result<CredentialSource, String> {
+    let form = match form {
+        None | Some(Form::Aud) => JwtForm::Aud,
+        Some(Form::Scope) => JwtForm::Scope,
+        Some(Form::Exchange) => {
+            return TokenSource::exchange(account, scopes, hosts).map(CredentialSource::Fetched);
+        }
+    };
+    Ok(CredentialSource::ServiceAccount { account: Box::new(account), form })
 }
 
 fn metadata(raw: &raw::CredentialEntry, at: &str) -> Checked<CredentialSource> {
