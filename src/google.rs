@@ -1,7 +1,9 @@
 //! Google credentials, and the bearers of each that are valid now. Everything is signed while
 //! loading, or fetched right after, and then ahead of need; a request only reads.
 
+mod aws;
 mod bearer;
+mod brought;
 mod credential;
 mod credential_file;
 mod fetching;
@@ -13,6 +15,7 @@ mod key_file;
 mod refresh;
 mod self_signed;
 mod status;
+mod subject;
 mod token;
 mod token_source;
 

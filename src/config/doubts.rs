@@ -76,8 +76,9 @@ impl Config {
 
 /// Doubts credentials that a person's login is behind.
 fn of_persons(credentials: &[Credential]) -> impl Iterator<Item = String> {
-    let is_of_person =
-        |credential: &Credential| credential.source.token_source().is_some_and(|s| s.is_of_person());
+    let is_of_person = |credential: &Credential| {
+        credential.source.token_source().is_some_and(|s| s.is_of_person())
+    };
     let theirs = credentials.iter().enumerate().filter(move |(_, one)| is_of_person(one));
     theirs.map(|(index, credential)| {
         format!(

@@ -71,7 +71,9 @@ impl FileType {
                 let what = stranger(&name).unwrap_or("no type that is served here");
                 format!("/type: {what}; {WANTED}")
             }),
-            (None, Some(_)) => Err(format!("an OAuth client's file, which is no identity; {WANTED}")),
+            (None, Some(_)) => {
+                Err(format!("an OAuth client's file, which is no identity; {WANTED}"))
+            }
             (None, None) => Err(format!("/type: missing; {WANTED}")),
         }
     }

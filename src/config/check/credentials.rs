@@ -83,9 +83,9 @@ fn members(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> Checke
     let names_hosts = match kind {
         CredentialType::ImpersonatedServiceAccount | CredentialType::ExternalAccount => true,
         CredentialType::ServiceAccount => raw.form == Some(Form::Exchange),
-        CredentialType::AccessToken
-        | CredentialType::Metadata
-        | CredentialType::AuthorizedUser => false,
+        CredentialType::AccessToken | CredentialType::Metadata | CredentialType::AuthorizedUser => {
+            false
+        }
     };
     let is_fetched = is_metadata || names_hosts || kind == CredentialType::AuthorizedUser;
     let given = [
@@ -135,7 +135,8 @@ fn of_file(
     let file = Zeroizing::new(files.read(name)?);
     let read = |name: &Path| files.read(name).map(Zeroizing::new);
     let fetched = |kind| {
-        TokenSource::of_file(&file, kind, scopes, hosts, &read).map(CredentialSource::Fetched)
+        TokenSource::of_file(&file, kind, scopes, hosts, &read, files.variable)
+            .map(CredentialSource::Fetched)
     };
     let source = match kind {
         CredentialType::AccessToken => CredentialSource::access_token(&file),
