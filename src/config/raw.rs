@@ -96,6 +96,7 @@ pub(super) enum CredentialType {
     ImpersonatedServiceAccount,
     ExternalAccount,
     AuthorizedUser,
+    Adc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -115,7 +116,7 @@ pub(super) struct CredentialEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
     /// What `file` holds, which says so itself without; `metadata` is the machine's own identity, and
-    /// has no file.
+    /// `adc` what Google's libraries would find here: both have no file.
     pub(super) r#type: Option<CredentialType>,
     /// A file as Google's tools write it: a service account's key, how to impersonate one, how to
     /// exchange another issuer's token, a person's login; or an access token alone.
