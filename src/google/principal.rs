@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::google::hop::Hop;
+use crate::google::hop::{Hop, Subject};
 use crate::google::{Credential, CredentialSource};
 use crate::jose::from_base64url;
 
@@ -52,7 +52,7 @@ impl Credential {
             }
             CredentialSource::AccessToken(_) => vec![Principal::Unknown],
             CredentialSource::Fetched(source) => {
-                let first = source.hops.first().map_or(Principal::Unknown, asking);
+                let first = source.hops.iter().find_map(asking).unwrap_or(Principal::Unknown);
                 let others = source.hops.iter().flat_map(impersonated);
                 std::iter::once(first).chain(others).collect()
             }
@@ -60,26 +60,33 @@ impl Credential {
     }
 }
 
-/// Whose token the first hop brings.
-fn asking(hop: &Hop) -> Principal<'_> {
+/// Whose token a hop asks for by itself.
+fn asking(hop: &Hop) -> Option<Principal<'_>> {
     match hop {
-        Hop::Metadata(endpoint) => match account_of(&endpoint.path) {
+        Hop::Metadata(endpoint) => Some(match account_of(&endpoint.path) {
             Some(account) if account.contains('@') => Principal::ServiceAccount(account),
             _ => Principal::Machine,
-        },
-        Hop::JwtBearer { account, .. } => Principal::ServiceAccount(&account.client_email),
-        Hop::Exchange { form, .. } => federated(form).unwrap_or(Principal::Unknown),
-        Hop::Impersonation { .. } => Principal::Unknown,
+        }),
+        Hop::JwtBearer { account, .. } => Some(Principal::ServiceAccount(&account.client_email)),
+        Hop::Exchange { form, subject, .. } => federated(form, subject),
+        Hop::Login { .. } => Some(Principal::Unknown),
+        Hop::Subject(_) | Hop::Aws(_) | Hop::Impersonation { .. } => None,
     }
 }
 
-fn federated<'f>(form: &'f [(&'static str, Zeroizing<String>)]) -> Option<Principal<'f>> {
+fn federated<'f>(
+    form: &'f [(&'static str, Zeroizing<String>)],
+    subject: &Subject,
+) -> Option<Principal<'f>> {
     let member = |wanted| {
         let found = form.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, value)| value.as_str())
     };
     let (pool, provider) = member("audience")?.strip_prefix("//")?.split_once("/providers/")?;
-    let claims = claims(member("subject_token")?).unwrap_or_default();
+    let claims = match subject {
+        Subject::Known(token) => claims(token).unwrap_or_default(),
+        Subject::Brought | Subject::Aws(_) => Claims::default(),
+    };
     Some(Principal::Federated(Federated {
         pool,
         provider,
