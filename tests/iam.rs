@@ -187,6 +187,32 @@ fn a_federated_identity_gets_its_pool_and_its_provider() {
 }
 
 #[test]
+fn a_workload_of_aws_is_a_member_by_its_account() {
+    const IMDS: &str = "http://169.254.169.254/latest";
+    let (credential, mut file) = external("");
+    file["subject_token_type"] = json!("urn:ietf:params:aws:token-type:aws4_request");
+    file["credential_source"] = json!({
+        "environment_id": "aws1",
+        "region_url": format!("{IMDS}/meta-data/placement/availability-zone"),
+        "url": format!("{IMDS}/meta-data/iam/security-credentials"),
+        "regional_cred_verification_url":
+            "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15",
+        "imdsv2_session_token_url": format!("{IMDS}/api/token"),
+    });
+    let folder = with("iam-aws", credential, &file);
+    let arn = "arn:aws:sts::7:assumed-role/gw/i-0";
+    let called = run(&folder, &[("AWS_ACCOUNT", "7"), ("SUBJECT", arn)]);
+    assert_eq!(
+        calls(&called, "<providers>"),
+        [
+            "<iam><workload-identity-pools><providers><create-aws><idp><--location=global><--project=42>\
+             <--workload-identity-pool=corp><--account-id=7>"
+        ]
+    );
+    assert_eq!(calls(&called, &format!("<--member={SUBJECT}{arn}>")).len(), 1, "{called:?}");
+}
+
+#[test]
 fn an_identity_that_is_not_known_is_asked_for() {
     let folder = with("iam-unknown", json!({ "name": "ml-prod", "type": "metadata" }), &json!({}));
     let script = folder.call(&["iam", "-c", "vertex.json"]).out;
