@@ -89,27 +89,27 @@ fn what_cannot_be_used_is_refused_and_not_passed_over() {
     let in_folder = "gcloud/application_default_credentials.json";
     let good = external().to_string();
     let subject = ("subject.txt", "subject.of.corp".to_owned());
-    let cases: [(&str, Option<String>, &[(&str, &str)], &str); 6] = [
-        ("found.json", None, &variable, "cannot read conf/found.json: no such file"),
-        ("found.json", Some(good[..50].to_owned()), &variable, "found.json: not JSON: "),
-        ("found.json", Some("{}".to_owned()), &variable, "found.json: /type: missing"),
-        (in_folder, Some("{}".to_owned()), &folder, "CLOUDSDK_CONFIG: gcloud/application_default"),
+    let cases = [
+        ("found.json", None, variable, "cannot read conf/found.json: no such file"),
+        ("found.json", Some(good[..50].to_owned()), variable, "found.json: not JSON: "),
+        ("found.json", Some("{}".to_owned()), variable, "found.json: /type: missing"),
+        (in_folder, Some("{}".to_owned()), folder, "CLOUDSDK_CONFIG: gcloud/application_default"),
         (
             "found.json",
             Some(good.replace("sts.googleapis.com", "sts.evil.example")),
-            &variable,
+            variable,
             "adc: found.json: /token_url: sts.evil.example is no host of Google's",
         ),
         (
             "found.json",
             Some(good.replace("external_account", "gdch_service_account")),
-            &variable,
+            variable,
             "found.json: /type: an account of Google Distributed Cloud",
         ),
     ];
     for (name, text, environment, says) in cases {
         let files: Vec<_> = text.into_iter().map(|text| (name, text)).collect();
-        let error = only(load(adc(), &files, environment).unwrap_err());
+        let error = only(load(adc(), &files, &environment).unwrap_err());
         assert_eq!(error.pointer, "/credentials/0");
         assert!(error.problem.starts_with("adc: ") && error.problem.contains(says), "{error}");
     }

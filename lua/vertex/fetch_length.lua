@@ -12,7 +12,8 @@ function Length.new()
   return setmetatable({}, Length)
 end
 
-function Length:http_headers(_, message)
+---@param message HTTPMessage
+function Length.http_headers(_, _, message)
   if message.channel:is_resp() then
     return
   end

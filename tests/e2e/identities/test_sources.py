@@ -4,6 +4,7 @@ server, AWS', and the keys of HAProxy's environment. And a person's login, and w
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -13,6 +14,7 @@ from google.auth import aws
 from support.expect.eventually import eventually
 from support.log.server import LogServer
 from support.wire.calls import outcome, post
+from support.world.configuration import section, vertex_json
 from support.world.credential_files import CredentialFiles
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
@@ -205,3 +207,91 @@ def test_a_persons_login_is_found_and_told(
         '/credentials/0: "ml-prod" is a person\'s own login (authorized_user)',
     ):
         logs.wait_until(lambda lines, says=says: any(says in line for line in lines), says)
+
+
+@pytest.fixture
+def in_a_cloud(gateway: Callable[..., Haproxy], standin: Standin) -> Callable[..., Haproxy]:
+    """A gateway whose machine and Security Token Service are the stand-in's, which verifies all."""
+
+    def start(file: Path, **environment: str) -> Haproxy:
+        vertex = vertex_json(standin.service_account)
+        vertex["credentials"] = [{"name": "ml-prod", "file": str(file)}]
+        tls = f"ssl verify required ca-file {standin.ca} sni str({STS})"
+        servers = {
+            IMDS: f"server machine 127.0.0.1:{standin.ports['machine_http']}",
+            STS: f"server sts 127.0.0.1:{standin.ports['sts_https']} {tls}",
+        }
+        backends = "\n".join(
+            section(f"backend vertex_fetch_{host} from vertex-fetch", [server])
+            for host, server in servers.items()
+        )
+        return gateway(vertex=vertex, sections=backends, environment=ROOM | environment)
+
+    return start
+
+
+def test_the_stand_in_takes_a_role_of_aws_and_refuses_other_keys(
+    in_a_cloud: Callable[..., Haproxy], files: CredentialFiles, standin: Standin
+) -> None:
+    haproxy = in_a_cloud(files.aws())
+
+    assert outcome(post(haproxy, standin.token())) == (200, "-")
+    [verified] = standin.verified("sts")
+    assert verified["principal"].endswith("/subject/arn:aws:sts::123456789012:assumed-role/gateway-role")
+    names = "host;x-amz-date;x-amz-security-token;x-goog-cloud-target-resource"
+    assert verified["signed_headers"] == names
+    [asked] = standin.requests(of="google")
+    assert asked["bearer"]["kind"] == "issued"
+
+    standin.forget_requests()
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "other"}
+    stranger = in_a_cloud(files.aws(), AWS_SESSION_TOKEN="standin//session+token==", **keys)
+    assert outcome(post(stranger, standin.token())) == (503, "credential_unavailable")
+    told = f"{STS}: status 400: invalid_grant: The request signature we calculated does not match."
+    assert last_error(stranger) == told
+
+
+def test_the_stand_in_takes_a_machine_of_azure(
+    in_a_cloud: Callable[..., Haproxy], files: CredentialFiles, standin: Standin
+) -> None:
+    haproxy = in_a_cloud(files.external_account("unused", credential_source=files.azure()))
+
+    assert outcome(post(haproxy, standin.token())) == (200, "-")
+    [verified] = standin.verified("sts")
+    assert verified["principal"].endswith("/subject/6f1c3b1e-azure-machine")
+
+
+# What a machine's metadata server does, what is said, and whether it is asked again soon.
+FAILS = [
+    ("aws", {"mode": "no_account"}, "status 404", False),
+    ("aws", {"mode": "status", "status": 500}, "status 500", True),
+    ("aws", {"mode": "not_json"}, "no session of IMDSv2", True),
+    ("azure", {"mode": "no_account"}, "status 400: invalid_request: Identity not found", False),
+    ("azure", {"mode": "broken_json"}, "no subject token: it is no JSON with a text acc", True),
+    ("azure", {"mode": "not_json"}, "no subject token: it is no JSON with a text acc", True),
+]
+
+
+@pytest.mark.parametrize(("cloud", "mode", "says", "is_passing"), FAILS)
+def test_a_machine_without_identity_is_told_and_serves_when_it_has_one(
+    in_a_cloud: Callable[..., Haproxy],
+    files: CredentialFiles,
+    standin: Standin,
+    cloud: str,
+    mode: dict[str, Any],
+    says: str,
+    is_passing: bool,
+) -> None:
+    standin.misbehave("machine", **mode)
+    azure = files.external_account("unused", credential_source=files.azure())
+    haproxy = in_a_cloud(files.aws() if cloud == "aws" else azure)
+
+    told = eventually(lambda: last_error(haproxy), "it failed")
+
+    assert told.startswith(f"{IMDS}: {says}")
+    assert standin.requests(of="sts") == []
+    standin.misbehave("machine")
+    if is_passing:
+        eventually(lambda: outcome(post(haproxy, standin.token())) == (200, "-"), "served", 15)
+    else:
+        assert outcome(post(haproxy, standin.token())) == (503, "credential_unavailable")
