@@ -12,10 +12,9 @@ mod line;
 mod load;
 mod upload;
 
-use std::sync::Arc;
-
 use crate::error::{Reason, Refusal, Status};
 use crate::fetch::{self, Id, MAX_UNANSWERED, Reply};
+use crate::google::Authorization;
 use crate::json::Json;
 use crate::oidc::{Issuer, STORED_FORMAT, StoredKeys};
 use crate::time::{Monotonic, Now};
@@ -169,7 +168,7 @@ impl Gateway {
     /// `None` for any other text. The call counts as sent now. If calls are not followed, field 4 is
     /// the bearer's handle, and there is no number.
     #[must_use]
-    pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
+    pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Authorization, Option<u64>)> {
         let (call, id) = str::from_utf8(text).ok()?.rsplit_once('|')?;
         if let Some(UploadMark(number)) = UploadMark::parse(call) {
             let slot = self.decide.uploads.with(number, |upload| {

@@ -1,6 +1,7 @@
 //! Google credentials, and the bearers of each that are valid now. Everything is signed while
 //! loading, or fetched right after, and then ahead of need; a request only reads.
 
+mod authorization;
 mod bearer;
 mod credential;
 mod credential_file;
@@ -15,6 +16,7 @@ mod status;
 mod token;
 mod token_source;
 
+pub use authorization::Authorization;
 pub use bearer::{Bearers, Slot};
 pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
 pub use hosts::Hosts;

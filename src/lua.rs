@@ -295,7 +295,7 @@ fn sign(
     };
     let headers = |signed: Signed| -> Result<Table> {
         let table = lua.create_table()?;
-        table.set("authorization", signed.authorization.as_ref())?;
+        table.set("authorization", signed.authorization.as_str())?;
         table.set("call", signed.call)?;
         if let Some(target) = signed.target {
             table.set("method", target.method)?;

@@ -4,8 +4,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 
+use crate::google::authorization::{Authorization, BEARER};
 use crate::google::fetching::Fetching;
 use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::token::Token;
@@ -32,7 +33,7 @@ const SIGNED_A_STEP: usize = 4;
 
 pub(super) struct Bearer {
     /// The value of the `Authorization` header.
-    header: Arc<str>,
+    header: Authorization,
     /// `None` for a token whose times are unknown.
     pub(super) life: Option<Life>,
 }
@@ -97,7 +98,7 @@ impl Bearers {
                 let bearer = match &credential.source {
                     CredentialSource::ServiceAccount { .. } | CredentialSource::Fetched(_) => None,
                     CredentialSource::AccessToken(token) => {
-                        Some(Bearer { header: header(token), life: None })
+                        Some(Bearer { header: Authorization::of(token), life: None })
                     }
                 };
                 slots.push(Slot {
@@ -167,16 +168,16 @@ impl Bearers {
 
     /// The value of the `Authorization` header behind a handle.
     #[must_use]
-    pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
+    pub fn header(&self, handle: &str, now: Now) -> Option<Authorization> {
         self.header_of(*self.by_handle.get(handle)?, now)
     }
 
     /// The value of the `Authorization` header of the slot with this number.
     #[must_use]
-    pub fn header_of(&self, slot: usize, now: Now) -> Option<Arc<str>> {
+    pub fn header_of(&self, slot: usize, now: Now) -> Option<Authorization> {
         let slot = self.slots.get(slot)?;
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| Arc::clone(&b.header))
+        bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| b.header.clone())
     }
 
     /// Signs what is due, a few at a time. Returns whether anything was signed.
@@ -204,7 +205,7 @@ impl Bearers {
         match signed {
             Ok(signed) => {
                 let life = Some(Life::Signed { issued: signed.issued });
-                slot.set(Bearer { header: header(&signed.token), life });
+                slot.set(Bearer { header: Authorization::of(&signed.token), life });
                 true
             }
             Err(_) => {
@@ -225,10 +226,10 @@ impl Bearers {
 
     /// Gives all slots of a credential this token.
     pub(super) fn share(&self, credential: usize, token: &Token, now: Monotonic) {
-        let header = header(&token.text);
+        let header = Authorization::of(&token.text);
         let life = Some(Life::Fetched { at: now, secs: token.lifetime_secs });
         for slot in self.slots.iter().filter(|slot| slot.credential == credential) {
-            slot.set(Bearer { header: Arc::clone(&header), life });
+            slot.set(Bearer { header: header.clone(), life });
         }
     }
 
@@ -244,7 +245,7 @@ impl Bearers {
     pub fn longest_header(&self) -> usize {
         let length = |slot: &Slot| {
             let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-            bearer.as_ref().map_or(0, |bearer| bearer.header.len())
+            bearer.as_ref().map_or(0, |bearer| bearer.header.as_str().len())
         };
         let sources = self.credentials.iter().filter_map(|c| c.source.token_source());
         let fetched = sources.map(|source| BEARER.len() + source.usual_token_bytes());
@@ -338,10 +339,4 @@ impl Life {
         };
         secs.saturating_sub(self.age_secs(now))
     }
-}
-
-const BEARER: &str = "Bearer ";
-
-fn header(token: &str) -> Arc<str> {
-    format!("{BEARER}{token}").into()
 }

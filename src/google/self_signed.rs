@@ -62,7 +62,7 @@ struct Claims<'c> {
 
 /// A bearer and when it was issued.
 pub(super) struct Signed {
-    pub(super) token: String,
+    pub(super) token: Zeroizing<String>,
     pub(super) issued: UnixTime,
 }
 
@@ -122,19 +122,17 @@ impl ServiceAccount {
             aud: Some(audience),
             scope: Some(scope),
         };
-        self.signed(&claims).map(Zeroizing::new)
+        self.signed(&claims)
     }
 
-    fn signed(&self, claims: &Claims<'_>) -> Result<String, Reason> {
+    fn signed(&self, claims: &Claims<'_>) -> Result<Zeroizing<String>, Reason> {
         let header = Header { alg: "RS256", typ: "JWT", kid: &self.key_id };
         let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|_| Reason::Internal);
         let header = base64url(&json(serde_json::to_vec(&header))?);
         let claims = base64url(&json(serde_json::to_vec(claims))?);
-        let mut token = format!("{header}.{claims}");
-        let signature = self.signer.sign(token.as_bytes())?;
-        token.push('.');
-        token.push_str(&base64url(&signature));
-        Ok(token)
+        let signed = format!("{header}.{claims}");
+        let signature = Zeroizing::new(base64url(&self.signer.sign(signed.as_bytes())?));
+        Ok(Zeroizing::new([&signed, ".", &signature].concat()))
     }
 }
 
