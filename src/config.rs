@@ -44,12 +44,13 @@ pub struct Config {
     pub labels: Vec<Labels>,
     /// The public keys that the former process stored.
     pub state: StateFile,
+    /// Whether commands on HAProxy's stats socket may change something.
+    pub admin_commands: bool,
     /// The file's name, as the operator gave it.
     pub file: String,
 }
 
-/// Reads a file; supplied by the host.
-pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<Vec<u8>>;
+pub use crate::google::ReadFile;
 
 /// The files that the configuration names; relative names start at its folder.
 struct Files<'r> {
@@ -58,6 +59,11 @@ struct Files<'r> {
 }
 
 impl Files<'_> {
+    /// The same, read by another reader.
+    fn read_by<'r>(&self, read: ReadFile<'r>) -> Files<'r> {
+        Files { folder: self.folder.clone(), read }
+    }
+
     fn read(&self, name: &Path) -> Result<Vec<u8>, String> {
         let path = self.folder.join(name);
         (self.read)(&path)
@@ -124,9 +130,19 @@ impl Config {
             check::limits(raw.limits, of_roles, mended),
         )
             .all()?;
-        let file = String::new();
+        let (file, admin_commands) = (String::new(), raw.admin_commands);
         let state = state.unwrap_or_default();
-        Ok(Self { issuers, credentials, roles, token_headers, limits, labels, state, file })
+        Ok(Self {
+            issuers,
+            credentials,
+            roles,
+            token_headers,
+            limits,
+            labels,
+            state,
+            admin_commands,
+            file,
+        })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`

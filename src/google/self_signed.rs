@@ -92,6 +92,18 @@ impl ServiceAccount {
         })
     }
 
+    /// The id of the key, in what text of its file may be told.
+    pub(super) fn key_id(&self) -> &str {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        let is_told = self.key_id.len() <= 64 && self.key_id.bytes().all(plain);
+        if is_told { &self.key_id } else { "?" }
+    }
+
+    /// Whether the public part of the key verifies what it signs.
+    pub(super) fn is_whole(&self) -> bool {
+        self.signer.is_whole()
+    }
+
     /// Signs a token for one API host.
     pub(super) fn sign(&self, form: JwtForm, host: &str, now: UnixTime) -> Result<Signed, Reason> {
         let issued = now + -BACKDATED_SECS;

@@ -1,13 +1,17 @@
 //! Checks credentials, and reads the files that they name.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::{Checked, One, hosts, name, non_empty, unique};
-use crate::config::{Files, raw};
-use crate::error::{All as _, ConfigError, each};
-use crate::google::{Credential, CredentialSource, Hosts, JwtForm, ServiceAccount, TokenSource};
+use crate::config::{Files, ReadFile, raw};
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
+use crate::google::{
+    Credential, CredentialFiles, CredentialSource, HeldFile, Hosts, JwtForm, Noted, ServiceAccount,
+    TokenSource,
+};
 use raw::{CredentialType, Form};
 
 pub(in crate::config) fn credentials(
@@ -23,16 +27,36 @@ pub(in crate::config) fn credentials(
 }
 
 fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
-    let source = source(&raw, at, files);
+    let noted = Noted::new(files.read);
+    let source = source(&raw, at, &files.read_by(&|path| noted.read(path)));
     let name = name(&format!("{at}/name"), &raw.name);
     let (_, _, _, source) = (name, members(&raw, at), for_any_host(&raw, at), source).all()?;
+    let files = raw.file.is_some().then(|| made_anew(&raw, at, &files.folder, noted.held()));
     Ok(Credential {
         name: raw.name,
-        source,
+        source: source.into(),
+        files,
         without_role: raw.without_role,
         file: raw.file,
         max_age_days: raw.max_age_days,
     })
+}
+
+/// The files of a credential, from which it is made anew as it was made here.
+fn made_anew(
+    raw: &raw::CredentialEntry,
+    at: &str,
+    folder: &Path,
+    held: Vec<HeldFile>,
+) -> CredentialFiles {
+    let (raw, at, folder) = (raw.clone(), at.to_owned(), folder.to_owned());
+    let make = move |read: ReadFile<'_>| {
+        let problems = |errors: ConfigErrors| {
+            errors.iter().map(|error| error.problem.clone()).collect::<Vec<_>>().join("; ")
+        };
+        source(&raw, &at, &Files { folder: folder.clone(), read }).map_err(problems)
+    };
+    CredentialFiles::new(make, held)
 }
 
 /// Without a role the location is not known, and a token for the host of one would not do.
@@ -98,7 +122,7 @@ fn of_file(
 ) -> Result<CredentialSource, String> {
     let file = Zeroizing::new(files.read(name)?);
     let self_signed =
-        |account, form| Ok(CredentialSource::ServiceAccount { account: Box::new(account), form });
+        |account, form| Ok(CredentialSource::ServiceAccount { account: Arc::new(account), form });
     let source = match raw.r#type {
         CredentialType::AccessToken => CredentialSource::access_token(&file),
         CredentialType::ServiceAccount | CredentialType::Metadata => ServiceAccount::parse(&file)
