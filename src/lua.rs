@@ -329,12 +329,12 @@ fn sign(
 }
 
 /// Google refused the credential of this verdict's call: in how many seconds to try again, if a fresh
-/// one is there by then.
-fn credential_refused(_: &Lua, verdict: String) -> Result<Option<&'static str>> {
+/// one is there by then; an empty text otherwise, as HAProxy takes a missing value for 0.
+fn credential_refused(_: &Lua, verdict: String) -> Result<&'static str> {
     let is_renewed = GATEWAY
         .get()
         .is_some_and(|gateway| gateway.credential_refused(&verdict, host::now()));
-    Ok(is_renewed.then_some("1"))
+    Ok(if is_renewed { "1" } else { "" })
 }
 
 /// What an answer of HAProxy's own says to the request of this verdict.
