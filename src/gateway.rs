@@ -273,7 +273,9 @@ impl Gateway {
     #[must_use]
     pub fn reload(&self, words: &[&str], now: Now) -> String {
         match (self.admin.may_change, words) {
-            (false, _) => "vertex reload: `admin_commands` of vertex.json does not allow it\n".into(),
+            (false, _) => {
+                "vertex reload: `admin_commands` of vertex.json does not allow it\n".into()
+            }
             (true, ["credential", name]) => match self.decide.bearers.hurry(name, now.mono) {
                 true => format!(
                     "credential {name}: its file is read now; `vertex show credentials` tells more\n"

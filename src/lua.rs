@@ -331,9 +331,8 @@ fn sign(
 /// Google refused the credential of this verdict's call: in how many seconds to try again, if a fresh
 /// one is there by then; an empty text otherwise, as HAProxy takes a missing value for 0.
 fn credential_refused(_: &Lua, verdict: String) -> Result<&'static str> {
-    let is_renewed = GATEWAY
-        .get()
-        .is_some_and(|gateway| gateway.credential_refused(&verdict, host::now()));
+    let is_renewed =
+        GATEWAY.get().is_some_and(|gateway| gateway.credential_refused(&verdict, host::now()));
     Ok(if is_renewed { "1" } else { "" })
 }
 

@@ -466,7 +466,9 @@ fn refuse(name: &str, rotation: &mut Rotation, why: String, now: Monotonic) {
     let told = why.clone();
     if rotation.enter(Stage::Refused, Some(why), now) {
         rotation.refusals = rotation.refusals.saturating_add(1);
-        log::warn!("credential {name}: what its file holds now is not used: {told}; the one before serves on");
+        log::warn!(
+            "credential {name}: what its file holds now is not used: {told}; the one before serves on"
+        );
     }
 }
 

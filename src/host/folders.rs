@@ -93,7 +93,8 @@ mod tests {
 
     impl Scratch {
         fn new(name: &str) -> Self {
-            let folder = std::env::temp_dir().join(format!("hv-folders-{name}-{}", std::process::id()));
+            let folder =
+                std::env::temp_dir().join(format!("hv-folders-{name}-{}", std::process::id()));
             fs::create_dir_all(&folder).unwrap();
             Self(folder)
         }
@@ -150,7 +151,10 @@ mod tests {
         let why = |file: &Path| folders.read(file).unwrap_err().to_string();
         assert_eq!(why(&large), "it is larger than 1 MB");
         assert!(why(Path::new("/etc/hostname")).contains("reload HAProxy"));
-        assert_eq!(folders.read(&scratch.0.join("gone")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(
+            folders.read(&scratch.0.join("gone")).unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
         fs::create_dir(scratch.0.join("sub")).unwrap();
         let why = folders.read(&scratch.0.join("sub")).unwrap_err();
         assert_eq!(why.kind(), io::ErrorKind::IsADirectory);
