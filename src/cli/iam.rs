@@ -38,7 +38,7 @@ pub(super) struct Arguments {
 struct Needs<'c> {
     credential: &'c Credential,
     /// The identities that lead to the one that Google sees, which is the last.
-    principals: Vec<Principal<'c>>,
+    principals: Vec<Principal>,
     roles: Vec<&'c str>,
     projects: BTreeSet<String>,
     permissions: BTreeSet<&'static str>,
@@ -48,7 +48,7 @@ struct Needs<'c> {
 
 impl Needs<'_> {
     /// The identity that Google sees.
-    fn seen(&self) -> &Principal<'_> {
+    fn seen(&self) -> &Principal {
         self.principals.last().unwrap_or(&Principal::Unknown)
     }
 }

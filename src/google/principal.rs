@@ -9,26 +9,26 @@ use crate::jose::from_base64url;
 
 /// An identity of Google's (<https://cloud.google.com/iam/docs/principal-identifiers>).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Principal<'c> {
+pub enum Principal {
     /// A service account, by its address.
-    ServiceAccount(&'c str),
+    ServiceAccount(String),
     /// The default service account of the machine.
     Machine,
     /// A subject of a workload or workforce pool.
-    Federated(Federated<'c>),
+    Federated(Federated),
     /// The configuration does not tell.
     Unknown,
 }
 
 /// A subject of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Federated<'c> {
+pub struct Federated {
     /// The full name of the pool, without `//`.
-    pub pool: &'c str,
+    pub pool: String,
     /// The provider's id in it.
-    pub provider: &'c str,
+    pub provider: String,
     /// The type of the tokens that are exchanged, as a URN.
-    pub token_type: &'c str,
+    pub token_type: String,
     /// The issuer of the token, if it is a JWT.
     pub issuer: Option<String>,
     /// The subject of the token, if it is a JWT.
@@ -45,10 +45,10 @@ impl Credential {
     /// The identities that lead to the one that Google sees, which is the last: each impersonates the
     /// next. At least one.
     #[must_use]
-    pub fn principals(&self) -> Vec<Principal<'_>> {
-        match &self.source {
+    pub fn principals(&self) -> Vec<Principal> {
+        match self.source.now().as_ref() {
             CredentialSource::ServiceAccount { account, .. } => {
-                vec![Principal::ServiceAccount(&account.client_email)]
+                vec![Principal::ServiceAccount(account.client_email.clone())]
             }
             CredentialSource::AccessToken(_) => vec![Principal::Unknown],
             CredentialSource::Fetched(source) => {
@@ -61,23 +61,22 @@ impl Credential {
 }
 
 /// Whose token a hop asks for by itself.
-fn asking(hop: &Hop) -> Option<Principal<'_>> {
+fn asking(hop: &Hop) -> Option<Principal> {
     match hop {
         Hop::Metadata(endpoint) => Some(match account_of(&endpoint.path) {
-            Some(account) if account.contains('@') => Principal::ServiceAccount(account),
+            Some(account) if account.contains('@') => Principal::ServiceAccount(account.to_owned()),
             _ => Principal::Machine,
         }),
-        Hop::JwtBearer { account, .. } => Some(Principal::ServiceAccount(&account.client_email)),
+        Hop::JwtBearer { account, .. } => {
+            Some(Principal::ServiceAccount(account.client_email.clone()))
+        }
         Hop::Exchange { form, subject, .. } => federated(form, subject),
         Hop::Login { .. } => Some(Principal::Unknown),
         Hop::Subject(_) | Hop::Aws(_) | Hop::Impersonation { .. } => None,
     }
 }
 
-fn federated<'f>(
-    form: &'f [(&'static str, Zeroizing<String>)],
-    subject: &Subject,
-) -> Option<Principal<'f>> {
+fn federated(form: &[(&'static str, Zeroizing<String>)], subject: &Subject) -> Option<Principal> {
     let member = |wanted| {
         let found = form.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, value)| value.as_str())
@@ -88,16 +87,16 @@ fn federated<'f>(
         Subject::Brought | Subject::Aws(_) => Claims::default(),
     };
     Some(Principal::Federated(Federated {
-        pool,
-        provider,
-        token_type: member("subject_token_type")?,
+        pool: pool.to_owned(),
+        provider: provider.to_owned(),
+        token_type: member("subject_token_type")?.to_owned(),
         issuer: claims.iss,
         subject: claims.sub,
     }))
 }
 
 /// The delegates and the account of an impersonation.
-fn impersonated(hop: &Hop) -> impl Iterator<Item = Principal<'_>> {
+fn impersonated(hop: &Hop) -> impl Iterator<Item = Principal> + '_ {
     let (delegates, target) = match hop {
         Hop::Impersonation { endpoint, wanted } => {
             (wanted.delegates.as_slice(), account_of(&endpoint.path))
@@ -105,7 +104,7 @@ fn impersonated(hop: &Hop) -> impl Iterator<Item = Principal<'_>> {
         _ => (&[][..], None),
     };
     let delegates = delegates.iter().filter_map(|name| name.rsplit('/').next());
-    delegates.chain(target).map(Principal::ServiceAccount)
+    delegates.chain(target).map(|account| Principal::ServiceAccount(account.to_owned()))
 }
 
 /// The account in a path: `…/service-accounts/ACCOUNT/token`, `…/serviceAccounts/ACCOUNT:verb`.

@@ -26,7 +26,7 @@ pub(super) fn script(all: &[Needs<'_>]) -> String {
 }
 
 /// The member of a binding; `None` if the configuration does not tell.
-pub(super) fn member(principal: &Principal<'_>) -> Option<String> {
+pub(super) fn member(principal: &Principal) -> Option<String> {
     match principal {
         Principal::ServiceAccount(account) => Some(format!("serviceAccount:{account}")),
         Principal::Federated(Federated { pool, subject, .. }) => {
@@ -89,7 +89,7 @@ fn grant(needs: &Needs<'_>, project: &str, script: &mut String) -> fmt::Result {
 }
 
 /// What makes an identity.
-fn create(principal: &Principal<'_>, script: &mut String) -> fmt::Result {
+fn create(principal: &Principal, script: &mut String) -> fmt::Result {
     match principal {
         Principal::ServiceAccount(account) => {
             let domain = account.split_once('@').and_then(|(name, domain)| {
@@ -121,7 +121,7 @@ fn create(principal: &Principal<'_>, script: &mut String) -> fmt::Result {
     }
 }
 
-fn create_pool(federated: &Federated<'_>, script: &mut String) -> fmt::Result {
+fn create_pool(federated: &Federated, script: &mut String) -> fmt::Result {
     let Federated { pool, provider, token_type, issuer, subject } = federated;
     let id = quoted(pool.rsplit('/').next().unwrap_or_default());
     let provider = quoted(provider);
@@ -142,7 +142,7 @@ fn create_pool(federated: &Federated<'_>, script: &mut String) -> fmt::Result {
         None => format!("--workforce-pool={id}"),
     };
     writeln!(script, "{pools} create {id} {owner}")?;
-    let kind = match *token_type {
+    let kind = match token_type.as_str() {
         kind if kind.ends_with(":saml2") => "create-saml",
         kind if kind.ends_with(":aws4_request") => "create-aws",
         _ => "create-oidc",
@@ -182,7 +182,7 @@ fn create_pool(federated: &Federated<'_>, script: &mut String) -> fmt::Result {
 }
 
 /// A member as a word of the script; one that is not known is a variable to be set.
-fn shell_member(principal: &Principal<'_>) -> String {
+fn shell_member(principal: &Principal) -> String {
     match (member(principal), principal) {
         (Some(member), _) => quoted(&member),
         (None, Principal::Federated(Federated { pool, .. })) => {
