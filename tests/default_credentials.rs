@@ -1,4 +1,5 @@
-//! Application Default Credentials: what is found at load, in the order in which Google's libraries look.
+//! Application Default Credentials: what is found at load, in the order in which Google's libraries
+//! look.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;

@@ -1,5 +1,5 @@
-//! Another issuer's tokens that are not in a file: from a URL, as Azure's metadata server gives them, and
-//! from AWS, by a signature of its version 4.
+//! Another issuer's tokens that are not in a file: from a URL, as Azure's metadata server gives
+//! them, and from AWS, by a signature of its version 4.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
@@ -279,8 +279,6 @@ fn a_machine_that_does_not_say_who_it_is_is_told() {
         place.expect(at(0), &answer(status, None, body));
         let told = place.credentials(at(0))["last_error"].as_str().unwrap().to_owned();
         assert!(told.starts_with(&format!("169.254.169.254: {says}")), "{says}: {told}");
-        let (_, id) = place.due_at(0);
-        let _ = id;
         assert_eq!(place.sent(at(0)), "wait credential_unavailable");
     }
 }

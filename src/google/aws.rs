@@ -1,6 +1,6 @@
-//! The identity of a workload in AWS, as another issuer's: a request that asks AWS who signed it, and
-//! that Google's Security Token Service sends there. The keys that sign it are in the environment, or
-//! the metadata server of the machine (IMDS) gives them.
+//! The identity of a workload in AWS, as another issuer's: a request that asks AWS who signed it,
+//! and that Google's Security Token Service sends there. The keys that sign it are in the
+//! environment, or the metadata server of the machine (IMDS) gives them.
 
 mod signature;
 

@@ -201,7 +201,7 @@ impl CredentialFile {
         Ok(hops)
     }
 
-    /// The request for a token of the person who logged in. Without scopes it has those of the login.
+    /// The request for a token of the person who logged in; without scopes with the login's.
     fn login(self, at: &str, scopes: &[String]) -> Result<Hop, String> {
         let wanted = |text: Option<Zeroizing<String>>, member: &str| {
             let text = text.filter(|text| !text.is_empty());

@@ -35,7 +35,7 @@ impl Hosts<'_> {
 }
 
 impl Hosts<'_> {
-    /// The endpoint behind a URL at `pointer` that gives another issuer's token or what leads to it.
+    /// The endpoint behind a URL at `pointer` that gives another issuer's token, or leads to it.
     ///
     /// # Errors
     /// What is wrong with it, and what would be right.
@@ -54,8 +54,8 @@ impl Hosts<'_> {
                 "{pointer}: list {authority} in `hosts` of this credential if you trust it"
             )),
             false => Err(format!(
-                "{pointer}: {authority} is asked without TLS: https:// is wanted; http:// is for {} \
-                 and, if listed in `hosts`, localhost",
+                "{pointer}: {authority} is asked without TLS: https:// is wanted; http:// is for \
+                 {} and, if listed in `hosts`, localhost",
                 METADATA_SERVERS.join(", ")
             )),
         }

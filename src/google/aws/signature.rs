@@ -1,5 +1,5 @@
-//! AWS Signature Version 4 of the one request that is signed here, and its form as a token of Google's:
-//! percent-encoded JSON of method, URL and headers, as google-auth writes it.
+//! AWS Signature Version 4 of the one request that is signed here, and its form as a token for
+//! Google: percent-encoded JSON of method, URL and headers, as google-auth writes it.
 
 use std::fmt::Write as _;
 

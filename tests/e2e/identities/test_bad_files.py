@@ -1,5 +1,5 @@
-"""A credential's file that cannot be used does not load: `haproxy -c` says which file, where in it, what
-is wrong and what would be right. The file that it was made from loads."""
+"""A credential's file that cannot be used does not load: `haproxy -c` says which file, where in it,
+what is wrong and what would be right. The file that it was made from loads."""
 
 import json
 import subprocess
@@ -105,11 +105,11 @@ BAD = [
     (KEY, None, cut, "not JSON: "),
     (EXTERNAL, EXTERNAL, cut, "not JSON: "),
     (KEY, None, whole(""), "not JSON: empty"),
-    (KEY, EXTERNAL, None, '/type: it is service_account, not external_account: write "type": "service'),
+    (KEY, EXTERNAL, None, '/type: it is service_account, not external_account: write "type": '),
     (EXTERNAL, KEY, None, 'or write "type": "external_account" for this file, or leave `type` out'),
     (EXTERNAL, PERSON, None, "/type: it is external_account, not authorized_user"),
     (EXTERNAL, None, with_members(type="gdch_service_account"), "/type: an account of Google Dist"),
-    (EXTERNAL, None, with_members(type="new"), "/type: no type that is served here; service_account"),
+    (EXTERNAL, None, with_members(type="new"), "/type: no type that is served here; serv"),
     (EXTERNAL, None, of_source(), "/credential_source/file: missing; the file with the subject"),
     (EXTERNAL, None, of_source(other="x"), "/credential_source/file: missing"),
     (
@@ -128,8 +128,8 @@ BAD = [
         EXTERNAL,
         None,
         with_members(token_url=EVIL),
-        "/token_url: sts.evil.example is no host of Google's: one of *.googleapis.com is wanted, or "
-        "list it in `hosts`",
+        "/token_url: sts.evil.example is no host of Google's: one of *.googleapis.com is wanted, "
+        "or list it in `hosts`",
     ),
     (EXTERNAL, None, of_source(url=EVIL), "/credential_source/url: sts.evil.example is no host"),
     (KEY, None, ec_key, "private_key: not an RSA key of 2048 to 4096 bits: it is a key of another"),
