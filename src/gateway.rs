@@ -173,17 +173,17 @@ impl Gateway {
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Authorization, Option<u64>)> {
         let (call, id) = str::from_utf8(text).ok()?.rsplit_once('|')?;
         if let Some(UploadMark(number)) = UploadMark::parse(call) {
-            let slot = self.decide.uploads.with(number, |upload| {
+            let bearer = self.decide.uploads.with(number, |upload| {
                 upload.sent = Some(now.mono);
-                (upload.id.as_str() == id).then_some(upload.slot)
+                (upload.id.as_str() == id).then_some(upload.bearer)
             });
-            return Some((self.decide.bearers.header_of(slot??, now)?, Some(number)));
+            return Some((self.decide.bearers.header_of(bearer??, now)?, Some(number)));
         }
         let Some(CallMark { number, .. }) = CallMark::parse(call) else {
             return Some((self.decide.bearers.header(call, now)?, None));
         };
-        let slot = self.calls.table.slot(number, id)?;
-        let header = self.decide.bearers.header_of(slot, now)?;
+        let bearer = self.calls.table.bearer(number, id)?;
+        let header = self.decide.bearers.header_of(bearer, now)?;
         self.calls.table.send(number, now.mono);
         Some((header, Some(number)))
     }
@@ -249,9 +249,9 @@ impl Gateway {
         };
         if let Some(UploadMark(number)) = UploadMark::parse(call) {
             let sent = self.decide.uploads.with(number, |upload| {
-                (upload.id.as_str() == id).then_some((upload.slot, upload.sent))
+                (upload.id.as_str() == id).then_some((upload.bearer, upload.sent))
             });
-            return sent.flatten().is_some_and(|(slot, sent)| bearers.reject(slot, sent, now));
+            return sent.flatten().is_some_and(|(bearer, sent)| bearers.reject(bearer, sent, now));
         }
         match CallMark::parse(call) {
             None => bearers.reject_handle(call, now),
@@ -259,7 +259,7 @@ impl Gateway {
                 .calls
                 .table
                 .sent(number, id)
-                .is_some_and(|(slot, sent)| bearers.reject(slot, sent, now)),
+                .is_some_and(|(bearer, sent)| bearers.reject(bearer, sent, now)),
         }
     }
 
@@ -291,7 +291,7 @@ impl Gateway {
         let Ok(index) = usize::try_from(asker) else {
             return;
         };
-        // The issuers come first, then the credentials whose tokens are fetched.
+        // The issuers come first, then what fetches credentials' tokens.
         match index.checked_sub(self.decide.verifier.issuers().len()) {
             None => {
                 if self.decide.answer(index, number, reply, now) {

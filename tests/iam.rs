@@ -213,6 +213,41 @@ fn a_workload_of_aws_is_a_member_by_its_account() {
 }
 
 #[test]
+fn callers_who_act_as_themselves_are_members_as_their_roles_name_them() {
+    let credential = json!({
+        "name": "ml-prod", "type": "exchange", "audience": format!("{POOL}/providers/idp"),
+        "account": "gw@acme.iam.gserviceaccount.com"
+    });
+    let folder = with("iam-exchange", credential.clone(), &json!({}));
+    let called = run(&folder, &[]);
+    let pool = POOL.strip_prefix("//").unwrap();
+    assert_eq!(
+        calls(&called, "<create-oidc>"),
+        [
+            "<iam><workload-identity-pools><providers><create-oidc><idp><--location=global><--project=42>\
+          <--workload-identity-pool=corp><--issuer-uri=https://idp.example>\
+          <--attribute-mapping=google.subject=assertion.sub,google.groups=assertion.groups>\
+          <--allowed-audiences=vertex-gateway>"
+        ]
+    );
+    let trust = format!(
+        "<iam><service-accounts><add-iam-policy-binding><gw@acme.iam.gserviceaccount.com>\
+         <--role=roles/iam.workloadIdentityUser><--member=principalSet://{pool}/group/ml>"
+    );
+    assert_eq!(calls(&called, "roles/iam."), [trust.as_str()]);
+
+    let mut settings = minimal();
+    settings["credentials"] = json!([credential]);
+    settings["credentials"][0].as_object_mut().unwrap().remove("account");
+    settings["roles"][0]["who"] = json!({ "issuer": "corp", "subjects": ["alice", "bob"] });
+    folder.put("vertex.json", settings.to_string());
+    let called = run(&folder, &[]);
+    let bound: Vec<_> = calls(&called, "<projects><add-iam-policy-binding>");
+    let member = |of: &str| bound.iter().any(|c| c.ends_with(&format!("<--member={SUBJECT}{of}>")));
+    assert!(bound.len() == 2 && member("alice") && member("bob"), "{bound:?}");
+}
+
+#[test]
 fn an_identity_that_is_not_known_is_asked_for() {
     let folder = with("iam-unknown", json!({ "name": "ml-prod", "type": "metadata" }), &json!({}));
     let script = folder.call(&["iam", "-c", "vertex.json"]).out;

@@ -14,7 +14,8 @@ use crate::config::{Config, read_json};
 use crate::error::system_fault;
 use crate::google::{Credential, Principal};
 use crate::host;
-use crate::policy::Role;
+use crate::oidc::IssuerConfig;
+use crate::policy::{self, Role};
 use crate::vertex::{Route, routes};
 use against::{CustomRole, IamPolicy};
 
@@ -40,10 +41,33 @@ struct Needs<'c> {
     /// The identities that lead to the one that Google sees, which is the last.
     principals: Vec<Principal>,
     roles: Vec<&'c str>,
+    /// The callers that the roles are for.
+    callers: BTreeSet<Who<'c>>,
+    /// The issuer of those callers; the first, if there are several.
+    issuer: Option<&'c IssuerConfig>,
     projects: BTreeSet<String>,
     permissions: BTreeSet<&'static str>,
     /// Methods whose permission Google does not document.
     unknown: BTreeSet<&'static str>,
+}
+
+/// Callers that a role is for, as a pool names them.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who<'c> {
+    Subject(&'c str),
+    Group(&'c str),
+    Anyone,
+}
+
+impl<'c> Who<'c> {
+    /// Whom one description is for, no narrower than it says.
+    fn of(who: &'c policy::Who) -> Vec<Self> {
+        match (&who.subjects, &who.groups) {
+            (Some(subjects), _) => subjects.iter().map(|text| Self::Subject(text)).collect(),
+            (None, Some(groups)) => groups.iter().map(|text| Self::Group(text)).collect(),
+            (None, None) => vec![Self::Anyone],
+        }
+    }
 }
 
 impl Needs<'_> {
@@ -87,10 +111,15 @@ fn needs(config: &Config) -> Vec<Needs<'_>> {
             config.roles.iter().filter(|role| role.credential == index).collect();
         let granted =
             |route: &&Route| granting.iter().any(|role| role.may.has_method(&route.method));
+        let who = || granting.iter().flat_map(|role| &role.who);
         let projects = granting.iter().flat_map(|role| &role.may.projects);
         let mut needs = Needs {
             credential,
             principals: credential.principals(),
+            issuer: who()
+                .next()
+                .and_then(|who| config.issuers.iter().find(|issuer| issuer.name == who.issuer)),
+            callers: who().flat_map(Who::of).collect(),
             roles: granting.iter().map(|role| role.name.as_str()).collect(),
             projects: projects.map(ToString::to_string).collect(),
             permissions: BTreeSet::new(),

@@ -231,7 +231,7 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
         KeySource::Fetched { .. } => true,
         KeySource::File(_) => false,
     };
-    let is_fetched = |credential: &Credential| credential.source.is_fetched();
+    let is_fetched = |credential: &Credential| credential.source.now().endpoints().next().is_some();
     match config.issuers.iter().any(fetched) || config.credentials.iter().any(is_fetched) {
         true => ConfigErrors::unless_empty(process::faults_of_socket(haproxy)),
         false => Ok(()),

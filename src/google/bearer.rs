@@ -8,12 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use crate::google::authorization::{Authorization, BEARER};
+use crate::google::callers::Callers;
 use crate::google::fetching::Fetching;
 use crate::google::rejection::Rejection;
 use crate::google::rotation::Rotation;
 use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::token::Token;
-use crate::google::{Credential, CredentialSource};
+use crate::google::{Credential, CredentialSource, TokenExchange, TokenSource};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// Seconds before its expiry at which a bearer is renewed: a quarter of the lifetime, far more than
@@ -88,6 +89,8 @@ pub struct Bearers {
     pub(super) rotations: Vec<Mutex<Rotation>>,
     /// The hosts that HAProxy has backends for.
     askable: HashSet<String>,
+    /// Those whose tokens stand for one caller each.
+    pub(super) callers: Callers,
     /// The longest `Authorization` header that HAProxy can send.
     room: usize,
     places: HashMap<String, usize>,
@@ -108,7 +111,9 @@ impl Bearers {
         for (index, credential) in credentials.iter().enumerate() {
             for (_, host) in &locations {
                 let bearer = match credential.source.now().as_ref() {
-                    CredentialSource::ServiceAccount { .. } | CredentialSource::Fetched(_) => None,
+                    CredentialSource::ServiceAccount { .. }
+                    | CredentialSource::Fetched(_)
+                    | CredentialSource::Exchanged(_) => None,
                     CredentialSource::AccessToken(token) => {
                         let header = Authorization::of(token);
                         Some(Bearer { header, life: None, since: now.mono })
@@ -135,6 +140,7 @@ impl Bearers {
             .fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
         let fetching = Fetching::of(&credentials, seed, now.mono);
         let rotations = Rotation::of(&credentials, seed, now.mono);
+        let callers = Callers::of(&credentials, slots.len(), now.mono);
         let (askable, room) = (HashSet::new(), usize::MAX);
         let bearers = Self {
             credentials,
@@ -143,6 +149,7 @@ impl Bearers {
             fetching,
             rotations,
             askable,
+            callers,
             room,
             places,
             by_handle,
@@ -202,13 +209,15 @@ impl Bearers {
     }
 
     pub(super) fn number_of(&self, handle: &str) -> Option<usize> {
-        self.by_handle.get(handle).copied()
+        self.by_handle.get(handle).copied().or_else(|| self.callers.number_of(handle))
     }
 
-    /// The value of the `Authorization` header of the slot with this number.
+    /// The value of the `Authorization` header of the bearer with this number.
     #[must_use]
-    pub fn header_of(&self, slot: usize, now: Now) -> Option<Authorization> {
-        let slot = self.slots.get(slot)?;
+    pub fn header_of(&self, number: usize, now: Now) -> Option<Authorization> {
+        let Some(slot) = self.slots.get(number) else {
+            return self.callers.header_of(number, now.mono);
+        };
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
         bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| b.header.clone())
     }
@@ -216,7 +225,7 @@ impl Bearers {
     /// Signs what is due, a few at a time. Returns whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
         let mut signed = false;
-        let is_due = |slot: &&Slot| slot.is_due(now) && !self.is_fetched(slot.credential);
+        let is_due = |slot: &&Slot| slot.is_due(now) && self.is_signed(slot.credential);
         for slot in self.slots.iter().filter(is_due).take(SIGNED_A_STEP) {
             signed |= self.sign(slot, now);
         }
@@ -233,7 +242,9 @@ impl Bearers {
             CredentialSource::ServiceAccount { account, form } => {
                 account.sign(*form, &slot.host, now.wall)
             }
-            CredentialSource::AccessToken(_) | CredentialSource::Fetched(_) => return false,
+            CredentialSource::AccessToken(_)
+            | CredentialSource::Fetched(_)
+            | CredentialSource::Exchanged(_) => return false,
         };
         let mut signing = slot.signing.lock().unwrap_or_else(PoisonError::into_inner);
         signing.is_failing = signed.is_err();
@@ -252,8 +263,8 @@ impl Bearers {
         }
     }
 
-    fn is_fetched(&self, credential: usize) -> bool {
-        self.credentials.get(credential).is_some_and(|credential| credential.source.is_fetched())
+    fn is_signed(&self, credential: usize) -> bool {
+        self.credentials.get(credential).is_some_and(|credential| credential.source.is_signed())
     }
 
     /// The longest token that HAProxy can send.
@@ -313,7 +324,9 @@ impl Bearers {
         };
         let fetched = self.credentials.iter().filter_map(|credential| {
             let source = credential.source.now();
-            Some(BEARER.len() + source.token_source()?.usual_token_bytes())
+            let fetched = source.token_source().map(TokenSource::usual_token_bytes);
+            let exchanged = source.exchange().map(TokenExchange::usual_token_bytes);
+            Some(BEARER.len() + fetched.or(exchanged)?)
         });
         self.slots.iter().map(length).chain(fetched).max().unwrap_or(0)
     }
@@ -336,6 +349,11 @@ impl Slot {
     #[must_use]
     pub fn handle(&self) -> &str {
         &self.handle
+    }
+
+    /// The place of its credential among all.
+    pub(super) const fn credential(&self) -> usize {
+        self.credential
     }
 
     /// Its number, for [`Bearers::header_of`].

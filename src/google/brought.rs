@@ -13,6 +13,13 @@ pub(super) struct Brought {
     pub(super) aws: Found,
 }
 
+impl Brought {
+    /// A token, and nothing else.
+    pub(super) fn of(token: Token) -> Self {
+        Self { token: Some(token), ..Self::default() }
+    }
+}
+
 impl fmt::Debug for Brought {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Brought {:?}", self.token)

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
-use crate::google::{CredentialFiles, JwtForm, ServiceAccount, TokenSource};
+use crate::fetch::Endpoint;
+use crate::google::{CredentialFiles, JwtForm, ServiceAccount, TokenExchange, TokenSource};
 
 /// The longest access token, in bytes: those of Google's Security Token Service.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
@@ -38,6 +39,8 @@ pub struct SourceInUse {
     kind: &'static str,
     identity: Option<String>,
     is_fetched: bool,
+    is_signed: bool,
+    exchange: Option<Arc<TokenExchange>>,
 }
 
 /// The source of a credential's bearers.
@@ -53,6 +56,8 @@ pub enum CredentialSource {
     AccessToken(Zeroizing<String>),
     /// Fetched, one for all locations.
     Fetched(TokenSource),
+    /// The caller's own, exchanged: one for each caller.
+    Exchanged(Arc<TokenExchange>),
 }
 
 impl Credential {
@@ -82,6 +87,17 @@ impl SourceInUse {
         self.is_fetched
     }
 
+    /// Whether this process signs its tokens.
+    pub(super) const fn is_signed(&self) -> bool {
+        self.is_signed
+    }
+
+    /// How the callers' tokens are exchanged, if they are; no file changes that.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&TokenExchange> {
+        self.exchange.as_deref()
+    }
+
     pub(super) fn replace(&self, source: Arc<CredentialSource>) {
         *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
     }
@@ -93,6 +109,8 @@ impl From<CredentialSource> for SourceInUse {
             kind: source.type_name(),
             identity: source.identity().map(str::to_owned),
             is_fetched: source.token_source().is_some(),
+            is_signed: source.is_signed(),
+            exchange: source.shared_exchange(),
             source: RwLock::new(Arc::new(source)),
         }
     }
@@ -105,6 +123,7 @@ impl CredentialSource {
             Self::ServiceAccount { account, .. } => Some(&account.client_email),
             Self::AccessToken(_) => None,
             Self::Fetched(source) => source.identity.as_deref(),
+            Self::Exchanged(exchange) => exchange.account.as_deref(),
         }
     }
 
@@ -112,7 +131,7 @@ impl CredentialSource {
     pub(super) fn key_id(&self) -> Option<&str> {
         match self {
             Self::ServiceAccount { account, .. } => Some(account.key_id()),
-            Self::AccessToken(_) => None,
+            Self::AccessToken(_) | Self::Exchanged(_) => None,
             Self::Fetched(source) => source.key_id(),
         }
     }
@@ -122,8 +141,30 @@ impl CredentialSource {
     pub const fn token_source(&self) -> Option<&TokenSource> {
         match self {
             Self::Fetched(source) => Some(source),
-            Self::ServiceAccount { .. } | Self::AccessToken(_) => None,
+            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Exchanged(_) => None,
         }
+    }
+
+    /// How the callers' tokens are exchanged, if they are.
+    #[must_use]
+    pub fn exchange(&self) -> Option<&TokenExchange> {
+        match self {
+            Self::Exchanged(exchange) => Some(exchange),
+            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Fetched(_) => None,
+        }
+    }
+
+    fn shared_exchange(&self) -> Option<Arc<TokenExchange>> {
+        match self {
+            Self::Exchanged(exchange) => Some(Arc::clone(exchange)),
+            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Fetched(_) => None,
+        }
+    }
+
+    /// Whom its tokens are asked from, in the order of the requests.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let fetched = self.token_source().into_iter().flat_map(TokenSource::endpoints);
+        fetched.chain(self.exchange().into_iter().flat_map(TokenExchange::endpoints))
     }
 
     /// Reads a file that holds an access token and nothing else.
@@ -155,6 +196,7 @@ impl fmt::Debug for CredentialSource {
             Self::ServiceAccount { .. } => "ServiceAccount",
             Self::AccessToken(_) => "AccessToken",
             Self::Fetched(_) => "Fetched",
+            Self::Exchanged(_) => "Exchanged",
         })
     }
 }

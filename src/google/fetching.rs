@@ -40,33 +40,47 @@ impl Fetching {
 }
 
 impl Bearers {
-    /// Number of those whose fetches may run at once: the credentials whose tokens are fetched, and
-    /// one for all that is to be proved.
+    /// Number of those whose fetches may run at once: the credentials whose tokens are fetched, one for
+    /// all that is to be proved, and those that exchange the callers' tokens.
     #[must_use]
     pub fn fetchers(&self) -> usize {
         let has_files = self.credentials.iter().any(|credential| credential.files.is_some());
-        self.fetching.len().saturating_add(usize::from(has_files))
+        let own = self.fetching.len().saturating_add(usize::from(has_files));
+        own.saturating_add(self.callers.fetchers())
     }
 
     /// A request that is due now: who asks, the request's number, and it. First come the credentials
-    /// whose tokens are fetched, then each that may have something to prove.
+    /// whose tokens are fetched, then each that may have something to prove, then the exchanges of
+    /// callers' tokens.
     pub fn fetch(&self, now: Now) -> Option<(usize, u32, Request)> {
         let of_token = self.fetching.iter().enumerate().find_map(|(place, fetching)| {
             let source = self.credentials.get(fetching.credential)?.source.now();
             let (number, request) = fetching.refresh().step(source.token_source()?, now)?;
             Some((place, number, request))
         });
-        of_token.or_else(|| {
+        let of_proof = || {
             let (index, number, request) = self.fetch_proof(now)?;
             Some((self.fetching.len().checked_add(index)?, number, request))
+        };
+        of_token.or_else(of_proof).or_else(|| {
+            let (place, number, request) = self.fetch_for_caller(now)?;
+            Some((self.first_of_callers().checked_add(place)?, number, request))
         })
     }
 
-    /// Takes the reply to a request of one of these credentials; whether there is such a one.
+    /// The first place of those that exchange the callers' tokens.
+    const fn first_of_callers(&self) -> usize {
+        self.fetching.len().saturating_add(self.credentials.len())
+    }
+
+    /// Takes the reply to a request of one of these places; whether there is such a one.
     pub fn answer(&self, place: usize, number: u32, reply: &Reply, now: Now) -> bool {
         let Some(fetching) = self.fetching.get(place) else {
             let index = place.saturating_sub(self.fetching.len());
-            return self.answer_proof(index, number, reply, now);
+            return match place.checked_sub(self.first_of_callers()) {
+                Some(place) => self.answer_for_caller(place, number, reply, now),
+                None => self.answer_proof(index, number, reply, now),
+            };
         };
         let most = self.longest_token();
         let token = self.credentials.get(fetching.credential).and_then(|credential| {

@@ -172,7 +172,7 @@ impl Hop {
         Ok(())
     }
 
-    fn token(&self, answer: &Answer, now: UnixTime) -> Result<Token, Fault> {
+    pub(super) fn token(&self, answer: &Answer, now: UnixTime) -> Result<Token, Fault> {
         match self {
             Self::Subject(server) => server.token(answer),
             Self::Aws(_) => Err(Fault::internal()),

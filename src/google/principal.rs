@@ -16,19 +16,28 @@ pub enum Principal {
     Machine,
     /// A subject of a workload or workforce pool.
     Federated(Federated),
+    /// Each caller, as a subject of a pool.
+    Callers(Pool),
     /// The configuration does not tell.
     Unknown,
+}
+
+/// A pool, its provider and what is exchanged there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Its full name, without `//`.
+    pub name: String,
+    /// The provider's id in it.
+    pub provider: String,
+    /// The type of the tokens that are exchanged, as a URN.
+    pub token_type: String,
 }
 
 /// A subject of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Federated {
-    /// The full name of the pool, without `//`.
-    pub pool: String,
-    /// The provider's id in it.
-    pub provider: String,
-    /// The type of the tokens that are exchanged, as a URN.
-    pub token_type: String,
+    /// The pool.
+    pub pool: Pool,
     /// The issuer of the token, if it is a JWT.
     pub issuer: Option<String>,
     /// The subject of the token, if it is a JWT.
@@ -51,6 +60,11 @@ impl Credential {
                 vec![Principal::ServiceAccount(account.client_email.clone())]
             }
             CredentialSource::AccessToken(_) => vec![Principal::Unknown],
+            CredentialSource::Exchanged(exchange) => {
+                let callers = exchange.pool().map_or(Principal::Unknown, Principal::Callers);
+                let account = exchange.account.clone().map(Principal::ServiceAccount);
+                std::iter::once(callers).chain(account).collect()
+            }
             CredentialSource::Fetched(source) => {
                 let first = source.hops.iter().find_map(asking).unwrap_or(Principal::Unknown);
                 let others = source.hops.iter().flat_map(impersonated);
@@ -81,18 +95,33 @@ fn federated(form: &[(&'static str, Zeroizing<String>)], subject: &Subject) -> O
         let found = form.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, value)| value.as_str())
     };
-    let (pool, provider) = member("audience")?.strip_prefix("//")?.split_once("/providers/")?;
+    let pool = Pool::of(member("audience")?, member("subject_token_type")?)?;
     let claims = match subject {
         Subject::Known(token) => claims(token).unwrap_or_default(),
         Subject::Brought | Subject::Aws(_) => Claims::default(),
     };
-    Some(Principal::Federated(Federated {
-        pool: pool.to_owned(),
-        provider: provider.to_owned(),
-        token_type: member("subject_token_type")?.to_owned(),
-        issuer: claims.iss,
-        subject: claims.sub,
-    }))
+    Some(Principal::Federated(Federated { pool, issuer: claims.iss, subject: claims.sub }))
+}
+
+impl Pool {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Whether it is for people (a workforce pool), which belong to an organization.
+    #[must_use]
+    pub fn is_of_workforce(&self) -> bool {
+        !self.name.contains("/projects/")
+    }
+
+    /// That of a provider's full name.
+    pub(super) fn of(audience: &str, token_type: &str) -> Option<Self> {
+        let (name, provider) = audience.strip_prefix("//")?.split_once("/providers/")?;
+        let (name, provider, token_type) = (name.into(), provider.into(), token_type.into());
+        Some(Self { name, provider, token_type })
+    }
 }
 
 /// The delegates and the account of an impersonation.

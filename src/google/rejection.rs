@@ -45,11 +45,11 @@ impl Rejection {
 }
 
 impl Bearers {
-    /// Google refused the bearer of this slot that was sent then; without a time, the one it has now.
+    /// Google refused the bearer with this number that was sent then; without a time, the one it is now.
     /// Returns whether a fresh one is there, or on its way: what was sent serves others until then.
-    pub fn reject(&self, slot: usize, sent: Option<Monotonic>, now: Now) -> bool {
-        let Some(slot) = self.slots.get(slot) else {
-            return false;
+    pub fn reject(&self, number: usize, sent: Option<Monotonic>, now: Now) -> bool {
+        let Some(slot) = self.slots.get(number) else {
+            return self.callers.reject(number, sent, now.mono);
         };
         let since = slot.since();
         if sent.zip(since).is_some_and(|(sent, since)| since > sent) {
@@ -84,7 +84,7 @@ impl Bearers {
                 }
                 may_help && !refresh.is_failing() && refresh.next_secs(now.mono) == 0
             }
-            (CredentialSource::Fetched(_), None) => false,
+            (CredentialSource::Fetched(_), None) | (CredentialSource::Exchanged(_), _) => false,
             (CredentialSource::AccessToken(_), _) => {
                 // Nobody knows whether its file holds another one; no request waits for a disk.
                 if let Some(Ok(mut rotation)) =

@@ -316,7 +316,8 @@ impl Bearers {
             }
             CredentialSource::ServiceAccount { .. }
             | CredentialSource::AccessToken(_)
-            | CredentialSource::Fetched(_) => {}
+            | CredentialSource::Fetched(_)
+            | CredentialSource::Exchanged(_) => {}
         }
         let in_use = credential.source.now();
         let known = |host: &str| {
@@ -349,7 +350,9 @@ impl Bearers {
                     .ok()
                     .filter(|proof| proof.endpoints().all(|at| self.can_ask(&at.authority)))
             }
-            CredentialSource::AccessToken(_) | CredentialSource::Fetched(_) => None,
+            CredentialSource::AccessToken(_)
+            | CredentialSource::Fetched(_)
+            | CredentialSource::Exchanged(_) => None,
         };
         let candidate = Candidate { source, held, proof };
         // Another subject token in the same file is proved by the exchange that is due.
@@ -384,6 +387,7 @@ impl Bearers {
         match source.as_ref() {
             CredentialSource::ServiceAccount { .. } => self.want_signatures(index),
             CredentialSource::AccessToken(token) => self.put(index, token, None, now.mono),
+            CredentialSource::Exchanged(_) => {}
             CredentialSource::Fetched(source) => {
                 if let Some(token) = token.filter(|_| proof.is_none()) {
                     self.share(index, token, now.mono);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::Report;
 use crate::cli::iam::Needs;
-use crate::cli::iam::commands::member;
+use crate::cli::iam::commands::members;
 
 /// Google's own roles that grant what is needed and far more, deletion and deployment included.
 /// Source: Google's reference of IAM roles, aiplatform.
@@ -51,15 +51,28 @@ pub(super) fn compare(
         let _ = writeln!(report.text, "{name}: {text}");
         report.good &= good;
     };
-    let Some(member) = member(needs.seen()) else {
+    let members = members(needs, needs.seen());
+    if members.is_empty() {
         return say(
             true,
             "not checked: its Google identity is not in the configuration".to_owned(),
         );
-    };
+    }
+    for member in &members {
+        compare_member(needs, member, policy, roles, &mut say);
+    }
+}
+
+fn compare_member(
+    needs: &Needs<'_>,
+    member: &String,
+    policy: &IamPolicy,
+    roles: &[CustomRole],
+    say: &mut impl FnMut(bool, String),
+) {
     let mut missing: BTreeSet<&str> = needs.permissions.iter().copied().collect();
     let mut uncertain = false;
-    for binding in policy.bindings.iter().filter(|binding| binding.members.contains(&member)) {
+    for binding in policy.bindings.iter().filter(|binding| binding.members.contains(member)) {
         let role = &binding.role;
         if binding.condition.is_some() {
             uncertain = true;

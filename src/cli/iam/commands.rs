@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::cli::iam::Needs;
-use crate::google::{Federated, Principal};
+use crate::cli::iam::{Needs, Who};
+use crate::google::{Federated, Pool, Principal};
 
 /// Impersonates a service account.
 /// Source: <https://cloud.google.com/iam/docs/service-account-permissions>.
@@ -25,14 +25,23 @@ pub(super) fn script(all: &[Needs<'_>]) -> String {
     script
 }
 
-/// The member of a binding; `None` if the configuration does not tell.
-pub(super) fn member(principal: &Principal) -> Option<String> {
+/// The members of bindings; none if the configuration does not tell.
+pub(super) fn members(needs: &Needs<'_>, principal: &Principal) -> Vec<String> {
     match principal {
-        Principal::ServiceAccount(account) => Some(format!("serviceAccount:{account}")),
+        Principal::ServiceAccount(account) => vec![format!("serviceAccount:{account}")],
         Principal::Federated(Federated { pool, subject, .. }) => {
-            subject.as_ref().map(|subject| format!("principal://{pool}/subject/{subject}"))
+            let subject = subject.iter();
+            subject.map(|subject| format!("principal://{}/subject/{subject}", pool.name)).collect()
         }
-        Principal::Machine | Principal::Unknown => None,
+        Principal::Callers(Pool { name, .. }) => {
+            let member = |who: &Who<'_>| match who {
+                Who::Subject(subject) => format!("principal://{name}/subject/{subject}"),
+                Who::Group(group) => format!("principalSet://{name}/group/{group}"),
+                Who::Anyone => format!("principalSet://{name}/*"),
+            };
+            needs.callers.iter().map(member).collect()
+        }
+        Principal::Machine | Principal::Unknown => Vec::new(),
     }
 }
 
@@ -40,18 +49,22 @@ fn for_one(needs: &Needs<'_>, script: &mut String) -> fmt::Result {
     let name = &needs.credential.name;
     writeln!(script, "\n# Credential {name}, used by roles: {}.", needs.roles.join(", "))?;
     for principal in &needs.principals {
-        create(principal, script)?;
+        create(needs, principal, script)?;
     }
     for pair in needs.principals.windows(2) {
-        if let [impersonator, account] = pair {
-            let (from, to) = (shell_member(impersonator), shell_member(account));
+        if let [impersonator, Principal::ServiceAccount(account)] = pair {
             let role = match impersonator {
-                Principal::Federated(_) => WORKLOAD_IDENTITY_USER,
+                Principal::Federated(_) | Principal::Callers(_) => WORKLOAD_IDENTITY_USER,
                 _ => TOKEN_CREATOR,
             };
-            let to = to.replace("serviceAccount:", "");
-            writeln!(script, "gcloud iam service-accounts add-iam-policy-binding {to} \\")?;
-            writeln!(script, "  --role={role} --member={from}")?;
+            let account = quoted(account);
+            for member in shell_members(needs, impersonator) {
+                writeln!(
+                    script,
+                    "gcloud iam service-accounts add-iam-policy-binding {account} \\"
+                )?;
+                writeln!(script, "  --role={role} --member={member}")?;
+            }
         }
     }
     if !needs.unknown.is_empty() {
@@ -80,16 +93,15 @@ fn grant(needs: &Needs<'_>, project: &str, script: &mut String) -> fmt::Result {
     writeln!(script, "gcloud iam roles create {role} --project={project} --stage=GA \\")?;
     writeln!(script, "  --title={} \\", quoted(&format!("haproxy-vertex {name}")))?;
     writeln!(script, "  --permissions={}", permissions.join(","))?;
-    writeln!(script, "gcloud projects add-iam-policy-binding {project} --condition=None \\")?;
-    writeln!(
-        script,
-        "  --role=projects/{project}/roles/{role} --member={}",
-        shell_member(needs.seen())
-    )
+    for member in shell_members(needs, needs.seen()) {
+        writeln!(script, "gcloud projects add-iam-policy-binding {project} --condition=None \\")?;
+        writeln!(script, "  --role=projects/{project}/roles/{role} --member={member}")?;
+    }
+    Ok(())
 }
 
 /// What makes an identity.
-fn create(principal: &Principal, script: &mut String) -> fmt::Result {
+fn create(needs: &Needs<'_>, principal: &Principal, script: &mut String) -> fmt::Result {
     match principal {
         Principal::ServiceAccount(account) => {
             let domain = account.split_once('@').and_then(|(name, domain)| {
@@ -107,7 +119,31 @@ fn create(principal: &Principal, script: &mut String) -> fmt::Result {
                 None => Ok(()),
             }
         }
-        Principal::Federated(federated) => create_pool(federated, script),
+        Principal::Federated(Federated { pool, issuer, subject }) => {
+            create_pool(pool, script)?;
+            let mut trusted = String::from("  --attribute-mapping=google.subject=assertion.sub");
+            if let Some(subject) = subject.as_deref().filter(|subject| !subject.contains('\'')) {
+                let condition = quoted(&format!("assertion.sub == '{subject}'"));
+                let _ = write!(trusted, " \\\n  --attribute-condition={condition}");
+            }
+            create_provider(pool, issuer.as_deref(), &trusted, script)
+        }
+        Principal::Callers(pool) => {
+            create_pool(pool, script)?;
+            let claims = needs.issuer.map(|issuer| &issuer.claims);
+            let mapped = claims.map(|claims| {
+                let (subject, groups) = (&claims.subject, &claims.groups);
+                format!("google.subject=assertion.{subject},google.groups=assertion.{groups}")
+            });
+            let audiences = needs.issuer.map(|issuer| issuer.audiences.join(","));
+            let trusted = format!(
+                "  --attribute-mapping={} \\\n  --allowed-audiences={}",
+                quoted(&mapped.unwrap_or_default()),
+                quoted(&audiences.unwrap_or_default())
+            );
+            let issuer = needs.issuer.map(|issuer| issuer.issuer.as_str());
+            create_provider(pool, issuer, &trusted, script)
+        }
         Principal::Machine => writeln!(
             script,
             "# MACHINE is the service account of the machine that HAProxy runs on, on which this tells it:\n\
@@ -121,32 +157,47 @@ fn create(principal: &Principal, script: &mut String) -> fmt::Result {
     }
 }
 
-fn create_pool(federated: &Federated, script: &mut String) -> fmt::Result {
-    let Federated { pool, provider, token_type, issuer, subject } = federated;
-    let id = quoted(pool.rsplit('/').next().unwrap_or_default());
-    let provider = quoted(provider);
-    let project = pool.split_once("/projects/").and_then(|(_, rest)| rest.split('/').next());
-    let (pools, place, owner) = match project {
-        Some(project) => {
-            let place = format!("--location=global --project={}", quoted(project));
-            ("gcloud iam workload-identity-pools", place.clone(), place)
-        }
-        None => {
-            let place = "--location=global".to_owned();
-            let owner = format!("{place} --organization=\"${{ORGANIZATION:?its number}}\"");
-            ("gcloud iam workforce-pools", place, owner)
-        }
+/// How `gcloud` names a pool's commands, where it is, and the pool for its providers.
+fn places(pool: &Pool) -> (&'static str, String, String) {
+    let project = pool.name.split_once("/projects/").and_then(|(_, rest)| rest.split('/').next());
+    let id = quoted(pool.id());
+    match project {
+        Some(project) => (
+            "gcloud iam workload-identity-pools",
+            format!("--location=global --project={}", quoted(project)),
+            format!("--workload-identity-pool={id}"),
+        ),
+        None => (
+            "gcloud iam workforce-pools",
+            "--location=global".to_owned(),
+            format!("--workforce-pool={id}"),
+        ),
+    }
+}
+
+fn create_pool(pool: &Pool, script: &mut String) -> fmt::Result {
+    let (pools, place, _) = places(pool);
+    let owner = match pool.is_of_workforce() {
+        true => " --organization=\"${ORGANIZATION:?its number}\"",
+        false => "",
     };
-    let of_pool = match project {
-        Some(_) => format!("--workload-identity-pool={id}"),
-        None => format!("--workforce-pool={id}"),
-    };
-    writeln!(script, "{pools} create {id} {owner}")?;
-    let kind = match token_type.as_str() {
+    writeln!(script, "{pools} create {} {place}{owner}", quoted(pool.id()))
+}
+
+/// `trusted` are the options of a provider of OpenID Connect.
+fn create_provider(
+    pool: &Pool,
+    issuer: Option<&str>,
+    trusted: &str,
+    script: &mut String,
+) -> fmt::Result {
+    let (pools, place, of_pool) = places(pool);
+    let kind = match pool.token_type.as_str() {
         kind if kind.ends_with(":saml2") => "create-saml",
         kind if kind.ends_with(":aws4_request") => "create-aws",
         _ => "create-oidc",
     };
+    let provider = quoted(&pool.provider);
     writeln!(script, "{pools} providers {kind} {provider} {place} {of_pool} \\")?;
     match kind {
         "create-aws" => writeln!(script, "  --account-id=\"${{AWS_ACCOUNT:?its number}}\""),
@@ -155,44 +206,35 @@ fn create_pool(federated: &Federated, script: &mut String) -> fmt::Result {
             writeln!(script, "  --attribute-mapping=google.subject=assertion.subject")
         }
         _ => {
-            let issuer = issuer
-                .as_deref()
-                .map_or_else(|| "\"${ISSUER:?the URL of the issuer}\"".to_owned(), quoted);
+            let unknown = || "\"${ISSUER:?the URL of the issuer}\"".to_owned();
+            let issuer = issuer.map_or_else(unknown, quoted);
             writeln!(script, "  --issuer-uri={issuer} \\")?;
-            if project.is_none() {
-                writeln!(
-                    script,
-                    "  --client-id=\"${{CLIENT_ID:?the audience of its tokens}}\" \\"
-                )?;
-                writeln!(
-                    script,
-                    "  --web-sso-response-type=id-token --web-sso-assertion-claims-behavior=only-id-token-claims \\"
-                )?;
+            if pool.is_of_workforce() {
+                let client = "\"${CLIENT_ID:?the audience of its tokens}\"";
+                writeln!(script, "  --client-id={client} --web-sso-response-type=id-token \\")?;
+                let claims = "--web-sso-assertion-claims-behavior=only-id-token-claims";
+                writeln!(script, "  {claims} \\")?;
             }
-            write!(script, "  --attribute-mapping=google.subject=assertion.sub")?;
-            match subject.as_deref().filter(|subject| !subject.contains('\'')) {
-                Some(subject) => {
-                    let condition = format!("assertion.sub == '{subject}'");
-                    writeln!(script, " \\\n  --attribute-condition={}", quoted(&condition))
-                }
-                None => writeln!(script),
-            }
+            writeln!(script, "{trusted}")
         }
     }
 }
 
-/// A member as a word of the script; one that is not known is a variable to be set.
-fn shell_member(principal: &Principal) -> String {
-    match (member(principal), principal) {
-        (Some(member), _) => quoted(&member),
-        (None, Principal::Federated(Federated { pool, .. })) => {
-            let pool = quoted(&format!("principal://{pool}/subject/"));
+/// Members as words of the script; one that is not known is a variable to be set.
+fn shell_members(needs: &Needs<'_>, principal: &Principal) -> Vec<String> {
+    let unknown = match principal {
+        Principal::Federated(Federated { pool, .. }) => {
+            let pool = quoted(&format!("principal://{}/subject/", pool.name));
             format!("{pool}\"${{SUBJECT:?the subject of its tokens}}\"")
         }
-        (None, Principal::Machine) => {
+        Principal::Machine => {
             "\"serviceAccount:${MACHINE:?the machine's service account}\"".to_owned()
         }
-        (None, _) => "\"${MEMBER:?whom the token is for}\"".to_owned(),
+        _ => "\"${MEMBER:?whom the token is for}\"".to_owned(),
+    };
+    match members(needs, principal).as_slice() {
+        [] => vec![unknown],
+        members => members.iter().map(|member| quoted(member)).collect(),
     }
 }
 

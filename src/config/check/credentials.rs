@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Checked, One, hosts, name, non_empty, unique};
+use super::{Checked, One, exchange, hosts, name, non_empty, unique};
 use crate::config::{Files, ReadFile, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::google::{
@@ -40,7 +40,7 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
     let resolved = resolve(&raw, at, files).map_err(ConfigErrors::from).and_then(|resolved| {
         let source = source(&resolved, &raw, at, &noting);
         let members = members(resolved.kind, &raw, at);
-        let (_, _, source) = (members, for_any_host(resolved.kind, &raw, at), source).all()?;
+        let (_, _, source) = (members, without_role(resolved.kind, &raw, at), source).all()?;
         Ok((resolved, source))
     });
     let (_, (resolved, source)) = (name(&format!("{at}/name"), &raw.name), resolved).all()?;
@@ -138,6 +138,7 @@ impl CredentialType {
             Self::ExternalAccount => "external_account",
             Self::AuthorizedUser => "authorized_user",
             Self::Adc => "adc",
+            Self::Exchange => "exchange",
         }
     }
 }
@@ -174,24 +175,28 @@ fn made_anew(
     CredentialFiles::new(make, held)
 }
 
-/// Without a role the location is not known, and a token for the host of one would not do.
-fn for_any_host(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> One<()> {
-    let is_for_one =
-        kind == CredentialType::ServiceAccount && matches!(raw.form, None | Some(Form::Aud));
-    match raw.without_role && is_for_one {
-        false => Ok(()),
-        true => {
-            let problem = "without a role the host is not known: form scope or exchange is wanted";
-            Err(ConfigError::at(format!("{at}/without_role"), problem))
+/// Without a role the location is not known, and a token for the host of one would not do; nor is the
+/// caller known.
+fn without_role(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> One<()> {
+    let problem = match (kind, raw.form) {
+        _ if !raw.without_role => return Ok(()),
+        (CredentialType::ServiceAccount, None | Some(Form::Aud)) => {
+            "without a role the host is not known: form scope or exchange is wanted"
         }
-    }
+        (CredentialType::Exchange, _) => "without a role the caller is not known: leave it out",
+        _ => return Ok(()),
+    };
+    Err(ConfigError::at(format!("{at}/without_role"), problem))
 }
 
 /// Checks that each member is one of this type's.
 fn members(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
     let is_metadata = kind == CredentialType::Metadata;
+    let is_exchange = kind == CredentialType::Exchange;
     let names_hosts = match kind {
-        CredentialType::ImpersonatedServiceAccount | CredentialType::ExternalAccount => true,
+        CredentialType::ImpersonatedServiceAccount
+        | CredentialType::ExternalAccount
+        | CredentialType::Exchange => true,
         CredentialType::ServiceAccount => raw.form == Some(Form::Exchange),
         CredentialType::AccessToken
         | CredentialType::Metadata
@@ -199,16 +204,27 @@ fn members(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> Checke
         | CredentialType::Adc => false,
     };
     let is_looked_for = raw.r#type == Some(CredentialType::Adc);
-    let has_file = !is_metadata && !is_looked_for;
+    let has_file = !is_metadata && !is_looked_for && !is_exchange;
     let may_name_hosts = names_hosts || is_looked_for;
     let is_fetched = is_metadata || names_hosts || kind == CredentialType::AuthorizedUser;
     let given = [
         ("form", raw.form.is_some(), kind == CredentialType::ServiceAccount, "a service_account"),
-        ("account", raw.account.is_some(), is_metadata, "a metadata credential"),
+        (
+            "account",
+            raw.account.is_some(),
+            is_metadata || is_exchange,
+            "a metadata or exchange credential",
+        ),
         ("scopes", raw.scopes.is_some(), is_fetched, "a credential whose token is fetched"),
-        ("hosts", raw.hosts.is_some(), may_name_hosts, "a credential whose file names endpoints"),
-        ("file", raw.file.is_some(), has_file, "another type than metadata and adc"),
+        ("hosts", raw.hosts.is_some(), may_name_hosts, "a credential that names endpoints"),
+        ("file", raw.file.is_some(), has_file, "another type than metadata, adc and exchange"),
         ("max_age_days", raw.max_age_days.is_some(), has_file, "a credential with a file"),
+        ("audience", raw.audience.is_some(), is_exchange, EXCHANGE),
+        ("subject_token_type", raw.subject_token_type.is_some(), is_exchange, EXCHANGE),
+        ("sts_url", raw.sts_url.is_some(), is_exchange, EXCHANGE),
+        ("user_project", raw.user_project.is_some(), is_exchange, EXCHANGE),
+        ("max_callers", raw.max_callers.is_some(), is_exchange, EXCHANGE),
+        ("exchanges_per_second", raw.exchanges_per_second.is_some(), is_exchange, EXCHANGE),
     ];
     let misplaced = given.into_iter().filter(|(_, is_given, fits, _)| *is_given && !fits);
     each(misplaced.map(|(member, _, _, whose)| {
@@ -228,12 +244,15 @@ fn source(
     if kind == CredentialType::Metadata {
         return metadata(raw, at);
     }
-    let Some(file) = &resolved.file else {
-        let problem = "`file` is missing: only a metadata credential has none";
-        return Err(ConfigError::at(at, problem).into());
-    };
     let listed = raw.hosts.as_deref().unwrap_or_default();
     let (hosts, scopes) = (hosts(&format!("{at}/hosts"), listed), scopes(raw, at)).all()?;
+    if kind == CredentialType::Exchange {
+        return exchange::source(raw, at, &scopes, Hosts(&hosts));
+    }
+    let Some(file) = &resolved.file else {
+        let problem = "`file` is missing: only a metadata or exchange credential has none";
+        return Err(ConfigError::at(at, problem).into());
+    };
     let source =
         of_file(kind, raw.form, file, files, &scopes, Hosts(&hosts)).map_err(|why| match resolved
             .found
@@ -260,7 +279,10 @@ fn of_file(
     };
     let source = match kind {
         CredentialType::AccessToken => CredentialSource::access_token(&file),
-        CredentialType::ServiceAccount | CredentialType::Metadata | CredentialType::Adc => {
+        CredentialType::ServiceAccount
+        | CredentialType::Metadata
+        | CredentialType::Adc
+        | CredentialType::Exchange => {
             ServiceAccount::parse(&file).and_then(|account| of_key(account, form, scopes, hosts))
         }
         CredentialType::ImpersonatedServiceAccount => fetched(FileType::ImpersonatedServiceAccount),
@@ -301,6 +323,8 @@ fn metadata(raw: &raw::CredentialEntry, at: &str) -> Checked<CredentialSource> {
     let source = TokenSource::metadata(account, &scopes);
     Ok(source.map(CredentialSource::Fetched).map_err(|why| ConfigError::at(at, why))?)
 }
+
+const EXCHANGE: &str = "an exchange credential";
 
 fn is_account(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
