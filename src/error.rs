@@ -210,6 +210,9 @@ reasons! {
     /// Roles would allow the target, but not the tier of capacity or price that a header asks for.
     TierNotAllowed "tier_not_allowed" 44 403 "PERMISSION_DENIED"
         "no role allows you the tier that a header asks for";
+    /// Google refused the exchange of the caller's own token.
+    GoogleExchangeRefused "google_exchange_refused" 45 403 "PERMISSION_DENIED"
+        "Google does not take your token in exchange for one of its own";
 }
 
 impl Reason {

@@ -172,17 +172,17 @@ impl Gateway {
     pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
         let (call, id) = str::from_utf8(text).ok()?.rsplit_once('|')?;
         if let Some(UploadMark(number)) = UploadMark::parse(call) {
-            let slot = self.decide.uploads.with(number, |upload| {
+            let bearer = self.decide.uploads.with(number, |upload| {
                 upload.sent = Some(now.mono);
-                (upload.id.as_str() == id).then_some(upload.slot)
+                (upload.id.as_str() == id).then_some(upload.bearer)
             });
-            return Some((self.decide.bearers.header_of(slot??, now)?, Some(number)));
+            return Some((self.decide.bearers.header_of(bearer??, now)?, Some(number)));
         }
         let Some(CallMark { number, .. }) = CallMark::parse(call) else {
             return Some((self.decide.bearers.header(call, now)?, None));
         };
-        let slot = self.calls.table.slot(number, id)?;
-        let header = self.decide.bearers.header_of(slot, now)?;
+        let bearer = self.calls.table.bearer(number, id)?;
+        let header = self.decide.bearers.header_of(bearer, now)?;
         self.calls.table.send(number, now.mono);
         Some((header, Some(number)))
     }
@@ -230,7 +230,7 @@ impl Gateway {
         let Ok(index) = usize::try_from(asker) else {
             return;
         };
-        // The issuers come first, then the credentials whose tokens are fetched.
+        // The issuers come first, then what fetches credentials' tokens.
         match index.checked_sub(self.decide.verifier.issuers().len()) {
             None => {
                 if self.decide.answer(index, number, reply, now) {

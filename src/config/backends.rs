@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use crate::config::Config;
 use crate::error::{ConfigError, ConfigErrors, each};
 use crate::fetch::{Endpoint, Scheme};
-use crate::google::TokenSource;
 use crate::oidc::KeySource;
 use crate::vertex::host_of;
 
@@ -32,9 +31,7 @@ pub(super) fn check(
         }
     }
     for (index, credential) in config.credentials.iter().enumerate() {
-        let endpoints =
-            credential.source.token_source().into_iter().flat_map(TokenSource::endpoints);
-        for endpoint in endpoints {
+        for endpoint in credential.source.endpoints() {
             let name = format!("{fetch_prefix}{}", endpoint.authority);
             if seen.insert(name.clone()) {
                 errors.push(missing_fetch(format!("/credentials/{index}"), &name, endpoint));

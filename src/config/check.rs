@@ -2,6 +2,7 @@
 //! reported at its place.
 
 mod credentials;
+mod exchange;
 mod labels;
 mod limits;
 mod roles;

@@ -95,6 +95,15 @@ pub(super) enum CredentialType {
     Metadata,
     ImpersonatedServiceAccount,
     ExternalAccount,
+    Exchange,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SubjectTokenType {
+    Jwt,
+    IdToken,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -113,19 +122,33 @@ pub(super) enum Form {
 pub(super) struct CredentialEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
-    /// What `file` holds; `metadata` is the machine's own identity, and has no file.
+    /// What `file` holds; `metadata` is the machine's own identity, `exchange` each caller's, and neither has
+    /// a file.
     pub(super) r#type: CredentialType,
     /// A file as Google's tools write it: a service account's key, how to impersonate one, how to
     /// exchange another issuer's token; or an access token alone.
     pub(super) file: Option<PathBuf>,
-    /// Of the machine's service accounts the one with this address; its default one without.
+    /// Of the machine's service accounts the one with this address, its default one without; of `exchange`
+    /// the one that each caller becomes, and without it the caller stays itself.
     pub(super) account: Option<String>,
+    /// Of `exchange`: the full name of the pool's provider.
+    pub(super) audience: Option<String>,
+    /// Of `exchange`: what the callers' tokens are to Google; `jwt` by default.
+    pub(super) subject_token_type: Option<SubjectTokenType>,
+    /// Of `exchange`: where Google's Security Token Service is, if not at its usual place.
+    pub(super) sts_url: Option<String>,
+    /// Of `exchange` with a workforce pool: the project that its callers' use is charged to.
+    pub(super) user_project: Option<String>,
+    /// Of `exchange`: the most callers whose tokens are kept, 10,000 by default.
+    pub(super) max_callers: Option<u32>,
+    /// Of `exchange`: the most exchanges that are begun in a second, 50 by default.
+    pub(super) exchanges_per_second: Option<u32>,
     /// The OAuth scopes of a token that is fetched; those of the machine without.
     pub(super) scopes: Option<Vec<String>>,
     /// Of a service account's token: self-signed for one API host or for the cloud-platform scope, or
     /// exchanged where its key file says.
     pub(super) form: Option<Form>,
-    /// Other hosts than Google's that `file` may name.
+    /// Other hosts than Google's that `file` or `sts_url` may name.
     pub(super) hosts: Option<Vec<String>>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.
     #[serde(default)]

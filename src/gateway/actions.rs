@@ -54,17 +54,17 @@ impl Gateway {
             }
             let begun = self.begin(&mut judgement, request, now);
             let attached = begun.attached();
-            let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target)
+            let (Verdict::Allow(signer), Some(target)) = (&judgement.verdict, &judgement.target)
             else {
                 return self.refused_after(&judgement, request, &attached);
             };
             self.count_decision(&judgement.verdict);
             let grant = Grant {
-                slot: slot.number(),
+                bearer: signer.number(),
                 call: begun.call.map(|mark| mark.number),
                 target: SignedTarget {
                     method: request.map_or("", |request| request.method).to_owned(),
-                    host: slot.host().to_owned(),
+                    host: signer.host().to_owned(),
                     uri: target.to_string(),
                     without: target.route.without,
                 },

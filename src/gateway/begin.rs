@@ -9,7 +9,7 @@ use crate::gateway::decide::request::Request;
 use crate::gateway::decide::request_id::RequestId;
 use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::{Gateway, tail_of};
-use crate::google::Slot;
+use crate::google::Signer;
 use crate::limits::Prompt;
 use crate::time::Now;
 use crate::vertex::{Model, ModelText, Tokens};
@@ -49,10 +49,10 @@ impl Gateway {
     ) -> Begin {
         let id = self.decide.ids.next();
         let mut call = None;
-        if let Verdict::Allow(slot) = judgement.verdict
+        if let Verdict::Allow(signer) = judgement.verdict
             && !judgement.awaits_body
         {
-            match self.begin_call(judgement, request, (&id, slot), None, now) {
+            match self.begin_call(judgement, request, (&id, signer), None, now) {
                 Ok(mark) => call = mark,
                 Err(refusal) => judgement.verdict = refusal,
             }
@@ -71,7 +71,7 @@ impl Gateway {
         &self,
         judgement: &Judgement<'_>,
         request: Option<&Request<'_>>,
-        (id, slot): (&RequestId, &Slot),
+        (id, signer): (&RequestId, Signer<'_>),
         number: Option<u64>,
         now: Now,
     ) -> Result<Option<CallMark>, Verdict<'static>> {
@@ -96,7 +96,7 @@ impl Gateway {
             pattern,
             principal: token.digest,
             id: *id.as_bytes(),
-            slot: slot.number(),
+            bearer: signer.number(),
             tail: if self.calls.accounts { tail_of(judgement, request) } else { String::new() },
             prompt: Prompt {
                 bytes: request.and_then(|request| request.body_bytes()),

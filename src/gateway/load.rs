@@ -224,7 +224,7 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
         KeySource::Fetched { .. } => true,
         KeySource::File(_) => false,
     };
-    let is_fetched = |credential: &Credential| credential.source.token_source().is_some();
+    let is_fetched = |credential: &Credential| credential.source.endpoints().next().is_some();
     match config.issuers.iter().any(fetched) || config.credentials.iter().any(is_fetched) {
         true => ConfigErrors::unless_empty(process::faults_of_socket(haproxy)),
         false => Ok(()),

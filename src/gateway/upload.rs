@@ -76,7 +76,7 @@ impl Gateway {
         now: Now,
     ) -> Option<MarkText> {
         let Judgement {
-            verdict: Verdict::Allow(slot), token: Some(token), role: Some(role), ..
+            verdict: Verdict::Allow(signer), token: Some(token), role: Some(role), ..
         } = judgement
         else {
             return None;
@@ -91,7 +91,7 @@ impl Gateway {
             role: role.place,
             edit,
             length: request.body_bytes(),
-            slot: slot.number(),
+            bearer: signer.number(),
             signals,
             tail: tail_of(judgement, Some(request)),
             stage: Stage::Reading(Box::new(scanner)),
@@ -187,9 +187,9 @@ impl Gateway {
         let mut judgement = self.decide.judge_passed(&request, token, upload.role, now);
         judgement.verdict = judgement.verdict.within(Patience::Spent);
         let mut call = None;
-        if let Verdict::Allow(slot) = judgement.verdict {
-            let begun =
-                self.begin_call(&judgement, Some(&request), (&upload.id, slot), Some(number), now);
+        if let Verdict::Allow(signer) = judgement.verdict {
+            let asked_as = (&upload.id, signer);
+            let begun = self.begin_call(&judgement, Some(&request), asked_as, Some(number), now);
             match begun {
                 Ok(mark) => call = mark,
                 Err(refusal) => judgement.verdict = refusal,

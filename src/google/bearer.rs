@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::google::callers::Callers;
 use crate::google::fetching::Fetching;
 use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::token::Token;
-use crate::google::{Credential, CredentialSource};
+use crate::google::{Credential, CredentialSource, TokenExchange, TokenSource};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// Seconds before its expiry at which a bearer is renewed: a quarter of the lifetime, far more than
@@ -75,6 +76,8 @@ pub struct Bearers {
     pub(super) slots: Vec<Slot>,
     /// Those of the credentials whose tokens are fetched.
     pub(super) fetching: Vec<Fetching>,
+    /// Those whose tokens stand for one caller each.
+    pub(super) callers: Callers,
     /// The longest `Authorization` header that HAProxy can send.
     room: usize,
     places: HashMap<String, usize>,
@@ -95,7 +98,9 @@ impl Bearers {
         for (index, credential) in credentials.iter().enumerate() {
             for (_, host) in &locations {
                 let bearer = match &credential.source {
-                    CredentialSource::ServiceAccount { .. } | CredentialSource::Fetched(_) => None,
+                    CredentialSource::ServiceAccount { .. }
+                    | CredentialSource::Fetched(_)
+                    | CredentialSource::Exchanged(_) => None,
                     CredentialSource::AccessToken(token) => {
                         Some(Bearer { header: header(token), life: None })
                     }
@@ -115,8 +120,10 @@ impl Bearers {
         let locations: Vec<String> = locations.into_iter().map(|(location, _)| location).collect();
         let places = locations.iter().cloned().zip(0..).collect();
         let fetching = Fetching::of(&credentials, seal, now.mono);
+        let callers = Callers::of(&credentials, slots.len(), now.mono);
         let room = usize::MAX;
-        let bearers = Self { credentials, locations, slots, fetching, room, places, by_handle };
+        let bearers =
+            Self { credentials, locations, slots, fetching, callers, room, places, by_handle };
         while bearers.step(now) {}
         bearers
     }
@@ -168,13 +175,18 @@ impl Bearers {
     /// The value of the `Authorization` header behind a handle.
     #[must_use]
     pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
-        self.header_of(*self.by_handle.get(handle)?, now)
+        match self.by_handle.get(handle) {
+            Some(slot) => self.header_of(*slot, now),
+            None => self.callers.header(handle, now.mono),
+        }
     }
 
-    /// The value of the `Authorization` header of the slot with this number.
+    /// The value of the `Authorization` header of the bearer with this number.
     #[must_use]
-    pub fn header_of(&self, slot: usize, now: Now) -> Option<Arc<str>> {
-        let slot = self.slots.get(slot)?;
+    pub fn header_of(&self, number: usize, now: Now) -> Option<Arc<str>> {
+        let Some(slot) = self.slots.get(number) else {
+            return self.callers.header_of(number, now.mono);
+        };
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
         bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| Arc::clone(&b.header))
     }
@@ -182,7 +194,7 @@ impl Bearers {
     /// Signs what is due, a few at a time. Returns whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
         let mut signed = false;
-        let is_due = |slot: &&Slot| slot.is_due(now) && !self.is_fetched(slot.credential);
+        let is_due = |slot: &&Slot| slot.is_due(now) && self.is_signed(slot.credential);
         for slot in self.slots.iter().filter(is_due).take(SIGNED_A_STEP) {
             signed |= self.sign(slot, now);
         }
@@ -197,7 +209,9 @@ impl Bearers {
             CredentialSource::ServiceAccount { account, form } => {
                 account.sign(*form, &slot.host, now.wall)
             }
-            CredentialSource::AccessToken(_) | CredentialSource::Fetched(_) => return false,
+            CredentialSource::AccessToken(_)
+            | CredentialSource::Fetched(_)
+            | CredentialSource::Exchanged(_) => return false,
         };
         let mut signing = slot.signing.lock().unwrap_or_else(PoisonError::into_inner);
         signing.is_failing = signed.is_err();
@@ -214,8 +228,8 @@ impl Bearers {
         }
     }
 
-    fn is_fetched(&self, credential: usize) -> bool {
-        self.credentials.get(credential).is_some_and(|c| c.source.token_source().is_some())
+    fn is_signed(&self, credential: usize) -> bool {
+        self.credentials.get(credential).is_some_and(|credential| credential.source.is_signed())
     }
 
     /// The longest token that HAProxy can send.
@@ -247,7 +261,11 @@ impl Bearers {
             bearer.as_ref().map_or(0, |bearer| bearer.header.len())
         };
         let sources = self.credentials.iter().filter_map(|c| c.source.token_source());
-        let fetched = sources.map(|source| BEARER.len() + source.usual_token_bytes());
+        let exchanges = self.credentials.iter().filter_map(|c| c.source.exchange());
+        let fetched = sources
+            .map(TokenSource::usual_token_bytes)
+            .chain(exchanges.map(TokenExchange::usual_token_bytes))
+            .map(|bytes| BEARER.len() + bytes);
         self.slots.iter().map(length).chain(fetched).max().unwrap_or(0)
     }
 }
@@ -269,6 +287,11 @@ impl Slot {
     #[must_use]
     pub fn handle(&self) -> &str {
         &self.handle
+    }
+
+    /// The place of its credential among all.
+    pub(super) const fn credential(&self) -> usize {
+        self.credential
     }
 
     /// Its number, for [`Bearers::header_of`].
@@ -342,6 +365,6 @@ impl Life {
 
 const BEARER: &str = "Bearer ";
 
-fn header(token: &str) -> Arc<str> {
+pub(super) fn header(token: &str) -> Arc<str> {
     format!("{BEARER}{token}").into()
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use crate::google::{JwtForm, ServiceAccount, TokenSource};
+use crate::fetch::Endpoint;
+use crate::google::{JwtForm, ServiceAccount, TokenExchange, TokenSource};
 
 /// The longest access token, in bytes: those of Google's Security Token Service.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
@@ -38,6 +39,8 @@ pub enum CredentialSource {
     AccessToken(Zeroizing<String>),
     /// Fetched, one for all locations.
     Fetched(TokenSource),
+    /// The caller's own, exchanged: one for each caller.
+    Exchanged(TokenExchange),
 }
 
 impl Credential {
@@ -48,6 +51,7 @@ impl Credential {
             CredentialSource::ServiceAccount { account, .. } => Some(&account.client_email),
             CredentialSource::AccessToken(_) => None,
             CredentialSource::Fetched(source) => source.identity.as_deref(),
+            CredentialSource::Exchanged(exchange) => exchange.account.as_deref(),
         }
     }
 }
@@ -58,8 +62,23 @@ impl CredentialSource {
     pub const fn token_source(&self) -> Option<&TokenSource> {
         match self {
             Self::Fetched(source) => Some(source),
-            Self::ServiceAccount { .. } | Self::AccessToken(_) => None,
+            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Exchanged(_) => None,
         }
+    }
+
+    /// How the callers' tokens are exchanged, if they are.
+    #[must_use]
+    pub const fn exchange(&self) -> Option<&TokenExchange> {
+        match self {
+            Self::Exchanged(exchange) => Some(exchange),
+            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Fetched(_) => None,
+        }
+    }
+
+    /// Whom its tokens are asked from, in the order of the requests.
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        let fetched = self.token_source().into_iter().flat_map(TokenSource::endpoints);
+        fetched.chain(self.exchange().into_iter().flat_map(TokenExchange::endpoints))
     }
 
     /// Reads a file that holds an access token and nothing else.
@@ -91,6 +110,7 @@ impl fmt::Debug for CredentialSource {
             Self::ServiceAccount { .. } => "ServiceAccount",
             Self::AccessToken(_) => "AccessToken",
             Self::Fetched(_) => "Fetched",
+            Self::Exchanged(_) => "Exchanged",
         })
     }
 }

@@ -69,11 +69,11 @@ struct Format {
     subject_token_field_name: Option<String>,
 }
 
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(super) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// How long a token of `generateAccessToken` lives that nobody wants otherwise, and its bounds.
-const LIFETIME_SECS: i64 = 3600;
+pub(super) const LIFETIME_SECS: i64 = 3600;
 const LIFETIME_RANGE_SECS: (i64, i64) = (600, 43_200);
 
 /// The longest chain of delegates and sources that is followed.

@@ -43,25 +43,31 @@ impl Fetching {
 }
 
 impl Bearers {
-    /// Number of credentials whose tokens are fetched.
+    /// Number of places that ask: one for each credential whose token is fetched, then those that
+    /// exchange the callers' tokens.
     #[must_use]
     pub const fn fetchers(&self) -> usize {
-        self.fetching.len()
+        self.fetching.len().saturating_add(self.callers.fetchers())
     }
 
-    /// A request that is due now: which of these credentials asks, the request's number, and it.
+    /// A request that is due now: which of these places asks, the request's number, and it.
     pub fn fetch(&self, now: Now) -> Option<(usize, u32, Request)> {
-        self.fetching.iter().enumerate().find_map(|(place, fetching)| {
+        let own = self.fetching.iter().enumerate().find_map(|(place, fetching)| {
             let source = self.source(fetching)?;
             let (number, request) = fetching.refresh().step(source, now)?;
             Some((place, number, request))
+        });
+        own.or_else(|| {
+            let (place, number, request) = self.fetch_for_caller(now)?;
+            Some((self.fetching.len().saturating_add(place), number, request))
         })
     }
 
-    /// Takes the reply to a request of one of these credentials; whether there is such a one.
+    /// Takes the reply to a request of one of these places; whether there is such a one.
     pub fn answer(&self, place: usize, number: u32, reply: &Reply, now: Now) -> bool {
         let Some(fetching) = self.fetching.get(place) else {
-            return false;
+            let place = place.saturating_sub(self.fetching.len());
+            return self.answer_for_caller(place, number, reply, now);
         };
         let most = self.longest_token();
         let token = self

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use crate::google::bearer::{Bearers, RENEW_SECS, Slot};
+use crate::google::callers::ExchangeStatus;
 use crate::google::fetching::Fetching;
 use crate::google::{Credential, CredentialSource};
 use crate::time::{Monotonic, Now};
@@ -36,10 +37,10 @@ pub struct BearerStatus<'b> {
 
 impl CredentialSource {
     /// Whether its bearers are signed here, ahead of need.
-    const fn is_signed(&self) -> bool {
+    pub(super) const fn is_signed(&self) -> bool {
         match self {
             Self::ServiceAccount { .. } => true,
-            Self::AccessToken(_) | Self::Fetched(_) => false,
+            Self::AccessToken(_) | Self::Fetched(_) | Self::Exchanged(_) => false,
         }
     }
 
@@ -50,6 +51,7 @@ impl CredentialSource {
             Self::ServiceAccount { .. } => "service_account",
             Self::AccessToken(_) => "access_token",
             Self::Fetched(source) => source.kind,
+            Self::Exchanged(_) => "exchange",
         }
     }
 }
@@ -59,15 +61,41 @@ impl Bearers {
     /// configuration.
     pub fn statuses(&self, now: Now) -> impl Iterator<Item = (usize, BearerStatus<'_>)> {
         let places = self.slots.chunks(self.locations.len().max(1));
+        let exchanges: Vec<_> = self.exchange_statuses().collect();
         self.credentials.iter().zip(places).enumerate().flat_map(
             move |(index, (credential, slots))| {
                 let pairs = self.locations.iter().zip(slots);
                 let fetching = self.fetching.iter().find(|one| one.credential == index);
+                let exchange = exchanges.iter().find(|(one, _)| *one == index).cloned();
                 pairs.map(move |(location, slot)| {
-                    (index, slot.status(credential, location, fetching, now))
+                    let status = slot.status(credential, location, fetching, now);
+                    (
+                        index,
+                        match &exchange {
+                            Some((_, exchange)) => status.of_exchange(exchange),
+                            None => status,
+                        },
+                    )
                 })
             },
         )
+    }
+}
+
+impl BearerStatus<'_> {
+    /// What a caller lacks is that caller's: the credential itself has nothing to wait for.
+    fn of_exchange(self, exchange: &ExchangeStatus<'_>) -> Self {
+        let refusal = exchange.refusal.as_ref().map(|(at, why)| (*at, why.to_string()));
+        let failure = exchange.record.last_failure.clone();
+        let (failed_at, failure) =
+            failure.into_iter().chain(refusal).max_by_key(|(at, _)| *at).unzip();
+        Self {
+            is_ready: true,
+            is_failing: exchange.record.failing_since.is_some(),
+            failed_at,
+            failure,
+            ..self
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use log::Level;
 
 use crate::gateway::decide::Decide;
-use crate::google::{Bearers, Credential};
+use crate::google::{Bearers, Credential, ExchangeStatus};
 use crate::oidc::{Issuer, IssuerStatus};
 use crate::time::{Monotonic, Now};
 
@@ -27,6 +27,7 @@ struct Things {
     issuers: Vec<Watched>,
     passed_over: Vec<PassedOver>,
     credentials: Vec<Watched>,
+    paced: Vec<Paced>,
     looked_at: Option<Monotonic>,
 }
 
@@ -34,6 +35,13 @@ struct Things {
 #[derive(Clone, Debug, Default)]
 struct PassedOver {
     told: Vec<String>,
+    told_at: Option<Monotonic>,
+}
+
+/// How many of a credential's exchanges had had to wait when that was logged last.
+#[derive(Clone, Debug, Default)]
+struct Paced {
+    told: u64,
     told_at: Option<Monotonic>,
 }
 
@@ -50,6 +58,8 @@ struct Tally {
     /// Whether a token is fetched, and none has come so far.
     is_starting: bool,
     is_fetched: bool,
+    /// Whether each caller has a token of its own.
+    is_exchanged: bool,
     /// How it failed the last time.
     failure: Option<String>,
 }
@@ -63,6 +73,7 @@ impl HealthLog {
             issuers: issuers.iter().map(issuer).collect(),
             passed_over: vec![PassedOver::default(); issuers.len()],
             credentials: credentials.iter().map(credential).collect(),
+            paced: vec![Paced::default(); credentials.len()],
             looked_at: None,
         }))
     }
@@ -102,6 +113,9 @@ impl HealthLog {
                 Tally { .. } => Condition::Failing,
             };
             log(watched.look(condition, || tally.told(), now.mono));
+        }
+        for (index, status) in decide.bearers.exchange_statuses() {
+            log(things.paced.get_mut(index).and_then(|paced| paced.look(&status, now.mono)));
         }
     }
 }
@@ -145,6 +159,23 @@ impl PassedOver {
     }
 }
 
+impl Paced {
+    fn look(&mut self, status: &ExchangeStatus<'_>, now: Monotonic) -> Option<Line> {
+        let since = status.counts.paced.saturating_sub(self.told);
+        let is_quiet = self.told_at.is_some_and(|at| now.millis_since(at) < QUIET_MILLIS);
+        if is_quiet || since == 0 {
+            return None;
+        }
+        (self.told, self.told_at) = (status.counts.paced, Some(now));
+        let (name, per_second) = (&status.credential.name, status.per_second);
+        let text = format!(
+            "credential {name}: {since} callers had to wait for their turn: exchanges_per_second is \
+             {per_second}"
+        );
+        Some(Line { level: Level::Warn, text })
+    }
+}
+
 /// The tally of each credential, in the order of the configuration.
 fn tallies(bearers: &Bearers, now: Now) -> Vec<Tally> {
     let mut tallies = BTreeMap::<usize, Tally>::new();
@@ -155,6 +186,7 @@ fn tallies(bearers: &Bearers, now: Now) -> Vec<Tally> {
         tally.failing += usize::from(status.is_failing);
         tally.is_starting |= status.is_starting;
         tally.is_fetched |= status.credential.source.token_source().is_some();
+        tally.is_exchanged |= status.credential.source.exchange().is_some();
         tally.failure = status.failure;
     }
     tallies.into_values().collect()
@@ -165,6 +197,10 @@ impl Tally {
         let Self { places, ready, failing, .. } = *self;
         let why = self.failure.as_deref().unwrap_or_default();
         match failing {
+            1.. if self.is_exchanged => {
+                format!("a caller's token not exchanged: {why}; those exchanged before serve on")
+            }
+            0 if self.is_exchanged => "ready to exchange callers' tokens".to_owned(),
             1.. if self.is_fetched && ready > 0 => {
                 format!("token not fetched: {why}; the one before serves on until it expires")
             }

@@ -68,6 +68,46 @@ impl View<'_> {
         gauge(page, "credential_expires_in_seconds", help, &rows, |row| row.expires_in_seconds);
         let help = "Since a credential's token was issued, where that is known.";
         gauge(page, "credential_age_seconds", help, &rows, |row| row.age_seconds);
+        self.write_exchanges(page);
+    }
+
+    /// Writes the exchanges of callers' tokens, where a credential has some.
+    fn write_exchanges(&self, page: &mut Page) {
+        let statuses: Vec<_> =
+            self.decide.bearers.exchange_statuses().map(|(_, status)| status).collect();
+        let mut family = page.family("exchanges_total", C, "Exchanges of callers' tokens.");
+        for status in &statuses {
+            let (name, counts) = (status.credential.name.as_str(), status.counts);
+            for (outcome, count) in
+                [("ok", counts.done), ("refused", counts.refused), ("failed", counts.failed)]
+            {
+                family.sample(&[("credential", name), ("outcome", outcome)], count);
+            }
+        }
+        let mut family = page.family(
+            "exchanges_paced_total",
+            C,
+            "Callers that waited for their turn, as exchanges_per_second were begun already.",
+        );
+        for status in &statuses {
+            family.sample(&[("credential", &status.credential.name)], status.counts.paced);
+        }
+        let mut family = page.family(
+            "exchanged_callers",
+            G,
+            "Callers whose exchanged token is kept, or its refusal; max_callers at most.",
+        );
+        for status in &statuses {
+            family.sample(&[("credential", &status.credential.name)], status.callers.0);
+        }
+        let mut family = page.family(
+            "exchanged_callers_evicted_total",
+            C,
+            "Callers that made room for others, as there were more than max_callers.",
+        );
+        for status in &statuses {
+            family.sample(&[("credential", &status.credential.name)], status.counts.evicted);
+        }
     }
 
     fn write_bounds(&self, page: &mut Page) {

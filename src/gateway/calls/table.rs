@@ -34,8 +34,8 @@ pub(in crate::gateway) struct Begun {
     pub(in crate::gateway) principal: u128,
     /// The request's id, a UUID as text.
     pub(in crate::gateway) id: [u8; 36],
-    /// The number of its credential's slot.
-    pub(in crate::gateway) slot: usize,
+    /// The number of its bearer.
+    pub(in crate::gateway) bearer: usize,
     /// The log tail of its verdict.
     pub(in crate::gateway) tail: String,
     pub(in crate::gateway) prompt: Prompt,
@@ -127,11 +127,11 @@ impl CallTable {
         self.with(number, |call| (call.sent, call.heard) = (Some(now), now));
     }
 
-    /// The slot of the credential of the call with this number, if its request has this id.
-    pub(in crate::gateway) fn slot(&self, number: u64, id: &str) -> Option<usize> {
+    /// The number of the bearer of the call with this number, if its request has this id.
+    pub(in crate::gateway) fn bearer(&self, number: u64, id: &str) -> Option<usize> {
         let shard = self.shard(number)?;
         let begun = &shard.calls.get(&number)?.begun;
-        (begun.id == *id.as_bytes()).then_some(begun.slot)
+        (begun.id == *id.as_bytes()).then_some(begun.bearer)
     }
 
     /// The log tail of a call, also of one that has lapsed.

@@ -27,8 +27,8 @@ pub struct Passage {
 /// An allowed request.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) struct Grant {
-    /// The number of the credential's slot.
-    pub(in crate::gateway) slot: usize,
+    /// The number of its bearer.
+    pub(in crate::gateway) bearer: usize,
     pub(in crate::gateway) call: Option<u64>,
     pub(in crate::gateway) target: SignedTarget,
     pub(in crate::gateway) location: String,
@@ -112,7 +112,7 @@ impl Decide {
         now: Now,
     ) -> Option<(Arc<str>, Option<&Credential>)> {
         if let ("role", Some(grant)) = (name, grant) {
-            return Some((self.bearers.header_of(grant.slot, now)?, None));
+            return Some((self.bearers.header_of(grant.bearer, now)?, None));
         }
         let location = grant.map(|grant| grant.location.as_str());
         let (credential, slot) = self.bearers.named(name, location)?;

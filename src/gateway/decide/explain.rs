@@ -54,7 +54,7 @@ impl Decide {
         let token = self
             .verifier
             .identify(claims.clone(), now.wall)
-            .and_then(|identity| Ok(self.token_of(identity, None)?));
+            .and_then(|identity| Ok(self.token_of(identity, (None, None))?));
         let received = Received::split(request);
         let request = received.request();
         let judgement = match token {

@@ -10,9 +10,9 @@ use crate::gateway::decide::known_body::{AnswerAsked, Known, no_body_taken, targ
 use crate::gateway::decide::model_list;
 use crate::gateway::decide::request::{Payload, Request};
 use crate::gateway::decide::verdict::Verdict;
-use crate::gateway::decide::verified_token::VerifiedToken;
+use crate::gateway::decide::verified_token::{Fingerprint, VerifiedToken};
 use crate::gateway::decide::waiting::Patience;
-use crate::google::Credential;
+use crate::google::{Credential, OfCaller, Signer, Slot};
 use crate::jose::Key;
 use crate::oidc::{Identity, Outcome, Verified};
 use crate::policy::{Ask, Caller, Client, Decision, Place, Reading, Role, Term};
@@ -28,6 +28,8 @@ pub(in crate::gateway) struct Judgement<'j> {
     pub(in crate::gateway) target: Option<Target<'j>>,
     pub(in crate::gateway) role: Option<&'j Role>,
     pub(in crate::gateway) credential: Option<&'j Credential>,
+    /// Who the caller is to Google, where that is the caller's own identity.
+    pub(in crate::gateway) own_identity: Option<Arc<str>>,
     pub(in crate::gateway) answer: AnswerAsked,
     /// Whether the body is still to be judged, as it passes: an allow is for the head alone then.
     pub(in crate::gateway) awaits_body: bool,
@@ -42,6 +44,7 @@ impl<'j> Judgement<'j> {
             target: None,
             role: None,
             credential: None,
+            own_identity: None,
             answer: AnswerAsked::default(),
             awaits_body: false,
         }
@@ -68,7 +71,12 @@ impl<'j> Judgement<'j> {
         [
             ("role", self.role.map(|role| role.name.as_str())),
             ("credential", credential.map(|credential| credential.name.as_str())),
-            ("google_identity", credential.and_then(Credential::google_identity)),
+            (
+                "google_identity",
+                self.own_identity
+                    .as_deref()
+                    .or_else(|| credential.and_then(Credential::google_identity)),
+            ),
             ("project", target.and_then(|target| target.project)),
             (
                 "location",
@@ -235,7 +243,7 @@ impl Decide {
         }
         let awaits_body = first.may.body.is_some() || target.names_model_in_body();
         let answer = AnswerAsked { is_streamed: target.route.streams, ..AnswerAsked::default() };
-        Judgement { awaits_body, ..self.signed_by(first, target, answer, now) }
+        Judgement { awaits_body, ..self.signed_by((request, token), first, target, answer, now) }
     }
 
     /// Judges a request whose body has passed, and whose head this role has sent.
@@ -284,7 +292,7 @@ impl Decide {
         let judgement = match self.policy.decide_like(&token.grants, &ask, sender) {
             Decision::Allow(role) => {
                 let answer = body.answer_asked(&contents, &target);
-                self.signed_by(role, target, answer, now)
+                self.signed_by((request, &token), role, target, answer, now)
             }
             _ => {
                 let detail = format!(
@@ -314,7 +322,7 @@ impl Decide {
         let verdict = match (self.policy.decide(&token.grants, &ask), body) {
             (Decision::Allow(role), _) => {
                 let answer = body.answer_asked(&contents, &target);
-                return self.signed_by(role, target, answer, now);
+                return self.signed_by((request, token), role, target, answer, now);
             }
             (Decision::RoleNone, _) => Verdict::Deny(role_none(token, &target)),
             (Decision::Missed(missed), _) => {
@@ -338,6 +346,7 @@ impl Decide {
     /// Allows the request once the role's credential has a bearer at the location.
     fn signed_by<'j>(
         &'j self,
+        (request, token): (&Request<'_>, &VerifiedToken),
         role: &'j Role,
         target: Target<'j>,
         answer: AnswerAsked,
@@ -347,9 +356,16 @@ impl Decide {
             Some(default) => target.at(&default.project, &default.location),
             None => target,
         };
+        let credential = self.bearers.credential(role.credential);
+        let mut own_identity = None;
         let verdict = match self.bearers.slot(role.credential, target.location) {
             None => Verdict::from(Reason::LocationWithoutBackend),
-            Some(slot) if slot.is_ready(now) => Verdict::Allow(slot),
+            Some(slot) if slot.is_ready(now) => Verdict::Allow(Signer::of(slot)),
+            Some(slot) if credential.is_some_and(|c| c.source.exchange().is_some()) => {
+                let (verdict, identity) = self.signed_as_caller(request, token, slot, now);
+                own_identity = identity;
+                verdict
+            }
             Some(_) => Verdict::Wait(Reason::CredentialUnavailable),
         };
         Judgement {
@@ -357,9 +373,36 @@ impl Decide {
             token: None,
             target: Some(target),
             role: Some(role),
-            credential: self.bearers.credential(role.credential),
+            credential,
+            own_identity,
             answer,
             awaits_body: false,
+        }
+    }
+
+    /// Allows the request once the caller's own token is exchanged, which is asked for here; and who the
+    /// caller is to Google.
+    #[cold]
+    fn signed_as_caller<'j>(
+        &'j self,
+        request: &Request<'_>,
+        token: &VerifiedToken,
+        slot: &'j Slot,
+        now: Now,
+    ) -> (Verdict<'j>, Option<Arc<str>>) {
+        let waits = (Verdict::Wait(Reason::CredentialUnavailable), None);
+        let Some(subject) = token.subject() else {
+            return waits;
+        };
+        // Rules may have changed the request since its token was verified.
+        let text = || {
+            let text = request.token(&self.token_headers).ok()?;
+            token.is(self.tokens.fingerprint(text)).then_some(text)
+        };
+        match self.bearers.of_caller(slot, &subject, text, now) {
+            OfCaller::Signs(signer, identity) => (Verdict::Allow(signer), identity),
+            OfCaller::Awaited => waits,
+            OfCaller::Refused(refusal) => (Verdict::Deny(refusal), None),
         }
     }
 
@@ -383,7 +426,7 @@ impl Decide {
             _ => self.buffer.too_large(request),
         };
         let (verdict, role, credential) = (Verdict::Deny(refusal), None, None);
-        Judgement { verdict, role, credential, awaits_body: false, ..judgement }
+        Judgement { verdict, role, credential, own_identity: None, awaits_body: false, ..judgement }
     }
 
     /// The refusal of a request whose body had to be read and could not be.
@@ -413,7 +456,8 @@ impl Decide {
             Outcome::Refuse(refusal) => Err(Verdict::Deny(refusal)),
             Outcome::Wait(reason) => Err(Verdict::Wait(reason)),
             Outcome::Valid(Verified { key, identity }) => {
-                let verified = self.token_of(identity, Some(key)).map_err(Verdict::from)?;
+                let verified =
+                    self.token_of(identity, (Some(key), fingerprint)).map_err(Verdict::from)?;
                 if let Some(fingerprint) = fingerprint {
                     self.tokens.insert(fingerprint, Arc::clone(&verified));
                 }
@@ -425,13 +469,13 @@ impl Decide {
     pub(in crate::gateway) fn token_of(
         &self,
         identity: Identity,
-        key: Option<Arc<Key>>,
+        verified: (Option<Arc<Key>>, Option<Fingerprint>),
     ) -> Result<Arc<VerifiedToken>, Reason> {
         let issuer = self.verifier.issuers().get(identity.issuer).ok_or(Reason::Internal)?;
         let name = &issuer.config.name;
         let grants = self.policy.grants_of(&caller(&identity, name));
         let grants = self.tokens.shared(grants);
-        Ok(Arc::new(VerifiedToken::new(&identity, key, name, grants, &self.tokens.hash)))
+        Ok(Arc::new(VerifiedToken::new(&identity, verified, name, grants, &self.tokens.hash)))
     }
 }
 

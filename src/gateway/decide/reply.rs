@@ -24,7 +24,7 @@ use crate::gateway::decide::judge::Judgement;
 use crate::gateway::decide::rate_limit_headers;
 use crate::gateway::decide::request::Request;
 use crate::gateway::decide::verdict::Verdict;
-use crate::google::Slot;
+use crate::google::Signer;
 use crate::limits::Exhausted;
 use crate::vertex::Target;
 use crate::watch::Signals;
@@ -78,9 +78,9 @@ pub(in crate::gateway) fn write(
     attached: &Attached<'_>,
     accepted: &Accepted,
 ) -> bool {
-    if let (Verdict::Allow(slot), Some(target)) = (&judgement.verdict, &judgement.target) {
+    if let (Verdict::Allow(signer), Some(target)) = (&judgement.verdict, &judgement.target) {
         out.push_str(if judgement.awaits_body { PASSING } else { "allow" });
-        write_allow(out, target, slot, attached);
+        write_allow(out, target, *signer, attached);
         return attached.call.is_none();
     }
     let verdict = &judgement.verdict;
@@ -97,15 +97,18 @@ pub(in crate::gateway) fn write(
     true
 }
 
-fn write_allow(out: &mut String, target: &Target<'_>, slot: &Slot, attached: &Attached<'_>) {
+fn write_allow(out: &mut String, target: &Target<'_>, signer: Signer<'_>, attached: &Attached<'_>) {
     for part in ["|", target.location, "|"] {
         out.push_str(part);
     }
     write_signals(out, attached.signals);
     out.push('|');
-    out.push_str(attached.call.unwrap_or_else(|| slot.handle()));
+    match attached.call {
+        Some(call) => out.push_str(call),
+        None => out.push_str(&signer.handle()),
+    }
     let (id, labels) = (attached.id.unwrap_or("-"), attached.labels.unwrap_or("-"));
-    for part in ["|", id, "|", labels, "|", slot.host(), "|"] {
+    for part in ["|", id, "|", labels, "|", signer.host(), "|"] {
         out.push_str(part);
     }
     target.write_to(out);

@@ -32,9 +32,9 @@ pub(in crate::gateway) struct Upload {
     pub(in crate::gateway) head: String,
     pub(in crate::gateway) token: Arc<VerifiedToken>,
     pub(in crate::gateway) id: RequestId,
-    /// The index of the role that sent its head, and the number of the slot that signed it.
+    /// The index of the role that sent its head, and the number of the bearer that signed it.
     pub(in crate::gateway) role: usize,
-    pub(in crate::gateway) slot: usize,
+    pub(in crate::gateway) bearer: usize,
     /// What is changed in it on its way, and its length before, if known.
     pub(in crate::gateway) edit: Option<BodyEdit>,
     pub(in crate::gateway) length: Option<u64>,

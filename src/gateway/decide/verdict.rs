@@ -2,14 +2,14 @@
 
 use crate::error::{Reason, Refusal};
 use crate::gateway::decide::waiting::Patience;
-use crate::google::Slot;
+use crate::google::Signer;
 use crate::limits::Exhausted;
 
 /// The verdict on a request.
 #[derive(Clone, Debug)]
 pub(in crate::gateway) enum Verdict<'v> {
-    /// It goes to Google, with the credential of this slot.
-    Allow(&'v Slot),
+    /// It goes to Google, signed so.
+    Allow(Signer<'v>),
     /// Answered by the gateway itself, with this JSON.
     Answer(String),
     /// Refused.

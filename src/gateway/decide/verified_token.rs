@@ -9,6 +9,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, UnitWeighter};
 
 use crate::error::Reason;
+use crate::google::Subject;
 use crate::jose::{FingerprintKey, Key};
 use crate::keyed_hash::KeyedHash;
 use crate::log_value;
@@ -27,6 +28,8 @@ pub(in crate::gateway) struct VerifiedToken {
     /// The key that verified the token; `None` if claims were only read, and such a token is never
     /// cached.
     key: Option<Arc<Key>>,
+    /// What it is cached by; `None` where nothing is cached.
+    fingerprint: Option<Fingerprint>,
     pub(in crate::gateway) validity: Validity,
     /// The grants that the token can have, in order.
     pub(in crate::gateway) grants: Arc<[u32]>,
@@ -41,10 +44,11 @@ pub(in crate::gateway) struct VerifiedToken {
 }
 
 impl VerifiedToken {
-    /// A caller of the issuer with this name, having these grants.
+    /// A caller of the issuer with this name, having these grants; what verified the token, and what it is
+    /// cached by.
     pub(in crate::gateway) fn new(
         identity: &Identity,
-        key: Option<Arc<Key>>,
+        (key, fingerprint): (Option<Arc<Key>>, Option<Fingerprint>),
         issuer: &str,
         grants: Arc<[u32]>,
         hash: &KeyedHash,
@@ -53,12 +57,24 @@ impl VerifiedToken {
         let display = log_value::encoded(identity.display.as_deref().unwrap_or_default()).into();
         let digest = hash.digest((issuer, &identity.subject));
         let Identity { validity, lacks_groups, .. } = *identity;
-        Self { key, validity, grants, principal, digest, display, lacks_groups }
+        Self { key, fingerprint, validity, grants, principal, digest, display, lacks_groups }
     }
 
     /// The two parts of [`Self::principal`], both encoded.
     pub(in crate::gateway) fn issuer_and_subject(&self) -> (&str, &str) {
         self.principal.split_once(':').unwrap_or_default()
+    }
+
+    /// The token as one that is exchanged; `None` for one that was not verified.
+    pub(in crate::gateway) fn subject(&self) -> Option<Subject<'_>> {
+        let (key, fingerprint) = self.key.as_ref().zip(self.fingerprint)?;
+        let digest = u128::from_ne_bytes(fingerprint);
+        Some(Subject { digest, key, expires: self.validity.expires })
+    }
+
+    /// Whether a text is this token.
+    pub(in crate::gateway) fn is(&self, fingerprint: Option<Fingerprint>) -> bool {
+        fingerprint.is_some() && self.fingerprint == fingerprint
     }
 
     /// Whether the issuer still publishes the key that verified the token.
@@ -86,7 +102,7 @@ fn principal(issuer: &str, subject: &str) -> String {
     out
 }
 
-type Fingerprint = [u8; 16];
+pub(in crate::gateway) type Fingerprint = [u8; 16];
 
 /// The cache, shared by all threads.
 pub(in crate::gateway) struct VerifiedTokens {
