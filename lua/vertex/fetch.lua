@@ -39,6 +39,9 @@ end
 ---@param request Request
 local function fetch(id, request)
   local client = core.httpclient()
+  if request.body then
+    request.headers["content-length"] = { tostring(#request.body) }
+  end
   local send = client[request.method:lower()]
   local reply = send(client, {
     -- The backend's servers say whether by TLS.

@@ -23,6 +23,7 @@ OF_THE_GATEWAY = {
     "undecided",  # test_audit
     "model_missing",  # of paths that are not spoken in Google's dialect: the tests of clients
     "limit_requests", "limit_tokens", "limit_parallel",  # test_limits
+    "google_exchange_refused",  # test_exchange
     "busy", "credential_unavailable", "internal",  # the tests of faults and of the slow path
     # test_own_answers
     "request_incomplete", "unrouted", "upstream_unavailable", "upstream_closed", "upstream_timeout",

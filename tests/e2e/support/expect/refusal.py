@@ -26,7 +26,10 @@ STATUS = {
     ),
     "route_unknown": (404, "NOT_FOUND"),
     **dict.fromkeys(
-        ("role_none", "location_without_backend", "body_not_allowed", "tier_not_allowed"),
+        (
+            "role_none", "location_without_backend", "body_not_allowed", "tier_not_allowed",
+            "google_exchange_refused",
+        ),
         (403, "PERMISSION_DENIED"),
     ),
     **dict.fromkeys(
