@@ -14,6 +14,7 @@ use common::keys::SigningKey;
 use common::settings::{Files, haproxy, minimal};
 use common::{START, at, now};
 use haproxy_vertex::error::Reason;
+use haproxy_vertex::fetch::{Answer, Headers, Reply};
 use haproxy_vertex::gateway::Gateway;
 use haproxy_vertex::haproxy::Haproxy;
 use proptest::prelude::*;
@@ -139,6 +140,7 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
     let early = claims("iat", json!(START - 900));
     let unsigned = late(&gateway, &early, ticket, -600);
     said.push((Reason::CredentialUnavailable, "clock set back", unsigned));
+    said.push((Reason::GoogleExchangeRefused, "no exchange", not_exchanged(&key, &good())));
     for (reason, limit) in [
         (Reason::LimitRequests, "requests_per_minute"),
         (Reason::LimitTokens, "tokens_per_hour"),
@@ -160,6 +162,18 @@ fn refusals() -> Vec<(Reason, &'static str, Said)> {
         said.push((reason, limit, refused));
     }
     said
+}
+
+/// The verdict on a request whose caller's token Google does not exchange.
+fn not_exchanged(key: &SigningKey, ask: &Ask) -> Said {
+    let mut settings = minimal();
+    settings["credentials"] = json!([{ "name": "ml-prod", "type": "exchange",
+        "audience": "//iam.googleapis.com/locations/global/workforcePools/p/providers/corp" }]);
+    let gateway = open(key, &settings, &[BACKENDS, &["vertex_fetch_sts.googleapis.com"]].concat());
+    assert_eq!(decide(&gateway, ask).decision(), "wait");
+    let answer = Answer::new(403, Headers::default(), Vec::new());
+    gateway.answer(gateway.step(at(1)).unwrap().id, &Reply::Answer(answer), at(1));
+    decide(&gateway, ask)
 }
 
 /// The length of a body that no buffer holds.
