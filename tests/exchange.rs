@@ -447,6 +447,45 @@ fn no_caller_lends_another_a_token_by_name() {
 }
 
 #[test]
+fn a_decision_is_explained_without_an_exchange() {
+    let place = Place::new();
+    let explained = |groups: Value| {
+        let claims = member_with("groups", groups).to_string();
+        let claims = haproxy_vertex::json::Json::parse(claims.as_bytes()).unwrap();
+        place.gateway.explain(&claims, &Ask::anonymous().url(URL).bytes(), at(0))
+    };
+    let allowed = explained(json!(["ml"]));
+    assert_eq!((allowed.refusal, allowed.message.as_str()), (None, ""));
+    let refused = explained(json!([]));
+    assert_eq!(refused.refusal, Some(haproxy_vertex::error::Reason::RoleNone));
+    assert!(place.asks(at(0)).is_none());
+}
+
+#[test]
+fn callers_whose_tokens_google_does_not_take_are_doubted() {
+    let doubts = |change: &dyn Fn(&mut Value)| {
+        let mut settings = settings(&json!({}));
+        change(&mut settings);
+        Files::new(&SigningKey::rsa()).load(&settings.to_string()).unwrap().doubts()
+    };
+    assert_eq!(doubts(&|_| {}), [""; 0]);
+    let rsa = doubts(&|settings| settings["issuers"][0]["algorithms"] = json!(["PS256", "RS256"]));
+    assert_eq!(rsa, [""; 0]);
+    let unfit = doubts(&|settings| settings["issuers"][0]["algorithms"] = json!(["PS256"]));
+    assert_eq!(unfit.len(), 1, "{unfit:?}");
+    assert!(unfit[0].starts_with("/roles/0/as: Google exchanges tokens signed by RS256 or ES256"));
+    let two = doubts(&|settings| {
+        let mut other = settings["issuers"][0].clone();
+        (other["name"], other["issuer"]) = (json!("partner"), json!("https://idp.other.example"));
+        settings["issuers"].as_array_mut().unwrap().push(other);
+        let who = settings["roles"][0]["who"].clone();
+        settings["roles"][0]["who"] = json!([who, { "issuer": "partner", "anyone": true }]);
+    });
+    assert_eq!(two.len(), 1, "{two:?}");
+    assert!(two[0].contains("a pool's provider trusts one issuer, and `who` names 2"), "{two:?}");
+}
+
+#[test]
 fn a_long_token_is_told_and_not_sent() {
     let key = SigningKey::ed();
     let config =

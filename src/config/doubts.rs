@@ -1,6 +1,7 @@
 //! Finds valid settings that are probably mistakes.
 
 use crate::config::Config;
+use crate::jose::Algorithm;
 use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Window};
 use crate::oidc::IssuerConfig;
 use crate::policy::{Pattern, Role};
@@ -38,7 +39,42 @@ impl Config {
         doubts.extend(locations(&at, role));
         doubts.extend(publishers(&at, role));
         doubts.extend(methods(&at, role));
+        doubts.extend(self.unexchangeable(&at, role));
         doubts.extend(self.unfit(role, limits));
+        doubts
+    }
+
+    /// Doubts callers whose tokens Google does not exchange.
+    fn unexchangeable(&self, at: &str, role: &Role) -> Vec<String> {
+        let credential = self.credentials.get(role.credential);
+        if credential.is_none_or(|credential| credential.source.exchange().is_none()) {
+            return Vec::new();
+        }
+        let issuers: Vec<_> = self
+            .issuers
+            .iter()
+            .filter(|issuer| role.who.iter().any(|who| who.issuer == issuer.name))
+            .collect();
+        let taken = [Algorithm::Rs256, Algorithm::Es256];
+        let unfit = issuers
+            .iter()
+            .filter(|issuer| !taken.iter().any(|alg| issuer.algorithms.contains(*alg)));
+        let mut doubts: Vec<_> = unfit
+            .map(|issuer| {
+                format!(
+                    "{at}/as: Google exchanges tokens signed by RS256 or ES256, and issuer \"{}\" has \
+                     neither",
+                    issuer.name
+                )
+            })
+            .collect();
+        if issuers.len() > 1 {
+            doubts.push(format!(
+                "{at}/as: a pool's provider trusts one issuer, and `who` names {}: give each a role \
+                 and a credential of its own",
+                issuers.len()
+            ));
+        }
         doubts
     }
 

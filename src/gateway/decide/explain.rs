@@ -64,7 +64,10 @@ impl Decide {
             }
             Err(refusal) => Judgement::of(Verdict::Deny(refusal)),
         };
-        let refusal = judgement.verdict.reason();
+        // Nothing is fetched here: a token that is still to come refuses nothing.
+        let awaits_credential =
+            matches!(judgement.verdict, Verdict::Wait(Reason::CredentialUnavailable));
+        let refusal = judgement.verdict.reason().filter(|_| !awaits_credential);
         let nearest = match (refusal, &request) {
             (
                 Some(Reason::RoleNone | Reason::BodyNotAllowed | Reason::TierNotAllowed),
@@ -74,7 +77,9 @@ impl Decide {
         };
         Explanation {
             refusal,
-            message: reply::message(&judgement.verdict, &self.accepted),
+            message: refusal
+                .map(|_| reply::message(&judgement.verdict, &self.accepted))
+                .unwrap_or_default(),
             facts: told(&judgement),
             caps: judgement.role.map_or_else(Vec::new, |role| role.may.caps()),
             nearest,
