@@ -108,8 +108,7 @@ fn judge(
 
 /// Google's front end wants to know whether a body comes.
 fn unmeasured(head: &Head) -> Option<Fault> {
-    let measured =
-        head.method != "POST" || head.chunked || head.header("content-length").is_some();
+    let measured = head.method != "POST" || head.chunked || head.header("content-length").is_some();
     (!measured).then(|| Fault::new(411, "", "POST requests require a Content-length header."))
 }
 
