@@ -31,7 +31,8 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
     let source = source(&raw, at, &files.read_by(&|path| noted.read(path)));
     let name = name(&format!("{at}/name"), &raw.name);
     let (_, _, _, source) = (name, members(&raw, at), for_any_host(&raw, at), source).all()?;
-    let files = raw.file.is_some().then(|| made_anew(&raw, at, &files.folder, noted.held()));
+    let held = noted.held();
+    let files = (!held.is_empty()).then(|| made_anew(&raw, at, &files.folder, held));
     Ok(Credential {
         name: raw.name,
         source: source.into(),
