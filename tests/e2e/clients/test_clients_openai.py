@@ -119,14 +119,15 @@ def test_what_google_is_short_of_is_tried_again(
     assert callers.requests == 2
 
 
-def test_google_s_refusal_of_the_gateway_is_not_tried_again(
+def test_google_s_refusal_of_the_gateway_is_tried_again_for_a_fresh_token_only(
     callers: Callers, standin: Standin, client: openai.OpenAI
 ) -> None:
     standin.google(status=401)
     with pytest.raises(openai.InternalServerError) as raised:
         client.chat.completions.create(model=MODEL, messages=MESSAGES)
     assert raised.value.code == "google_credential_refused"
-    assert callers.requests == 1
+    # The fresh one is refused too, and then the library is told to stop: it would try twice.
+    assert callers.requests == 2
 
 
 def test_what_a_body_may_not_ask_for_is_told_by_name(
