@@ -1,6 +1,7 @@
 -- The task that sends the requests that the module names, through HAProxy's own backends
 -- (`vertex_fetch`), and writes the module's lines to HAProxy's log.
 local native = require("haproxy_vertex")
+local fetch_length = require("vertex.fetch_length")
 
 local PAUSE_MILLISECONDS = 50
 local FAULT_MILLISECONDS = 1000
@@ -38,6 +39,11 @@ end
 ---@param id integer
 ---@param request Request
 local function fetch(id, request)
+  if request.body then
+    local length = { tostring(#request.body) }
+    request.headers["content-length"] = length
+    request.headers[fetch_length.HEADER] = length
+  end
   local client = core.httpclient()
   local send = client[request.method:lower()]
   local reply = send(client, {

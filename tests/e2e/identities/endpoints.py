@@ -44,7 +44,7 @@ class Endpoints:
             def do_GET(self) -> None:
                 endpoints._serve(self)
 
-            do_POST = do_GET
+            do_POST = do_PUT = do_GET
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -70,7 +70,8 @@ class Endpoints:
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        if headers.get("transfer-encoding", "").lower() == "chunked":
+        chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        if chunked:
             body = b"".join(_chunks(request.rfile))
         else:
             body = request.rfile.read(int(headers.get("content-length", 0)))
@@ -78,6 +79,9 @@ class Endpoints:
         with self._lock:
             self._asked.append(Asked(request.command, host, request.path, headers, body))
             answer = self._answers.get(request.path, Answer(status=404))
+        if chunked or (request.command == "POST" and "content-length" not in headers):
+            # As Google's front ends, which want a body's length before it.
+            answer = Answer(status=411)
         if answer.after:
             self._over.wait(answer.after)
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)

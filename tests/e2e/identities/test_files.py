@@ -1,6 +1,7 @@
 """The files that Google's tools write: whom each has the gateway ask, and what it sends there."""
 
 import base64
+import http.client
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -175,3 +176,14 @@ def test_an_endpoint_that_hangs_gets_one_post(
     told = eventually(last_error, "it was given up", within=15)
     assert told.startswith(f"server one of backend vertex_fetch_{OAUTH} sent no answer within 5")
     assert len(endpoints.asked()) == 1
+
+
+def test_the_endpoints_of_these_tests_refuse_bodies_in_chunks(endpoints: Endpoints) -> None:
+    endpoints.answer("/token", body=token("x"))
+    statuses = []
+    for headers, body in (({}, b"a=b"), ({"Transfer-Encoding": "chunked"}, iter([b"a=b"]))):
+        connection = http.client.HTTPConnection("127.0.0.1", endpoints.port, timeout=5)
+        connection.request("POST", "/token", body, headers, encode_chunked=bool(headers))
+        statuses.append(connection.getresponse().status)
+        connection.close()
+    assert statuses == [200, 411]

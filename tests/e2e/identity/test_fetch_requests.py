@@ -89,6 +89,9 @@ def test_a_post_leaves_with_its_header_fields_and_body_and_a_get_with_none(
     assert post.values("x-goog-user") == ["a, b"]
     assert post.values("content-type") == ["application/x-www-form-urlencoded"]
     assert dict(parse_qsl(post.body.decode(), strict_parsing=True)) == FORM
+    # Google's front ends answer 411 to a body in chunks.
+    assert post.values("content-length") == [str(len(post.body))]
+    assert post.values("transfer-encoding") == []
     path = "/computeMetadata/v1/instance/service-accounts/default/token?scopes=a,b"
     assert get.line == f"GET {path} HTTP/1.1"
     assert (get.values("host"), get.values("metadata-flavor")) == ([METADATA], ["Google"])

@@ -1,0 +1,31 @@
+-- The length of a body that is fetched with: HAProxy's httpclient sends chunks, to which Google's front
+-- ends answer 411. The filter `lua.vertex-fetch-length` of the fetching frontend says the length that the
+-- task names, as HAProxy from 2.8 on takes none from a header.
+local HEADER = "x-vertex-fetch-length"
+
+local Length = { id = "vertex-fetch-length", flags = filter.FLT_CFG_FL_HTX }
+Length.__index = Length
+
+local M = { HEADER = HEADER, Length = Length }
+
+function Length.new()
+  return setmetatable({}, Length)
+end
+
+function Length:http_headers(_, message)
+  if message.channel:is_resp() then
+    return
+  end
+  local named = message:get_headers()[HEADER]
+  local length = named and tonumber(named[0])
+  message:del_header(HEADER)
+  if length and message.set_body_len then
+    message:set_body_len(length)
+  end
+end
+
+function M.attach(class)
+  return class
+end
+
+return M
