@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+
+import pytest
+from endpoints import Endpoints
+
+from google_auth.behind import Behind
+from support.world.standin import Standin
+
+
+@pytest.fixture
+def behind(standin: Standin) -> Behind:
+    return Behind(standin)
+
+
+@pytest.fixture
+def recorder(behind: Behind) -> Iterator[Endpoints]:
+    """Writes down what both clients ask, and asks the stand-in for what it cannot answer."""
+    server = Endpoints(behind)
+    yield server
+    server.stop()
