@@ -56,7 +56,7 @@ typedef struct hv_header {
 typedef struct hv_request {
     // What the answer is given back with; not 0.
     uint64_t id;
-    // The method, closed by NUL: `GET` or `POST`.
+    // The method, closed by NUL: `GET`, `POST` or `PUT`.
     const char *method;
     // The URL, closed by NUL. It begins with `https://`, whose server must be verified, or with
     // `http://`, and names the host of a backend `vertex_fetch_<host>`.

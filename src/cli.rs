@@ -49,7 +49,7 @@ struct ConfigFile {
 
 impl ConfigFile {
     fn load(&self) -> Result<Config, ConfigErrors> {
-        Config::load(&self.config.to_string_lossy(), &host::read_file)
+        Config::load(&self.config.to_string_lossy(), &host::read_file, &host::variable)
     }
 }
 

@@ -51,10 +51,14 @@ pub struct Config {
 /// Reads a file; supplied by the host.
 pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<Vec<u8>>;
 
+/// Reads a variable of the environment; supplied by the host.
+pub type ReadVariable<'r> = &'r dyn Fn(&str) -> Option<String>;
+
 /// The files that the configuration names; relative names start at its folder.
 struct Files<'r> {
     folder: PathBuf,
     read: ReadFile<'r>,
+    variable: ReadVariable<'r>,
 }
 
 impl Files<'_> {
@@ -79,10 +83,14 @@ impl Config {
     ///
     /// # Errors
     /// Every fault, in the order of the file.
-    pub fn load(file: &str, read: ReadFile<'_>) -> Result<Self, ConfigErrors> {
+    pub fn load(
+        file: &str,
+        read: ReadFile<'_>,
+        variable: ReadVariable<'_>,
+    ) -> Result<Self, ConfigErrors> {
         let path = Path::new(file);
         let folder = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-        let files = Files { folder, read };
+        let files = Files { folder, read, variable };
         Self::load_from(path, &files)
             .map(|config| Self { file: file.to_owned(), ..config })
             .map_err(|errors| errors.in_file(file))

@@ -65,7 +65,7 @@ pub struct HvHeader {
 pub struct HvRequest {
     /// What the answer is given back with; not 0.
     pub id: u64,
-    /// The method, closed by NUL: `GET` or `POST`.
+    /// The method, closed by NUL: `GET`, `POST` or `PUT`.
     pub method: *const c_char,
     /// The URL, closed by NUL. It begins with `https://`, whose server must be verified, or with
     /// `http://`, and names the host of a backend `vertex_fetch_<host>`.
@@ -107,7 +107,7 @@ impl OwnedRequest {
         };
         let (method, url) = (text(request.method.name()), text(&request.endpoint.to_string()));
         let header = |header: &Header| {
-            let name = text(header.name);
+            let name = text(&header.name);
             HvHeader { name, value: text(header.value.as_str()) }
         };
         let headers: Vec<HvHeader> = request.headers.iter().map(header).collect();
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn hv_open(
             maxrewrite: usize::MAX / 2,
             ..Haproxy::default()
         };
-        let opened = Config::load(config, &host::read_file)
+        let opened = Config::load(config, &host::read_file, &host::variable)
             .and_then(|config| Gateway::open(config, &host, now.into()));
         match opened {
             Ok(opened) => {

@@ -45,6 +45,12 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// Reads a variable of the environment.
+#[allow(clippy::disallowed_methods, reason = "the host's edge, and only while loading")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// The checks that a test has switched off, separated by blanks.
 #[cfg(feature = "faults")]
 #[allow(clippy::disallowed_methods, reason = "the host's edge, and only in tests")]

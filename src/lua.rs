@@ -98,7 +98,7 @@ fn open(
 fn load(file: &str, haproxy: Haproxy) -> std::result::Result<(Gateway, Vec<String>), ConfigErrors> {
     #[cfg(feature = "faults")]
     crate::test_switches::only_without(host::switched_off());
-    match Config::load(file, &host::read_file) {
+    match Config::load(file, &host::read_file, &host::variable) {
         Ok(config) => {
             let mut doubts = config.doubts();
             doubts.extend(gateway::doubts_of_rules(&haproxy));

@@ -694,3 +694,34 @@ fn every_command_and_option_is_documented() {
         }
     }
 }
+
+#[test]
+fn a_check_tells_what_was_looked_for_and_whose_login_it_is() {
+    let folder = Folder::new("adc");
+    let mut settings = minimal();
+    settings["credentials"] = json!([{ "name": "ml-prod", "type": "adc" }]);
+    folder.put("vertex.json", settings.to_string());
+    let login = json!({
+        "type": "authorized_user", "client_id": "us", "client_secret": "ours", "refresh_token": "x",
+    });
+    folder.put("application_default_credentials.json", login.to_string());
+    let check = |gcloud: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_haproxy-vertex"))
+            .args(["check", "-c", "vertex.json"])
+            .env_clear()
+            .env("CLOUDSDK_CONFIG", gcloud)
+            .current_dir(&folder.path)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let path = folder.path.to_str().unwrap();
+    let said = check(path);
+    let found = "credential \"ml-prod\": adc is authorized_user: CLOUDSDK_CONFIG names";
+    assert!(said.contains(&format!("{found} {path}/application_default_cred")), "{said}");
+    assert!(said.contains("\"ml-prod\" is a person's own login (authorized_user)"), "{said}");
+    let said = check("/nowhere");
+    assert!(said.contains("credential \"ml-prod\": adc is metadata: there is no file"), "{said}");
+    assert!(!said.contains("a person's own login"), "{said}");
+}

@@ -116,10 +116,11 @@ fn an_error_names_the_file_the_place_and_the_fault() {
 
 #[test]
 fn a_configuration_that_is_not_there_is_told() {
-    let error = haproxy_vertex::config::Config::load("conf/other.json", &|path| {
+    let read = |path: &std::path::Path| {
         assert_eq!(path.to_str(), Some("conf/other.json"));
         Err(std::io::Error::other("permission denied"))
-    });
+    };
+    let error = haproxy_vertex::config::Config::load("conf/other.json", &read, &|_| None);
     let text = error.unwrap_err().to_string();
     assert_eq!(text, "conf/other.json: cannot read conf/other.json: permission denied");
 }

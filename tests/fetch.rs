@@ -203,7 +203,7 @@ fn the_metadata_server_is_asked_in_clear_text_and_must_say_who_it_is() {
     let flavor = || FieldValue::new("Google").unwrap();
     let request = Request::get(endpoint).with("metadata-flavor", flavor());
     assert_eq!((request.method, request.body.len()), (Method::Get, 0));
-    assert_eq!(request.headers, [Header { name: "metadata-flavor", value: flavor() }]);
+    assert_eq!(request.headers, [Header { name: "metadata-flavor".into(), value: flavor() }]);
 
     let trusted = |lines: &[(&str, &str)]| {
         Headers::new(lines.iter().copied()).first("metadata-flavor") == Some("Google")

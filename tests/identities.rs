@@ -4,93 +4,19 @@
 
 mod common;
 
-use common::gateway::{Ask, BACKENDS, Said, URL, bearer, member};
+use common::gateway::{Ask, BACKENDS, Said, URL, bearer};
+use common::identity::{
+    CLOUD, DEFAULT, IAM, METADATA, OAUTH, Place, STS, answer, external, form, iam_token,
+    impersonated, key_file, loaded, login, place, token, value,
+};
 use common::journal::{keep_lines, take_lines};
 use common::keys::SigningKey;
 use common::settings::{Files, haproxy, minimal};
 use common::{at, now};
-use haproxy_vertex::fetch::{Answer, Headers, Id, Reply, Request};
+use haproxy_vertex::fetch::{Id, Reply};
 use haproxy_vertex::gateway::Gateway;
 use haproxy_vertex::time::Now;
 use serde_json::{Value, json};
-
-const METADATA: &str = "vertex_fetch_metadata.google.internal";
-const DEFAULT: &str =
-    "http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/token";
-
-/// A gateway whose only credential is `credential`, and a caller's token for it.
-struct Place {
-    gateway: Gateway,
-    token: String,
-}
-
-impl Place {
-    fn new(credential: Value) -> Self {
-        Self::with_room(credential, 16_384)
-    }
-
-    fn with_room(credential: Value, maxrewrite: usize) -> Self {
-        let key = SigningKey::ed();
-        let mut settings = minimal();
-        settings["credentials"] = json!([credential]);
-        let config = Files::new(&key).load(&settings.to_string()).unwrap_or_else(|e| panic!("{e}"));
-        let mut haproxy = haproxy(&[BACKENDS, &[METADATA]].concat());
-        haproxy.maxrewrite = maxrewrite;
-        let gateway = Gateway::open(config, &haproxy, at(0)).unwrap_or_else(|e| panic!("{e}"));
-        let mut claims = member();
-        claims["exp"] = json!(claims["iat"].as_i64().unwrap() + 24 * 3600);
-        Self { gateway, token: key.token("k1", &claims) }
-    }
-
-    fn metadata() -> Self {
-        Self::new(json!({ "name": "ml-prod", "type": "metadata" }))
-    }
-
-    fn decide(&self, now: Now) -> Said {
-        Said::new(&self.gateway.decide(&Ask::with(&self.token).url(URL).bytes(), now))
-    }
-
-    /// The header that a request leaves with, or why it waits.
-    fn sent(&self, now: Now) -> String {
-        let said = self.decide(now);
-        match said.decision() {
-            "allow" => bearer(&self.gateway, said.handle(), now).unwrap().as_ref().to_owned(),
-            other => format!("{other} {}", said.reason()),
-        }
-    }
-
-    fn asks(&self, now: Now) -> Option<(Id, Request)> {
-        self.gateway.step(now).map(|fetch| (fetch.id, fetch.request))
-    }
-
-    /// A request is due now, and gets this reply.
-    fn expect(&self, now: Now, reply: &Reply) {
-        let (id, _) = self.asks(now).unwrap_or_else(|| panic!("nothing is due at {now:?}"));
-        self.gateway.answer(id, reply, now);
-    }
-
-    /// The first second from `from` at which a request is due, of a whole day.
-    fn due_at(&self, from: i64) -> (i64, Id) {
-        (from..from + 90_000).find_map(|secs| Some((secs, self.asks(at(secs))?.0))).unwrap()
-    }
-
-    fn credentials(&self, now: Now) -> Value {
-        let shown: Value =
-            serde_json::from_str(&self.gateway.show(&["credentials", "json"], now)).unwrap();
-        shown["credentials"][0].clone()
-    }
-}
-
-fn answer(status: u16, flavor: Option<&str>, body: impl Into<Vec<u8>>) -> Reply {
-    let headers = Headers::new(flavor.map(|flavor| ("Metadata-Flavor", flavor)));
-    Reply::Answer(Answer::new(status, headers, body.into()))
-}
-
-fn token(text: &str, expires_in: impl Into<Value>) -> Reply {
-    let body =
-        json!({ "access_token": text, "expires_in": expires_in.into(), "token_type": "Bearer" });
-    answer(200, Some("Google"), body.to_string())
-}
 
 #[test]
 fn requests_wait_for_the_first_token_which_serves_every_location() {
@@ -100,7 +26,7 @@ fn requests_wait_for_the_first_token_which_serves_every_location() {
     assert_eq!(request.endpoint.to_string(), DEFAULT);
     assert_eq!(request.method.name(), "GET");
     let [header] = request.headers.as_slice() else { panic!() };
-    assert_eq!((header.name, header.value.as_str()), ("metadata-flavor", "Google"));
+    assert_eq!((&*header.name, header.value.as_str()), ("metadata-flavor", "Google"));
     assert!(place.asks(at(1)).is_none(), "one at a time");
     place.gateway.answer(id, &token("ya29.first", 3599), at(1));
     assert_eq!(place.sent(at(1)), "Bearer ya29.first");
@@ -283,96 +209,6 @@ fn a_metadata_credential_needs_its_backend_and_nothing_else() {
     assert!(Gateway::open(load(), &haproxy(&[BACKENDS, &[METADATA]].concat()), at(0)).is_ok());
 }
 
-const STS: &str = "https://sts.googleapis.com/v1/token";
-const IAM: &str = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/\
-                   gw@acme-ml.iam.gserviceaccount.com:generateAccessToken";
-const OAUTH: &str = "https://oauth2.googleapis.com/token";
-const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
-const FETCHES: &[&str] = &[
-    METADATA,
-    "vertex_fetch_sts.googleapis.com",
-    "vertex_fetch_iamcredentials.googleapis.com",
-    "vertex_fetch_oauth2.googleapis.com",
-    "vertex_fetch_sts.corp.example",
-];
-
-fn external() -> Value {
-    json!({
-        "type": "external_account", "audience": "//iam.googleapis.com/pool",
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": STS,
-        "credential_source": { "file": "subject.txt" },
-    })
-}
-
-fn impersonated(source: Value) -> Value {
-    json!({
-        "type": "impersonated_service_account", "service_account_impersonation_url": IAM,
-        "delegates": ["projects/-/serviceAccounts/b@x.iam.gserviceaccount.com"],
-        "source_credentials": source,
-    })
-}
-
-fn key_file() -> Value {
-    let mut key: Value = serde_json::from_str(common::keys::KEY_FILE).unwrap();
-    key["token_uri"] = json!(OAUTH);
-    key
-}
-
-/// Loads `credential`, whose `file` is this one.
-fn loaded(
-    credential: &Value,
-    file: &str,
-) -> Result<(haproxy_vertex::config::Config, SigningKey), (String, String)> {
-    let key = SigningKey::ed();
-    let mut settings = minimal();
-    let mut files = Files::new(&key);
-    files.put("identity.json", file);
-    files.put("subject.txt", "subject.of.corp\n");
-    files.put("subject.json", r#"{ "id_token": "subject.of.json", "other": 5 }"#);
-    let mut credential = credential.clone();
-    credential["name"] = json!("ml-prod");
-    credential["file"] = json!("identity.json");
-    settings["credentials"] = json!([credential]);
-    let config = files.load(&settings.to_string());
-    config.map(|config| (config, key)).map_err(|errors| {
-        let error = common::settings::only(errors);
-        (error.pointer, error.problem)
-    })
-}
-
-fn place(credential: &Value, file: &Value) -> Place {
-    let (config, key) = loaded(credential, &file.to_string()).unwrap_or_else(|e| panic!("{e:?}"));
-    let haproxy = haproxy(&[BACKENDS, FETCHES].concat());
-    let gateway = Gateway::open(config, &haproxy, at(0)).unwrap_or_else(|e| panic!("{e}"));
-    Place { gateway, token: key.token("k1", &member()) }
-}
-
-fn form(request: &Request) -> Vec<(String, String)> {
-    let text = str::from_utf8(&request.body).unwrap();
-    let decoded = |text: &str| {
-        let (mut bytes, mut out) = (text.bytes(), Vec::new());
-        while let Some(byte) = bytes.next() {
-            let mut digit = || char::from(bytes.next().unwrap()).to_digit(16).unwrap();
-            out.push(match byte {
-                b'+' => b' ',
-                b'%' => u8::try_from(digit() * 16 + digit()).unwrap(),
-                byte => byte,
-            });
-        }
-        String::from_utf8(out).unwrap()
-    };
-    let pairs = text.split('&').map(|pair| pair.split_once('=').unwrap());
-    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
-}
-
-fn value<'f>(form: &'f [(String, String)], name: &str) -> &'f str {
-    &form.iter().find(|(known, _)| known == name).unwrap_or_else(|| panic!("no {name}")).1
-}
-
-fn iam_token(text: &str, expires: &str) -> Reply {
-    answer(200, None, json!({ "accessToken": text, "expireTime": expires }).to_string())
-}
-
 #[test]
 fn a_keys_assertion_is_exchanged_where_its_file_says() {
     let place = place(&json!({ "type": "service_account", "form": "exchange" }), &key_file());
@@ -420,6 +256,44 @@ fn a_source_impersonates_with_its_own_token() {
         assert_eq!(place.credentials(at(0))["expires_in_seconds"], 1800);
         let said = place.decide(at(1));
         assert_eq!(said.logged("google_identity"), "gw@acme-ml.iam.gserviceaccount.com");
+    }
+}
+
+#[test]
+fn a_persons_login_is_renewed_and_may_impersonate_and_is_doubted() {
+    let direct = place(&json!({ "type": "authorized_user" }), &login());
+    let (id, request) = direct.asks(at(0)).unwrap();
+    assert_eq!((request.method.name(), request.endpoint.to_string()), ("POST", OAUTH.to_owned()));
+    let sent = form(&request);
+    for (name, expected) in [
+        ("grant_type", "refresh_token"),
+        ("client_id", "us.apps.example"),
+        ("client_secret", "our-secret"),
+        ("refresh_token", "1//0refresh"),
+    ] {
+        assert_eq!(value(&sent, name), expected);
+    }
+    assert_eq!(sent.len(), 4, "the scopes of the login");
+    direct.gateway.answer(id, &token("ya29.of-a-person", 3599), at(0));
+    assert_eq!(direct.sent(at(1)), "Bearer ya29.of-a-person");
+    let scoped =
+        place(&json!({ "type": "authorized_user", "scopes": [CLOUD, "openid"] }), &login());
+    assert_eq!(value(&form(&scoped.asks(at(0)).unwrap().1), "scope"), format!("{CLOUD} openid"));
+
+    let two = place(&json!({}), &impersonated(login()));
+    two.expect(at(0), &token("ya29.of-a-person", 3599));
+    let (_, request) = two.asks(at(0)).unwrap();
+    let bearer = request.headers.iter().find(|header| header.name == "authorization").unwrap();
+    assert_eq!(bearer.value.as_str(), "Bearer ya29.of-a-person");
+
+    let doubts = |file: &Value| loaded(&json!({}), &file.to_string()).unwrap().0.doubts();
+    for file in [login(), impersonated(login())] {
+        let doubts = doubts(&file);
+        let says = "/credentials/0: \"ml-prod\" is a person's own login (authorized_user): ";
+        assert!(doubts.iter().any(|doubt| doubt.starts_with(says)), "{doubts:?}");
+    }
+    for file in [key_file(), external(), impersonated(key_file())] {
+        assert!(!doubts(&file).iter().any(|doubt| doubt.contains("a person")), "{file}");
     }
 }
 
@@ -486,7 +360,7 @@ fn another_issuers_token_is_exchanged_and_may_impersonate() {
     });
     let sent = form(&json_field.asks(at(0)).unwrap().1);
     assert_eq!(value(&sent, "subject_token"), "subject.of.json");
-    assert_eq!(value(&sent, "options"), r#"{"userProject":"acme-users"}"#);
+    assert_eq!(value(&sent, "options"), "%7B%22userProject%22%3A%22acme-users%22%7D");
 
     let two = place(&|file| {
         file["service_account_impersonation_url"] = json!(IAM);
@@ -506,6 +380,8 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
     let external_kind = json!({ "type": "external_account" });
     let impersonated_kind = json!({ "type": "impersonated_service_account" });
     let exchange_kind = json!({ "type": "service_account", "form": "exchange" });
+    let (key_kind, person_kind) =
+        (json!({ "type": "service_account" }), json!({ "type": "authorized_user" }));
     let metadata = || impersonated(json!({ "type": "metadata" }));
     let with = |mut file: Value, at: &str, value: Value| {
         let (parent, last) = at.rsplit_once('/').unwrap();
@@ -519,6 +395,14 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
         (&impersonated_kind, impersonated(external())),
         (&impersonated_kind, impersonated(metadata())),
         (&exchange_kind, key_file()),
+        (&key_kind, key_file()),
+        (&person_kind, login()),
+        (&impersonated_kind, impersonated(login())),
+        (&json!({}), key_file()),
+        (&json!({}), login()),
+        (&json!({}), external()),
+        (&json!({}), metadata()),
+        (&json!({ "form": "exchange" }), key_file()),
         (&exchange_kind, with(key_file(), "/universe_domain", json!("googleapis.com"))),
     ] {
         assert!(loaded(kind, &file.to_string()).is_ok(), "{file}");
@@ -544,8 +428,31 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
     let cases = [
         (&external_kind, json!("x"), "line 1, column 3: no value that such a file"),
         (&external_kind, json!({}), "/type: missing"),
-        (&external_kind, metadata(), "/type: it is not external_account"),
-        (&impersonated_kind, external(), "/type: it is not impersonated_service_account"),
+        (
+            &external_kind,
+            metadata(),
+            "/type: it is impersonated_service_account, not external_account: write \"type\": \
+             \"impersonated_service_account\" for this file, or leave `type` out",
+        ),
+        (&impersonated_kind, external(), "/type: it is external_account, not impersonated_serv"),
+        (&person_kind, external(), "/type: it is external_account, not authorized_user"),
+        (&key_kind, login(), "or write \"type\": \"authorized_user\" for this file"),
+        (
+            &json!({}),
+            with(external(), "/type", json!("gdch_service_account")),
+            "/type: an account of",
+        ),
+        (&json!({}), with(external(), "/type", json!("x")), "/type: no type that is served here"),
+        (
+            &json!({}),
+            with(external(), "/type", Value::Null),
+            "/type: missing; service_account, ext",
+        ),
+        (&json!({}), json!({ "installed": {} }), "an OAuth client's file"),
+        (&person_kind, with(login(), "/client_id", json!("")), "/client_id: missing"),
+        (&person_kind, with(login(), "/client_secret", Value::Null), "/client_secret: missing"),
+        (&person_kind, with(login(), "/refresh_token", Value::Null), "/refresh_token: missing"),
+        (&person_kind, with(login(), "/universe_domain", json!("x.example")), "/universe_domain"),
         (&external_kind, with(external(), "/token_url", evil.clone()), host),
         (
             &external_kind,
@@ -570,8 +477,8 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
             with(external(), "/credential_source", Value::Null),
             "/credential_source: m",
         ),
-        (&external_kind, source("url"), "/credential_source/url: tokens from a URL"),
-        (&external_kind, source("environment_id"), "/credential_source/environment_id: AWS"),
+        (&external_kind, source("url"), "/credential_source/url: a URL that begins with https://"),
+        (&external_kind, source("environment_id"), "/credential_source/environment_id: aws1 is"),
         (&external_kind, source("executable"), "/credential_source/executable: no program"),
         (&external_kind, source("certificate"), "/credential_source/certificate: no client"),
         (&external_kind, source("other"), "/credential_source/file: missing"),
@@ -622,7 +529,11 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
             "iamcredentials.evil.example is no host of Google's",
         ),
         (&impersonated_kind, impersonated(Value::Null), "/source_credentials: missing"),
-        (&impersonated_kind, impersonated(json!({ "type": "authorized_user" })), "a person's own"),
+        (
+            &impersonated_kind,
+            impersonated(json!({ "type": "authorized_user" })),
+            "/source_credentials/client_id: missing",
+        ),
         (
             &impersonated_kind,
             impersonated(json!({ "type": "x" })),
@@ -662,9 +573,11 @@ fn each_fault_of_a_file_is_told_with_its_place_in_it() {
             "{says}: {problem}"
         );
     }
-    for cut in ["", "{", "not JSON"] {
-        let (_, problem) = loaded(&external_kind, cut).err().unwrap();
-        assert!(problem.starts_with("identity.json: not JSON: "), "{problem}");
+    for cut in ["", "{", "not JSON", &external().to_string()[..40]] {
+        for kind in [&external_kind, &json!({})] {
+            let (_, problem) = loaded(kind, cut).err().unwrap();
+            assert!(problem.starts_with("identity.json: not JSON: "), "{problem}");
+        }
     }
     let trusting = json!({ "type": "external_account", "hosts": ["sts.evil.example"] });
     assert!(loaded(&trusting, &with(external(), "/token_url", evil).to_string()).is_ok());

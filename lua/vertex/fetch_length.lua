@@ -1,6 +1,6 @@
 -- The length of a body that is fetched with: HAProxy's httpclient sends chunks, to which Google's front
 -- ends answer 411. The filter `lua.vertex-fetch-length` of the fetching frontend says the length that the
--- task names, as HAProxy from 2.8 on takes none from a header.
+-- task names. HAProxy 2.6 has no such function, and takes the header `content-length` instead.
 local HEADER = "x-vertex-fetch-length"
 
 local Length = { id = "vertex-fetch-length", flags = filter.FLT_CFG_FL_HTX }
@@ -12,7 +12,8 @@ function Length.new()
   return setmetatable({}, Length)
 end
 
-function Length:http_headers(_, message)
+---@param message HTTPMessage
+function Length.http_headers(_, _, message)
   if message.channel:is_resp() then
     return
   end

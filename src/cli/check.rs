@@ -57,6 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let lent = config.roles.iter().filter_map(|role| lent(role, &config));
     let mut notes: Vec<String> = lent.chain(budgets::notes(&config)).collect();
     notes.extend(config.doubts());
+    notes.extend(config.credentials.iter().filter_map(found));
     notes.extend(config.credentials.iter().filter_map(|credential| readable(credential, folder)));
     let counts = format!(
         "issuers {}, credentials {}, roles {}",
@@ -105,6 +106,11 @@ fn overdue(credential: &Credential, folder: &Path) -> Option<String> {
             file.display()
         )
     })
+}
+
+fn found(credential: &Credential) -> Option<String> {
+    let found = credential.found.as_deref()?;
+    Some(format!("credential \"{}\": {found}", credential.name))
 }
 
 fn readable(credential: &Credential, folder: &Path) -> Option<String> {

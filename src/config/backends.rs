@@ -78,17 +78,24 @@ pub(super) fn named_locations(config: &Config) -> Result<Vec<String>, ConfigErro
     Ok(locations.into_iter().collect::<BTreeSet<_>>().into_iter().collect())
 }
 
-/// The metadata server has a fixed address, and no TLS.
+/// Google's metadata server has a fixed address; none that is asked by http has TLS.
 fn missing_fetch(at: String, name: &str, endpoint: &Endpoint) -> ConfigError {
     match endpoint.scheme {
         Scheme::Https => missing(at, name, "vertex-fetch", &endpoint.authority),
-        Scheme::Http => ConfigError::at(
-            at,
-            format!(
-                "HAProxy has no backend {name}; paste this into its configuration:\n\
-                 backend {name} from vertex-fetch\n    server metadata 169.254.169.254:80"
-            ),
-        ),
+        Scheme::Http => {
+            let address = match endpoint.authority.as_str() {
+                "metadata.google.internal" => "169.254.169.254:80".to_owned(),
+                authority if authority.contains(':') => authority.to_owned(),
+                authority => format!("{authority}:80"),
+            };
+            ConfigError::at(
+                at,
+                format!(
+                    "HAProxy has no backend {name}; paste this into its configuration:\n\
+                     backend {name} from vertex-fetch\n    server metadata {address}"
+                ),
+            )
+        }
     }
 }
 

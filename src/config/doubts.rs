@@ -1,6 +1,7 @@
 //! Finds valid settings that are probably mistakes.
 
 use crate::config::Config;
+use crate::google::Credential;
 use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Window};
 use crate::oidc::IssuerConfig;
 use crate::policy::{Pattern, Role};
@@ -29,6 +30,7 @@ impl Config {
         let mut doubts: Vec<_> =
             roles.flat_map(|(index, (role, limits))| self.doubts_of(index, role, limits)).collect();
         doubts.extend(signed_before(&self.roles));
+        doubts.extend(of_persons(&self.credentials));
         doubts
     }
 
@@ -70,6 +72,22 @@ impl Config {
             })
             .collect()
     }
+}
+
+/// Doubts credentials that a person's login is behind.
+fn of_persons(credentials: &[Credential]) -> impl Iterator<Item = String> {
+    let is_of_person = |credential: &Credential| {
+        credential.source.token_source().is_some_and(|s| s.is_of_person())
+    };
+    let theirs = credentials.iter().enumerate().filter(move |(_, one)| is_of_person(one));
+    theirs.map(|(index, credential)| {
+        format!(
+            "/credentials/{index}: \"{}\" is a person's own login (authorized_user): callers act \
+             with that person's rights, and it ends when the person leaves or logs out: use a service \
+             account",
+            credential.name
+        )
+    })
 }
 
 /// Doubts roles that a body may need which another role has signed.

@@ -95,6 +95,8 @@ pub(super) enum CredentialType {
     Metadata,
     ImpersonatedServiceAccount,
     ExternalAccount,
+    AuthorizedUser,
+    Adc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -113,10 +115,11 @@ pub(super) enum Form {
 pub(super) struct CredentialEntry {
     /// Stands in roles and log lines.
     pub(super) name: String,
-    /// What `file` holds; `metadata` is the machine's own identity, and has no file.
-    pub(super) r#type: CredentialType,
+    /// What `file` holds, which says so itself without; `metadata` is the machine's own identity, and
+    /// `adc` what Google's libraries would find here: both have no file.
+    pub(super) r#type: Option<CredentialType>,
     /// A file as Google's tools write it: a service account's key, how to impersonate one, how to
-    /// exchange another issuer's token; or an access token alone.
+    /// exchange another issuer's token, a person's login; or an access token alone.
     pub(super) file: Option<PathBuf>,
     /// Of the machine's service accounts the one with this address; its default one without.
     pub(super) account: Option<String>,

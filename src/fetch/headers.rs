@@ -1,5 +1,6 @@
 //! Header fields of requests and answers (RFC 9110 section 5).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -8,7 +9,7 @@ use zeroize::Zeroizing;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Header {
     /// The field name, in lower case.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The field value.
     pub value: FieldValue,
 }
@@ -46,7 +47,7 @@ impl fmt::Debug for FieldValue {
 
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        f.write_str(&self.name)
     }
 }
 
@@ -93,7 +94,7 @@ mod tests {
             assert_eq!(FieldValue::new(text), None, "{text:?}");
         }
         let secret = FieldValue::new("Bearer secret").unwrap();
-        let header = Header { name: "authorization", value: secret.clone() };
+        let header = Header { name: "authorization".into(), value: secret.clone() };
         assert_eq!(format!("{secret:?} {header:?}"), "FieldValue of 13 bytes authorization");
     }
 

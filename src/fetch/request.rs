@@ -1,5 +1,6 @@
 //! A request as data.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -26,6 +27,8 @@ pub enum Method {
     Get,
     /// Hands content over to be processed.
     Post,
+    /// Asks AWS for a session.
+    Put,
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -38,6 +41,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
         }
     }
 }
@@ -47,6 +51,12 @@ impl Request {
     #[must_use]
     pub fn get(endpoint: Endpoint) -> Self {
         Self { method: Method::Get, endpoint, headers: Vec::new(), body: Zeroizing::default() }
+    }
+
+    /// Asks for what is made anew each time, without content.
+    #[must_use]
+    pub fn put(endpoint: Endpoint) -> Self {
+        Self { method: Method::Put, ..Self::get(endpoint) }
     }
 
     /// Hands over a form: names and values, as OAuth 2.0 wants them (RFC 6749 appendix B).
@@ -72,14 +82,14 @@ impl Request {
 
     fn post(endpoint: Endpoint, media_type: &'static str, body: Zeroizing<Vec<u8>>) -> Self {
         let value = FieldValue(Zeroizing::new(media_type.to_owned()));
-        let headers = vec![Header { name: "content-type", value }];
+        let headers = vec![Header { name: "content-type".into(), value }];
         Self { method: Method::Post, endpoint, headers, body }
     }
 
     /// The same request with one more header field; its name is in lower case.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: FieldValue) -> Self {
-        self.headers.push(Header { name, value });
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: FieldValue) -> Self {
+        self.headers.push(Header { name: name.into(), value });
         self
     }
 }

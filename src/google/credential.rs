@@ -19,6 +19,8 @@ pub struct Credential {
     pub source: CredentialSource,
     /// The file that holds it, as the configuration names it, if there is one.
     pub file: Option<PathBuf>,
+    /// How it was found, if it was looked for.
+    pub found: Option<String>,
     /// Days after which it should have been replaced, if the operator wants to be told.
     pub max_age_days: Option<u32>,
     /// Whether `lua.vertex-sign` may use it for a request that no role allowed.

@@ -1,29 +1,32 @@
 //! Reads the files that Google's tools write for an identity without a key of its own: how to
-//! impersonate a service account, how to exchange a token of another issuer.
+//! impersonate a service account, how to exchange a token of another issuer, a person's login.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::google::hop::{Hop, Wanted};
+use crate::google::aws::{AwsSource, Variable, quoted};
+use crate::google::hop::{Hop, Subject, Wanted};
 use crate::google::hosts::check_universe;
 use crate::google::key_file::KeyFile;
 use crate::google::self_signed::SCOPE;
+use crate::google::subject::{Format, RawFormat, SubjectServer};
 use crate::google::token_source::or_cloud_platform;
-use crate::google::{Hosts, MAX_ACCESS_TOKEN_BYTES, ServiceAccount, TokenSource};
+use crate::google::{FileType, Hosts, ServiceAccount, TokenSource};
 use crate::json::syntax_fault;
 
 /// Reads another file; a fault names it.
 pub(super) type Read<'r> = &'r dyn Fn(&Path) -> Result<Zeroizing<Vec<u8>>, String>;
 
-/// What a file may name: hosts, and other files.
+/// What a file may name: hosts, other files, the environment.
 #[derive(Clone, Copy)]
 struct Nameable<'r> {
     hosts: Hosts<'r>,
     read: Read<'r>,
+    variable: Variable<'r>,
 }
 
 /// The members of such files that are used, of all types. Texts may be secrets.
@@ -40,7 +43,9 @@ struct CredentialFile {
     token_url: Option<String>,
     credential_source: Option<SubjectSource>,
     workforce_pool_user_project: Option<String>,
-    client_id: Option<IgnoredAny>,
+    client_id: Option<Zeroizing<String>>,
+    client_secret: Option<Zeroizing<String>>,
+    refresh_token: Option<Zeroizing<String>>,
     client_email: Option<String>,
     private_key_id: Option<String>,
     private_key: Option<Zeroizing<String>>,
@@ -56,20 +61,19 @@ struct Impersonation {
 #[derive(Deserialize)]
 struct SubjectSource {
     file: Option<String>,
-    format: Option<Format>,
-    url: Option<IgnoredAny>,
-    environment_id: Option<IgnoredAny>,
+    format: Option<RawFormat>,
+    url: Option<String>,
+    headers: Option<BTreeMap<String, Zeroizing<String>>>,
+    environment_id: Option<String>,
+    region_url: Option<String>,
+    regional_cred_verification_url: Option<String>,
+    imdsv2_session_token_url: Option<String>,
     executable: Option<IgnoredAny>,
     certificate: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize)]
-struct Format {
-    r#type: Option<String>,
-    subject_token_field_name: Option<String>,
-}
-
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const REFRESH_TOKEN: &str = "refresh_token";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// How long a token of `generateAccessToken` lives that nobody wants otherwise, and its bounds.
@@ -80,27 +84,24 @@ const LIFETIME_RANGE_SECS: (i64, i64) = (600, 43_200);
 const MAX_DEPTH: usize = 4;
 
 impl TokenSource {
-    /// Reads a file of this type: `impersonated_service_account` or `external_account`.
+    /// Reads a file of this type.
     ///
     /// # Errors
     /// The place in the file, what is wrong there and what would be right; never a secret.
     pub fn of_file(
         file: &[u8],
-        kind: &'static str,
+        kind: FileType,
         scopes: &[String],
         hosts: Hosts<'_>,
         read: Read<'_>,
+        variable: Variable<'_>,
     ) -> Result<Self, String> {
+        kind.check(file)?;
         let parsed: CredentialFile =
             serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
-        match parsed.r#type.as_deref() {
-            Some(found) if found == kind => {}
-            Some(_) => return Err(format!("/type: it is not {kind}: name the file's own type")),
-            None => return Err(format!("/type: missing; \"{kind}\" is wanted")),
-        }
         let identity = parsed.impersonated("")?.map(str::to_owned);
-        let hops = parsed.hops("", scopes, Nameable { hosts, read }, MAX_DEPTH)?;
-        Ok(Self { kind, identity, hops })
+        let hops = parsed.hops("", scopes, Nameable { hosts, read, variable }, MAX_DEPTH)?;
+        Ok(Self { kind: kind.name(), identity, hops })
     }
 }
 
@@ -129,13 +130,10 @@ impl CredentialFile {
                 let hop = Hop::metadata("default", &[]).map_err(|why| format!("{at}: {why}"))?;
                 Ok(vec![hop])
             }
-            Some("authorized_user") => Err(format!(
-                "{at}/type: authorized_user is a person's own; a source of type service_account, \
-                 external_account or metadata is wanted"
-            )),
+            Some("authorized_user") => Ok(vec![self.login(at, scopes)?]),
             _ => Err(format!(
                 "{at}/type: a source of type service_account, external_account, \
-                 impersonated_service_account or metadata is wanted"
+                 impersonated_service_account, authorized_user or metadata is wanted"
             )),
         }
     }
@@ -163,8 +161,9 @@ impl CredentialFile {
         self,
         at: &str,
         scopes: &[String],
-        Nameable { hosts, read }: Nameable<'_>,
+        nameable: Nameable<'_>,
     ) -> Result<Vec<Hop>, String> {
+        let hosts = nameable.hosts;
         let impersonation = self.impersonation_hop(at, scopes, hosts)?;
         let wanted = |text: &Option<String>, member: &str, what: &str| {
             let text = text.clone().filter(|text| !text.is_empty());
@@ -178,9 +177,10 @@ impl CredentialFile {
             return Err(format!("{at}/client_id: no OAuth client is used here: leave it out"));
         }
         let source = self.credential_source.ok_or_else(|| {
-            format!("{at}/credential_source: missing; `file` with the subject token is wanted")
+            format!("{at}/credential_source: missing; where the subject token is has to be said")
         })?;
-        let subject = source.token(&format!("{at}/credential_source"), read)?;
+        let (mut hops, subject) =
+            source.subject(&format!("{at}/credential_source"), &audience, nameable)?;
         let scope = match impersonation {
             Some(_) => SCOPE.to_owned(),
             None => or_cloud_platform(scopes).join(" "),
@@ -190,15 +190,35 @@ impl CredentialFile {
             ("audience", audience.into()),
             ("scope", scope.into()),
             ("requested_token_type", ACCESS_TOKEN.to_owned().into()),
-            ("subject_token", subject),
             ("subject_token_type", kind.into()),
         ];
         if let Some(project) = self.workforce_pool_user_project {
             let options = serde_json::json!({ "userProject": project }).to_string();
-            form.push(("options", options.into()));
+            form.push(("options", quoted(&options)));
         }
-        let exchange = Hop::Exchange { endpoint, form };
-        Ok(std::iter::once(exchange).chain(impersonation).collect())
+        hops.push(Hop::Exchange { endpoint, form, subject });
+        hops.extend(impersonation);
+        Ok(hops)
+    }
+
+    /// The request for a token of the person who logged in; without scopes with the login's.
+    fn login(self, at: &str, scopes: &[String]) -> Result<Hop, String> {
+        let wanted = |text: Option<Zeroizing<String>>, member: &str| {
+            let text = text.filter(|text| !text.is_empty());
+            text.ok_or_else(|| {
+                format!("{at}/{member}: missing; `gcloud auth application-default login` writes it")
+            })
+        };
+        let mut form = vec![
+            ("grant_type", REFRESH_TOKEN.to_owned().into()),
+            ("client_id", wanted(self.client_id, "client_id")?),
+            ("client_secret", wanted(self.client_secret, "client_secret")?),
+            ("refresh_token", wanted(self.refresh_token, "refresh_token")?),
+        ];
+        if !scopes.is_empty() {
+            form.push(("scope", scopes.join(" ").into()));
+        }
+        Hop::login(at, form)
     }
 
     /// The request for a token of the service account that this file names, if it names one.
@@ -260,54 +280,51 @@ const URL_WANTED: &str = "https://iamcredentials.googleapis.com/v1/projects/-/se
                           ACCOUNT:generateAccessToken is wanted";
 
 impl SubjectSource {
-    /// The other issuer's token, as its file has it now.
-    fn token(self, at: &str, read: Read<'_>) -> Result<Zeroizing<String>, String> {
+    /// The requests that lead to the other issuer's token, and the token, which a file has now.
+    fn subject(
+        self,
+        at: &str,
+        audience: &str,
+        nameable: Nameable<'_>,
+    ) -> Result<(Vec<Hop>, Subject), String> {
         let unfit = [
-            ("url", self.url.is_some(), "tokens from a URL are not fetched here"),
-            ("environment_id", self.environment_id.is_some(), "AWS is not asked here"),
             ("executable", self.executable.is_some(), "no program is started here"),
             ("certificate", self.certificate.is_some(), "no client certificate is used here"),
         ];
         if let Some((member, _, why)) = unfit.iter().find(|(_, is_given, _)| *is_given) {
-            return Err(format!("{at}/{member}: {why}; `file` is wanted"));
+            return Err(format!("{at}/{member}: {why}; `file`, `url` or AWS is wanted"));
         }
-        let name = self.file.ok_or_else(|| {
-            format!("{at}/file: missing; the file with the subject token is wanted")
-        })?;
-        let bytes = read(Path::new(&name)).map_err(|why| format!("{at}/file: {why}"))?;
-        let format = self.format.as_ref();
-        let text = match format.and_then(|format| format.r#type.as_deref()) {
-            None | Some("text") => str::from_utf8(&bytes)
-                .map(|text| Zeroizing::new(text.trim().to_owned()))
-                .map_err(|_| format!("{at}/file: {name} is no text"))?,
-            Some("json") => {
-                let field = format.and_then(|f| f.subject_token_field_name.as_deref());
-                let field = field.ok_or_else(|| {
-                    format!(
-                        "{at}/format/subject_token_field_name: missing; the member with the token \
-                         is wanted"
-                    )
-                })?;
-                member(&bytes, field)
-                    .ok_or_else(|| format!("{at}/file: {name} is no JSON with a text {field}"))?
+        if let Some(environment_id) = &self.environment_id {
+            let source = AwsSource {
+                environment_id,
+                region_url: self.region_url.as_deref(),
+                url: self.url.as_deref(),
+                verification_url: self.regional_cred_verification_url.as_deref(),
+                session_url: self.imdsv2_session_token_url.as_deref(),
+            };
+            let Nameable { hosts, variable, .. } = nameable;
+            let (hops, subject) = source.hops(at, audience, hosts, variable)?;
+            return Ok((hops.into_iter().map(Hop::Aws).collect(), Subject::Aws(Box::new(subject))));
+        }
+        match (self.file, self.url) {
+            (Some(name), None) => {
+                let bytes =
+                    (nameable.read)(Path::new(&name)).map_err(|why| format!("{at}/file: {why}"))?;
+                let token = Format::of(self.format, at)?.token(&bytes);
+                let token = token.map_err(|why| format!("{at}/file: {name}: {why}"))?;
+                Ok((Vec::new(), Subject::Known(token)))
             }
-            Some(_) => return Err(format!("{at}/format/type: text or json is wanted")),
-        };
-        let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        match fits && text.len() <= MAX_ACCESS_TOKEN_BYTES {
-            true => Ok(text),
-            false => Err(format!(
-                "{at}/file: {name}: one token of at most {MAX_ACCESS_TOKEN_BYTES} bytes is wanted"
+            (None, Some(url)) => {
+                let (headers, format) = (self.headers.unwrap_or_default(), self.format);
+                let format = Format::of(format, at)?;
+                let server = SubjectServer::new(&url, headers, format, at, nameable.hosts)?;
+                Ok((vec![Hop::Subject(server)], Subject::Brought))
+            }
+            (None, None) => Err(format!(
+                "{at}/file: missing; the file with the subject token is wanted, or `url`, or AWS"
             )),
+            (Some(_), Some(_)) => Err(format!("{at}/url: `file` stands beside it; one is wanted")),
         }
-    }
-}
-
-/// A text of an object in JSON.
-fn member(bytes: &[u8], name: &str) -> Option<Zeroizing<String>> {
-    match serde_json::from_slice::<Value>(bytes).ok()?.get_mut(name)?.take() {
-        Value::String(text) => Some(Zeroizing::new(text)),
-        _ => None,
     }
 }
 

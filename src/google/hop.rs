@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
 use crate::fetch::{Answer, Endpoint, FieldValue, Request};
+use crate::google::aws::{AwsHop, AwsSubject};
+use crate::google::brought::Brought;
 use crate::google::hosts::check_universe;
+use crate::google::subject::SubjectServer;
 use crate::google::token::{Fault, Token};
 use crate::google::token_source::or_cloud_platform;
 use crate::google::{Hosts, ServiceAccount};
@@ -16,10 +19,29 @@ pub(super) enum Hop {
     Metadata(Endpoint),
     /// A service account's assertion for a token (RFC 7523).
     JwtBearer { endpoint: Endpoint, account: Box<ServiceAccount>, scope: String },
+    /// To whoever gives another issuer's token to this machine.
+    Subject(SubjectServer),
+    /// To AWS' metadata server.
+    Aws(AwsHop),
     /// A token of another issuer for one of Google's (RFC 8693).
-    Exchange { endpoint: Endpoint, form: Vec<(&'static str, Zeroizing<String>)> },
+    Exchange {
+        endpoint: Endpoint,
+        /// All fields but the token.
+        form: Vec<(&'static str, Zeroizing<String>)>,
+        subject: Subject,
+    },
+    /// What a person's login left for a token of that person's (RFC 6749 section 6).
+    Login { endpoint: Endpoint, form: Vec<(&'static str, Zeroizing<String>)> },
     /// The former token for one of a service account (`generateAccessToken`).
     Impersonation { endpoint: Endpoint, wanted: Wanted },
+}
+
+/// The token of another issuer that is exchanged.
+pub(super) enum Subject {
+    Known(Zeroizing<String>),
+    /// The hop before brought it.
+    Brought,
+    Aws(Box<AwsSubject>),
 }
 
 /// What `generateAccessToken` is asked for.
@@ -76,18 +98,30 @@ impl Hop {
         Ok(Self::JwtBearer { endpoint, account: Box::new(account), scope })
     }
 
+    /// The renewal of a person's login: only Google's own endpoint knows it, whatever a file says.
+    pub(super) fn login(
+        at: &str,
+        form: Vec<(&'static str, Zeroizing<String>)>,
+    ) -> Result<Self, String> {
+        let endpoint = Hosts(&[]).endpoint(at, TOKEN_URI)?;
+        Ok(Self::Login { endpoint, form })
+    }
+
     /// Whom it asks.
     pub(super) const fn endpoint(&self) -> &Endpoint {
         match self {
             Self::Metadata(endpoint)
             | Self::JwtBearer { endpoint, .. }
+            | Self::Subject(SubjectServer { endpoint, .. })
+            | Self::Aws(AwsHop { endpoint, .. })
             | Self::Exchange { endpoint, .. }
+            | Self::Login { endpoint, .. }
             | Self::Impersonation { endpoint, .. } => endpoint,
         }
     }
 
-    /// The request; `former` is the token that the hop before brought.
-    pub(super) fn request(&self, former: Option<&Token>, now: UnixTime) -> Result<Request, Fault> {
+    /// The request; the hops before brought this.
+    pub(super) fn request(&self, brought: &Brought, now: UnixTime) -> Result<Request, Fault> {
         match self {
             Self::Metadata(endpoint) => {
                 let flavor = FieldValue::new("Google").ok_or_else(Fault::internal)?;
@@ -100,12 +134,19 @@ impl Hop {
                 let form = [("grant_type", JWT_BEARER), ("assertion", &assertion)];
                 Ok(Request::post_form(endpoint.clone(), &form))
             }
-            Self::Exchange { endpoint, form } => {
-                let form: Vec<_> = form.iter().map(|(name, value)| (*name, &***value)).collect();
+            Self::Subject(server) => Ok(server.request()),
+            Self::Aws(hop) => hop.request(&brought.aws),
+            Self::Exchange { endpoint, form, subject } => {
+                let subject = subject.token(brought, now)?;
+                let mut form = fields(form);
+                form.push(("subject_token", &subject));
                 Ok(Request::post_form(endpoint.clone(), &form))
             }
+            Self::Login { endpoint, form } => {
+                Ok(Request::post_form(endpoint.clone(), &fields(form)))
+            }
             Self::Impersonation { endpoint, wanted } => {
-                let former = former.ok_or_else(Fault::internal)?;
+                let former = brought.token.as_ref().ok_or_else(Fault::internal)?;
                 let bearer = Zeroizing::new(format!("Bearer {}", *former.text));
                 let bearer = FieldValue::new(&bearer).ok_or_else(Fault::internal)?;
                 let wanted = serde_json::to_value(wanted).map_err(|_| Fault::internal())?;
@@ -115,8 +156,23 @@ impl Hop {
     }
 
     /// Reads the answer.
-    pub(super) fn token(&self, answer: &Answer, now: UnixTime) -> Result<Token, Fault> {
+    pub(super) fn take(
+        &self,
+        answer: &Answer,
+        brought: &mut Brought,
+        now: UnixTime,
+    ) -> Result<(), Fault> {
         match self {
+            Self::Aws(hop) => hop.take(answer, &mut brought.aws)?,
+            _ => brought.token = Some(self.token(answer, now)?),
+        }
+        Ok(())
+    }
+
+    fn token(&self, answer: &Answer, now: UnixTime) -> Result<Token, Fault> {
+        match self {
+            Self::Subject(server) => server.token(answer),
+            Self::Aws(_) => Err(Fault::internal()),
             Self::Metadata(_) => {
                 if answer.headers.first(METADATA_FLAVOR) != Some("Google") {
                     let why = format!(
@@ -127,7 +183,9 @@ impl Hop {
                 }
                 Token::of_oauth(answer)
             }
-            Self::JwtBearer { .. } | Self::Exchange { .. } => Token::of_oauth(answer),
+            Self::JwtBearer { .. } | Self::Exchange { .. } | Self::Login { .. } => {
+                Token::of_oauth(answer)
+            }
             Self::Impersonation { wanted, .. } => {
                 Fault::unless_ok(answer)?;
                 // serde's own message may quote the token.
@@ -141,6 +199,23 @@ impl Hop {
             }
         }
     }
+}
+
+impl Subject {
+    fn token(&self, brought: &Brought, now: UnixTime) -> Result<Zeroizing<String>, Fault> {
+        match self {
+            Self::Known(token) => Ok(token.clone()),
+            Self::Brought => {
+                let token = brought.token.as_ref().ok_or_else(Fault::internal)?;
+                Ok(token.text.clone())
+            }
+            Self::Aws(subject) => subject.token(&brought.aws, now),
+        }
+    }
+}
+
+fn fields<'f>(form: &'f [(&'static str, Zeroizing<String>)]) -> Vec<(&'static str, &'f str)> {
+    form.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 fn in_seconds<S: Serializer>(secs: &i64, serializer: S) -> Result<S::Ok, S::Error> {

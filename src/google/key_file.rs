@@ -4,6 +4,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
+use crate::google::FileType;
+use crate::google::file_type::stranger;
 use crate::json::syntax_fault;
 
 const WANTED: &str = "a service account's key file is wanted, as the Google Cloud console and \
@@ -40,7 +42,9 @@ impl KeyFile {
             }
             (Some(other), _) => {
                 let what = what(other).unwrap_or("its `type` is not service_account");
-                Err(format!("{what}; {WANTED}"))
+                let instead = FileType::named(other)
+                    .map_or_else(String::new, |own| format!("; or {}", own.write_instead()));
+                Err(format!("{what}; {WANTED}{instead}"))
             }
             (None, Some(_)) => Err(format!("an OAuth client's file; {WANTED}")),
             (None, None) => Err(format!("`type` is missing; {WANTED}")),
@@ -54,7 +58,7 @@ fn what(kind: &str) -> Option<&'static str> {
             "a person's own credentials, as `gcloud auth application-default login` writes them \
              (type authorized_user)"
         }
-        "external_account" | "external_account_authorized_user" => {
+        "external_account" => {
             "the settings of workload or workforce identity federation (type external_account), \
              which hold no key"
         }
@@ -62,10 +66,7 @@ fn what(kind: &str) -> Option<&'static str> {
             "settings to impersonate a service account (type impersonated_service_account), which \
              hold no key"
         }
-        "gdch_service_account" => {
-            "an account of Google Distributed Cloud (type gdch_service_account)"
-        }
-        _ => return None,
+        other => return stranger(other),
     })
 }
 

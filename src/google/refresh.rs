@@ -3,6 +3,7 @@
 
 use crate::fetch::{Backoff, Ended, InFlight, Record, Reply, Request};
 use crate::google::TokenSource;
+use crate::google::brought::Brought;
 use crate::google::jitter::Jitter;
 use crate::google::token::{Fault, Token};
 use crate::time::{Monotonic, Now, UnixTime};
@@ -22,9 +23,9 @@ const LEAST_SECS: i64 = 5;
 pub(super) struct Refresh {
     /// Each fetch is for the hop with this place.
     fetches: InFlight<usize>,
-    /// The hop that is next, and what the one before brought.
+    /// The hop that is next, and what those before brought.
     hop: usize,
-    former: Option<Token>,
+    brought: Brought,
     backoff: Backoff,
     next_at: Monotonic,
     /// When a new token is due by the wall clock: it goes on while a machine sleeps.
@@ -38,7 +39,7 @@ impl Refresh {
         Self {
             fetches: InFlight::default(),
             hop: 0,
-            former: None,
+            brought: Brought::default(),
             backoff: Backoff::default(),
             next_at: now,
             due: None,
@@ -57,7 +58,7 @@ impl Refresh {
         if !self.fetches.has_room() || (now.mono < self.next_at && !is_due) {
             return None;
         }
-        match source.hops.get(self.hop)?.request(self.former.as_ref(), now.wall) {
+        match source.hops.get(self.hop)?.request(&self.brought, now.wall) {
             Ok(request) => Some((self.fetches.begin(self.hop, now.mono)?, request)),
             Err(fault) => {
                 self.fail(&fault, None, now.mono);
@@ -78,26 +79,29 @@ impl Refresh {
     ) -> Option<Token> {
         let Ended { what: place, .. } = self.fetches.end(number)?;
         let hop = source.hops.get(place)?;
-        let token = match reply {
-            Reply::Failure(why) => Err(Fault::passing(why)),
-            Reply::Answer(answer) => hop.token(answer, now.wall),
-        };
         let is_last = place + 1 >= source.hops.len();
-        let token = token.and_then(|token| match is_last && token.text.len() > most_bytes {
-            false => Ok(token),
-            true => Err(Fault::passing(&format!(
+        let taken = match reply {
+            Reply::Failure(why) => Err(Fault::passing(why)),
+            Reply::Answer(answer) => hop.take(answer, &mut self.brought, now.wall),
+        };
+        let token = taken.and_then(|()| match is_last {
+            false => Ok(None),
+            true => self.brought.token.take().ok_or_else(Fault::internal).map(Some),
+        });
+        let token = token.and_then(|token| match &token {
+            Some(Token { text, .. }) if text.len() > most_bytes => Err(Fault::passing(&format!(
                 "a token of {} bytes, and {most_bytes} fit: set a larger VERTEX_MAXREWRITE",
-                token.text.len()
+                text.len()
             ))),
+            _ => Ok(token),
         });
         match token {
-            Ok(token) if !is_last => {
-                self.former = Some(token);
+            Ok(None) => {
                 self.hop = place + 1;
                 self.next_at = now.mono;
                 None
             }
-            Ok(token) => {
+            Ok(Some(token)) => {
                 self.succeed(source, token.lifetime_secs, now);
                 Some(token)
             }
@@ -148,6 +152,6 @@ impl Refresh {
 
     fn start_over(&mut self) {
         self.hop = 0;
-        self.former = None;
+        self.brought = Brought::default();
     }
 }

@@ -60,6 +60,12 @@ impl TokenSource {
         }
     }
 
+    /// Whether it begins with what a person's login left.
+    #[must_use]
+    pub fn is_of_person(&self) -> bool {
+        self.hops.iter().any(|hop| matches!(hop, Hop::Login { .. }))
+    }
+
     /// Whether the metadata server's own token is the one that is sent.
     pub(super) fn is_metadata(&self) -> bool {
         matches!(self.hops.as_slice(), [Hop::Metadata(_)])

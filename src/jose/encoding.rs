@@ -45,6 +45,17 @@ pub fn digest(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
+/// HMAC-SHA-256 of `bytes` (RFC 2104).
+#[must_use]
+pub fn hmac(key: &[u8], bytes: &[u8]) -> [u8; 32] {
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key);
+    let mut out = [0; 32];
+    for (to, from) in out.iter_mut().zip(ring::hmac::sign(&key, bytes).as_ref()) {
+        *to = *from;
+    }
+    out
+}
+
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {

@@ -36,11 +36,11 @@ fn step(lua: &Lua, (): ()) -> Result<(Option<u64>, Option<Table>)> {
 fn table_of(lua: &Lua, request: &Request) -> Result<Table> {
     let headers = lua.create_table()?;
     for header in &request.headers {
-        let values = match headers.get::<Option<Table>>(header.name)? {
+        let values = match headers.get::<Option<Table>>(&*header.name)? {
             Some(values) => values,
             None => {
                 let values = lua.create_table()?;
-                headers.set(header.name, &values)?;
+                headers.set(&*header.name, &values)?;
                 values
             }
         };
@@ -126,7 +126,7 @@ fn asked(lua: &Lua, (url, form, headers): (String, Option<Table>, Table)) -> Res
         let (name, value) = pair?;
         let value =
             FieldValue::new(&value).ok_or_else(|| mlua::Error::external("no field value"))?;
-        request = request.with(name.leak(), value);
+        request = request.with(name, value);
     }
     table_of(lua, &request)
 }

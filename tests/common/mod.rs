@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod gateway;
+pub mod identity;
 pub mod journal;
 pub mod keys;
 pub mod script;

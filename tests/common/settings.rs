@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use super::keys::{self, SigningKey, jwks};
 
-/// Files by name; the configuration is `conf/vertex.json`.
+/// Files by name, and variables of the environment; the configuration is `conf/vertex.json`.
 #[derive(Clone)]
-pub struct Files(pub HashMap<String, Vec<u8>>);
+pub struct Files(pub HashMap<String, Vec<u8>>, HashMap<String, String>);
 
 impl Files {
     /// The files of [`minimal`], with this key in the key set.
     pub fn new(key: &SigningKey) -> Self {
-        let mut files = Self(HashMap::new());
+        let mut files = Self(HashMap::new(), HashMap::new());
         files.put("keys.json", jwks(&[key.jwk("k1")]));
         files.put("ml-prod.json", keys::KEY_FILE);
         files.put("token.txt", "a-google-access-token\n");
@@ -29,15 +29,21 @@ impl Files {
         self.0.insert(format!("conf/{name}"), text.into());
     }
 
+    /// Sets a variable of the environment.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.1.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Loads this text as the configuration.
     pub fn load(&self, text: &str) -> Result<Config, ConfigErrors> {
         let mut files = self.clone();
         files.put("vertex.json", text);
-        Config::load("conf/vertex.json", &|path: &Path| {
+        let read = |path: &Path| {
             let name = path.to_str().unwrap();
             let missing = || io::Error::new(io::ErrorKind::NotFound, "no such file");
             files.0.get(name).cloned().ok_or_else(missing)
-        })
+        };
+        Config::load("conf/vertex.json", &read, &|name| files.1.get(name).cloned())
     }
 }
 

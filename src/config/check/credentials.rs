@@ -1,14 +1,20 @@
 //! Checks credentials, and reads the files that they name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use super::{Checked, One, hosts, name, non_empty, unique};
 use crate::config::{Files, raw};
-use crate::error::{All as _, ConfigError, each};
-use crate::google::{Credential, CredentialSource, Hosts, JwtForm, ServiceAccount, TokenSource};
+use crate::error::{All as _, ConfigError, ConfigErrors, each};
+use crate::google::{
+    Credential, CredentialSource, FileType, Hosts, JwtForm, ServiceAccount, TokenSource,
+};
 use raw::{CredentialType, Form};
+
+/// The variables of the environment by which Google's libraries find a file.
+const ADC_FILE: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+const GCLOUD_FOLDER: &str = "CLOUDSDK_CONFIG";
 
 pub(in crate::config) fn credentials(
     raw: Vec<raw::CredentialEntry>,
@@ -23,22 +29,109 @@ pub(in crate::config) fn credentials(
 }
 
 fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
-    let source = source(&raw, at, files);
-    let name = name(&format!("{at}/name"), &raw.name);
-    let (_, _, _, source) = (name, members(&raw, at), for_any_host(&raw, at), source).all()?;
+    let resolved = resolve(&raw, at, files).map_err(ConfigErrors::from).and_then(|resolved| {
+        let source = source(&resolved, &raw, at, files);
+        let members = members(resolved.kind, &raw, at);
+        let (_, _, source) = (members, for_any_host(resolved.kind, &raw, at), source).all()?;
+        Ok((resolved, source))
+    });
+    let (_, (Resolved { file, found, .. }, source)) =
+        (name(&format!("{at}/name"), &raw.name), resolved).all()?;
+    if let Some(found) = &found {
+        log::info!("credential {}: {found}", raw.name);
+    }
     Ok(Credential {
         name: raw.name,
         source,
         without_role: raw.without_role,
-        file: raw.file,
+        file,
+        found,
         max_age_days: raw.max_age_days,
     })
 }
 
+/// What a credential is, and the file that holds it, if there is one.
+struct Resolved {
+    kind: CredentialType,
+    file: Option<PathBuf>,
+    found: Option<String>,
+}
+
+/// What is given, what the file says, or what Google's libraries would find.
+fn resolve(raw: &raw::CredentialEntry, at: &str, files: &Files<'_>) -> One<Resolved> {
+    let file = raw.file.clone();
+    match (raw.r#type, &raw.file) {
+        (Some(CredentialType::Adc), _) => look_up(files).map_err(|why| ConfigError::at(at, why)),
+        (Some(kind), _) => Ok(Resolved { kind, file, found: None }),
+        (None, Some(name)) => {
+            let kind = type_of(name, files);
+            let kind = kind.map_err(|why| ConfigError::at(format!("{at}/file"), why))?;
+            Ok(Resolved { kind, file, found: None })
+        }
+        (None, None) => {
+            let problem = "`type` is missing: it is wanted, or a `file` that says it";
+            Err(ConfigError::at(at, problem))
+        }
+    }
+}
+
+/// Application Default Credentials, in the order in which Google's libraries look for them.
+fn look_up(files: &Files<'_>) -> Result<Resolved, String> {
+    let variable = |name| (files.variable)(name).filter(|value: &String| !value.is_empty());
+    let found = |file: PathBuf, by: &str| {
+        let kind = type_of(&file, files).map_err(|why| format!("adc: {by}: {why}"))?;
+        let found = format!("adc is {}: {by} names {}", kind.name(), file.display());
+        Ok(Resolved { kind, file: Some(file), found: Some(found) })
+    };
+    if let Some(file) = variable(ADC_FILE) {
+        return found(file.into(), ADC_FILE);
+    }
+    let folder = variable(GCLOUD_FOLDER).map(|folder| (PathBuf::from(folder), GCLOUD_FOLDER));
+    let home = || Some((PathBuf::from(variable("HOME")?).join(".config/gcloud"), "HOME"));
+    if let Some((folder, by)) = folder.or_else(home) {
+        let file = folder.join("application_default_credentials.json");
+        match files.read_if_there(&file) {
+            Ok(None) => {}
+            Ok(Some(bytes)) => {
+                drop(Zeroizing::new(bytes));
+                return found(file, by);
+            }
+            Err(why) => return Err(format!("adc: {}: {why}", file.display())),
+        }
+    }
+    let found = "adc is metadata: there is no file, so the machine is asked";
+    Ok(Resolved { kind: CredentialType::Metadata, file: None, found: Some(found.to_owned()) })
+}
+
+fn type_of(name: &Path, files: &Files<'_>) -> Result<CredentialType, String> {
+    let file = files.read(name).map(Zeroizing::new)?;
+    let kind = FileType::of(&file).map_err(|why| format!("{}: {why}", name.display()))?;
+    Ok(match kind {
+        FileType::ServiceAccount => CredentialType::ServiceAccount,
+        FileType::AuthorizedUser => CredentialType::AuthorizedUser,
+        FileType::ExternalAccount => CredentialType::ExternalAccount,
+        FileType::ImpersonatedServiceAccount => CredentialType::ImpersonatedServiceAccount,
+    })
+}
+
+impl CredentialType {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ServiceAccount => "service_account",
+            Self::AccessToken => "access_token",
+            Self::Metadata => "metadata",
+            Self::ImpersonatedServiceAccount => "impersonated_service_account",
+            Self::ExternalAccount => "external_account",
+            Self::AuthorizedUser => "authorized_user",
+            Self::Adc => "adc",
+        }
+    }
+}
+
 /// Without a role the location is not known, and a token for the host of one would not do.
-fn for_any_host(raw: &raw::CredentialEntry, at: &str) -> One<()> {
+fn for_any_host(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> One<()> {
     let is_for_one =
-        raw.r#type == CredentialType::ServiceAccount && matches!(raw.form, None | Some(Form::Aud));
+        kind == CredentialType::ServiceAccount && matches!(raw.form, None | Some(Form::Aud));
     match raw.without_role && is_for_one {
         false => Ok(()),
         true => {
@@ -49,22 +142,27 @@ fn for_any_host(raw: &raw::CredentialEntry, at: &str) -> One<()> {
 }
 
 /// Checks that each member is one of this type's.
-fn members(raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
-    let kind = raw.r#type;
+fn members(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
     let is_metadata = kind == CredentialType::Metadata;
     let names_hosts = match kind {
         CredentialType::ImpersonatedServiceAccount | CredentialType::ExternalAccount => true,
         CredentialType::ServiceAccount => raw.form == Some(Form::Exchange),
-        CredentialType::AccessToken | CredentialType::Metadata => false,
+        CredentialType::AccessToken
+        | CredentialType::Metadata
+        | CredentialType::AuthorizedUser
+        | CredentialType::Adc => false,
     };
-    let is_fetched = is_metadata || names_hosts;
+    let is_looked_for = raw.r#type == Some(CredentialType::Adc);
+    let has_file = !is_metadata && !is_looked_for;
+    let may_name_hosts = names_hosts || is_looked_for;
+    let is_fetched = is_metadata || names_hosts || kind == CredentialType::AuthorizedUser;
     let given = [
         ("form", raw.form.is_some(), kind == CredentialType::ServiceAccount, "a service_account"),
         ("account", raw.account.is_some(), is_metadata, "a metadata credential"),
         ("scopes", raw.scopes.is_some(), is_fetched, "a credential whose token is fetched"),
-        ("hosts", raw.hosts.is_some(), names_hosts, "a credential whose file names endpoints"),
-        ("file", raw.file.is_some(), !is_metadata, "another type than metadata"),
-        ("max_age_days", raw.max_age_days.is_some(), !is_metadata, "a credential with a file"),
+        ("hosts", raw.hosts.is_some(), may_name_hosts, "a credential whose file names endpoints"),
+        ("file", raw.file.is_some(), has_file, "another type than metadata and adc"),
+        ("max_age_days", raw.max_age_days.is_some(), has_file, "a credential with a file"),
     ];
     let misplaced = given.into_iter().filter(|(_, is_given, fits, _)| *is_given && !fits);
     each(misplaced.map(|(member, _, _, whose)| {
@@ -74,51 +172,72 @@ fn members(raw: &raw::CredentialEntry, at: &str) -> Checked<()> {
     .map(|_| ())
 }
 
-fn source(raw: &raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<CredentialSource> {
-    if raw.r#type == CredentialType::Metadata {
+fn source(
+    resolved: &Resolved,
+    raw: &raw::CredentialEntry,
+    at: &str,
+    files: &Files<'_>,
+) -> Checked<CredentialSource> {
+    let kind = resolved.kind;
+    if kind == CredentialType::Metadata {
         return metadata(raw, at);
     }
-    let Some(file) = &raw.file else {
+    let Some(file) = &resolved.file else {
         let problem = "`file` is missing: only a metadata credential has none";
         return Err(ConfigError::at(at, problem).into());
     };
     let listed = raw.hosts.as_deref().unwrap_or_default();
     let (hosts, scopes) = (hosts(&format!("{at}/hosts"), listed), scopes(raw, at)).all()?;
-    let source = of_file(raw, file, files, &scopes, Hosts(&hosts))
-        .map_err(|why| ConfigError::at(format!("{at}/file"), why));
+    let source =
+        of_file(kind, raw.form, file, files, &scopes, Hosts(&hosts)).map_err(|why| match resolved
+            .found
+        {
+            None => ConfigError::at(format!("{at}/file"), why),
+            Some(_) => ConfigError::at(at, format!("adc: {why}")),
+        });
     Ok(source?)
 }
 
 fn of_file(
-    raw: &raw::CredentialEntry,
+    kind: CredentialType,
+    form: Option<Form>,
     name: &Path,
     files: &Files<'_>,
     scopes: &[String],
     hosts: Hosts<'_>,
 ) -> Result<CredentialSource, String> {
     let file = Zeroizing::new(files.read(name)?);
-    let self_signed =
-        |account, form| Ok(CredentialSource::ServiceAccount { account: Box::new(account), form });
-    let source = match raw.r#type {
+    let read = |name: &Path| files.read(name).map(Zeroizing::new);
+    let fetched = |kind| {
+        TokenSource::of_file(&file, kind, scopes, hosts, &read, files.variable)
+            .map(CredentialSource::Fetched)
+    };
+    let source = match kind {
         CredentialType::AccessToken => CredentialSource::access_token(&file),
-        CredentialType::ServiceAccount | CredentialType::Metadata => ServiceAccount::parse(&file)
-            .and_then(|account| match raw.form {
-                None | Some(Form::Aud) => self_signed(account, JwtForm::Aud),
-                Some(Form::Scope) => self_signed(account, JwtForm::Scope),
-                Some(Form::Exchange) => {
-                    TokenSource::exchange(account, scopes, hosts).map(CredentialSource::Fetched)
-                }
-            }),
-        CredentialType::ImpersonatedServiceAccount | CredentialType::ExternalAccount => {
-            let kind = match raw.r#type {
-                CredentialType::ExternalAccount => "external_account",
-                _ => "impersonated_service_account",
-            };
-            let read = |name: &Path| files.read(name).map(Zeroizing::new);
-            TokenSource::of_file(&file, kind, scopes, hosts, &read).map(CredentialSource::Fetched)
+        CredentialType::ServiceAccount | CredentialType::Metadata | CredentialType::Adc => {
+            ServiceAccount::parse(&file).and_then(|account| of_key(account, form, scopes, hosts))
         }
+        CredentialType::ImpersonatedServiceAccount => fetched(FileType::ImpersonatedServiceAccount),
+        CredentialType::ExternalAccount => fetched(FileType::ExternalAccount),
+        CredentialType::AuthorizedUser => fetched(FileType::AuthorizedUser),
     };
     source.map_err(|why| format!("{}: {why}", name.display()))
+}
+
+fn of_key(
+    account: ServiceAccount,
+    form: Option<Form>,
+    scopes: &[String],
+    hosts: Hosts<'_>,
+) -> Result<CredentialSource, String> {
+    let form = match form {
+        None | Some(Form::Aud) => JwtForm::Aud,
+        Some(Form::Scope) => JwtForm::Scope,
+        Some(Form::Exchange) => {
+            return TokenSource::exchange(account, scopes, hosts).map(CredentialSource::Fetched);
+        }
+    };
+    Ok(CredentialSource::ServiceAccount { account: Box::new(account), form })
 }
 
 fn metadata(raw: &raw::CredentialEntry, at: &str) -> Checked<CredentialSource> {

@@ -37,7 +37,9 @@ def files(standin: Standin, tmp_path: Path) -> CredentialFiles:
 @pytest.fixture
 def transport(standin: Standin, monkeypatch: pytest.MonkeyPatch) -> Request:
     """google-auth's own; where it would reach Google it reaches the stand-in."""
-    ports = {f"{name}.googleapis.com": standin.ports[f"{name}_https"] for name in IDENTITY[1:]}
+    names = ("oauth2", "sts", "iamcredentials")
+    ports = {f"{name}.googleapis.com": standin.ports[f"{name}_https"] for name in names}
+    ports["169.254.169.254"] = standin.ports["machine_http"]
     connect = connection.create_connection
 
     def lead(address: tuple[str, int], *more: Any, **named: Any) -> Any:
@@ -116,11 +118,20 @@ def key_as_account(standin: Standin, files: CredentialFiles) -> Any:
     return load(files.impersonated_service_account(standin.service_account))
 
 
+def azure(standin: Standin, files: CredentialFiles) -> Any:
+    return load(files.external_account("unused", credential_source=files.azure()))
+
+
+def aws_role(standin: Standin, files: CredentialFiles) -> Any:
+    return load(files.aws())
+
+
 def machine(standin: Standin, files: CredentialFiles) -> Any:
     return compute_engine.Credentials(scopes=[CLOUD])
 
 
 PROJECT = "standin-project.iam.gserviceaccount.com"
+ROLE = "arn:aws:sts::123456789012:assumed-role/gateway-role"
 PERSON = "person@standin.example"
 POOL = "principal://iam.googleapis.com/projects/100000000001/locations/global/workloadIdentityPools"
 STAFF = "principal://iam.googleapis.com/locations/global/workforcePools/staff"
@@ -136,6 +147,8 @@ FLOWS = [
     (workload_as_account, ["sts", "iamcredentials"], "iamcredentials", ACCOUNT),
     (user_as_account, ["oauth2", "iamcredentials"], "iamcredentials", ACCOUNT),
     (key_as_account, ["oauth2", "iamcredentials"], "iamcredentials", ACCOUNT),
+    (azure, ["sts"], "sts", f"{POOL}/machines/subject/6f1c3b1e-azure-machine"),
+    (aws_role, ["sts"], "sts", f"{POOL}/machines/subject/{ROLE}"),
     (machine, ["metadata"], "metadata", f"instance@{PROJECT}"),
 ]
 

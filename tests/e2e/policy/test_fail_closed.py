@@ -91,6 +91,8 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
     BODY: {"check": each(NO_START, *DIES, "returns_a_text", "returns_a_table")},
     # Nothing of the module's decides when it ends.
     "action vertex-await-upload": {},
+    # A body without its length is no token.
+    "filter vertex-fetch-length": {},
     # `unlogged` runs in it, on HAProxy 2.8.
     "task": {},
     SHOW: {"show": each(NO_HARM, *DIES, "never_ends", "returns_nothing", "returns_a_table")},

@@ -95,6 +95,7 @@ async fn answer(app: &Arc<App>, method: &str, path: &str, query: &str, body: &[u
         ("POST", "/iamcredentials/behaviour") => {
             misbehave(app, Service::Iamcredentials, parse(body)?)
         }
+        ("POST", "/machine/behaviour") => misbehave(app, Service::Machine, parse(body)?),
         ("POST", "/sts/pool") => {
             *app.identity.pool.write().unwrap_or_else(PoisonError::into_inner) = parse(body)?;
             Ok(json!({}))

@@ -1,11 +1,13 @@
 //! Google's identity endpoints: the metadata server, the token endpoint, STS and IAM credentials.
 
 mod answer;
+mod aws;
 pub mod behaviour;
 mod form;
 pub mod iam_credentials;
 pub mod issued;
 mod jwt_bearer;
+pub mod machine;
 pub mod metadata;
 mod oauth2;
 pub mod refresh_token;
@@ -26,6 +28,8 @@ pub enum Service {
     Oauth2,
     Sts,
     Iamcredentials,
+    /// The metadata servers of other clouds.
+    Machine,
 }
 
 impl Service {
@@ -33,7 +37,7 @@ impl Service {
     /// at its address.
     fn misdirected(self, head: &Head) -> Option<Fault> {
         let own = match self {
-            Self::Metadata => return None,
+            Self::Metadata | Self::Machine => return None,
             Self::Oauth2 => "oauth2.googleapis.com",
             Self::Sts => "sts.googleapis.com",
             Self::Iamcredentials => "iamcredentials.googleapis.com",
@@ -49,6 +53,7 @@ impl Service {
 pub struct Identity {
     pub behaviours: behaviour::Behaviours,
     pub metadata: metadata::Cache,
+    pub sessions: machine::Sessions,
     pub pool: RwLock<sts::Pool>,
     pub policy: RwLock<iam_credentials::Policy>,
 }

@@ -73,6 +73,8 @@ struct Args {
     sts_port: u16,
     #[arg(long, default_value_t = 0)]
     iamcredentials_port: u16,
+    #[arg(long, default_value_t = 0)]
+    machine_port: u16,
     /// Exits by itself after this time, so that a forgotten one does not stay
     #[arg(long, default_value_t = 3600)]
     lifetime_secs: u64,
@@ -144,6 +146,7 @@ fn start(args: &Args) -> Result<(Arc<App>, Vec<doors::Run>), String> {
         (Port::Oauth2Https, args.oauth2_port),
         (Port::StsHttps, args.sts_port),
         (Port::IamcredentialsHttps, args.iamcredentials_port),
+        (Port::MachineHttp, args.machine_port),
     ] {
         let (door, run) = Door::bind(port, number).map_err(|e| format!("port {number}: {e}"))?;
         doors.push(door);
@@ -178,6 +181,7 @@ fn write_ports(path: &Path, app: &App) -> Result<(), String> {
         "oauth2_https": app.port_of(Port::Oauth2Https),
         "sts_https": app.port_of(Port::StsHttps),
         "iamcredentials_https": app.port_of(Port::IamcredentialsHttps),
+        "machine_http": app.port_of(Port::MachineHttp),
         "issuers": issuers,
         "pid": std::process::id(),
     });

@@ -27,6 +27,7 @@ pub enum Port {
     Oauth2Https,
     StsHttps,
     IamcredentialsHttps,
+    MachineHttp,
     Control,
 }
 
@@ -49,6 +50,7 @@ impl Port {
             Self::Oauth2Https => Side::Identity(Service::Oauth2),
             Self::StsHttps => Side::Identity(Service::Sts),
             Self::IamcredentialsHttps => Side::Identity(Service::Iamcredentials),
+            Self::MachineHttp => Side::Identity(Service::Machine),
             Self::Control => return None,
         })
     }
@@ -82,6 +84,8 @@ pub struct Counters {
     pub sts_tokens: AtomicU64,
     pub iamcredentials_requests: AtomicU64,
     pub iamcredentials_tokens: AtomicU64,
+    pub machine_requests: AtomicU64,
+    pub machine_tokens: AtomicU64,
 }
 
 impl Counters {
@@ -92,6 +96,7 @@ impl Counters {
             Service::Oauth2 => (&self.oauth2_requests, &self.oauth2_tokens),
             Service::Sts => (&self.sts_requests, &self.sts_tokens),
             Service::Iamcredentials => (&self.iamcredentials_requests, &self.iamcredentials_tokens),
+            Service::Machine => (&self.machine_requests, &self.machine_tokens),
         }
     }
 }

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 _TOKEN_TYPE = "urn:ietf:params:oauth:token-type"
+# Where the metadata servers of other clouds are.
+MACHINE = "169.254.169.254"
 ACCOUNT = "target@standin-project.iam.gserviceaccount.com"
 
 
@@ -69,6 +71,36 @@ class CredentialFiles:
         if impersonate is not None:
             content["service_account_impersonation_url"] = _impersonation_url(impersonate)
         return self._write(name, content, different)
+
+    def azure(self, resource: str = "vertex-gateway") -> dict[str, Any]:
+        """The `credential_source` of a machine in Azure."""
+        path = "/metadata/identity/oauth2/token"
+        return {
+            "url": f"http://{MACHINE}{path}?api-version=2018-02-01&resource={resource}",
+            "headers": {"Metadata": "True"},
+            "format": {"type": "json", "subject_token_field_name": "access_token"},
+        }
+
+    def aws(self, name: str = "aws.json", **different: Any) -> Path:
+        """Of a machine in AWS; `different`: members of its `credential_source`."""
+        latest = f"http://{MACHINE}/latest"
+        source = {
+            "environment_id": "aws1",
+            "region_url": f"{latest}/meta-data/placement/availability-zone",
+            "url": f"{latest}/meta-data/iam/security-credentials",
+            "regional_cred_verification_url": (
+                "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"
+            ),
+            "imdsv2_session_token_url": f"{latest}/api/token",
+        }
+        kind = "urn:ietf:params:aws:token-type:aws4_request"
+        return self.external_account(
+            "unused",
+            "aws",
+            name=name,
+            subject_token_type=kind,
+            credential_source=source | different,
+        )
 
     def impersonated_service_account(
         self,

@@ -13,7 +13,7 @@ from support.world.credential_files import CredentialFiles
 from support.world.place import standin_binary
 
 # Google's identity services, each on a port of its own.
-IDENTITY = ("metadata", "oauth2", "sts", "iamcredentials")
+IDENTITY = ("metadata", "oauth2", "sts", "iamcredentials", "machine")
 
 
 class Standin:
@@ -135,7 +135,7 @@ class Standin:
     # Google's identity services. Each method replaces what its former call has set.
     def misbehave(self, service: str, mode: str = "normal", **more: Any) -> None:
         """`service`: one of IDENTITY. normal, status, hang, cut, huge, broken_json or not_json,
-        of the metadata server also no_flavor and no_account; `more`: status, error,
+        of the metadata server also no_flavor and no_account, which that of other clouds has too; `more`: status, error,
         error_description and retry_after (with mode status), delay_ms, bytes (of huge), lifetime,
         token_bytes, expires_in (number, missing, string, zero, negative, huge), expire_time
         (seconds, fractions, missing, past, not_a_time), endpoint (ping, token, account,

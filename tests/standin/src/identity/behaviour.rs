@@ -110,7 +110,9 @@ impl Behaviour {
     pub fn fault(&self, service: Service) -> Option<&'static str> {
         let metadata = service == Service::Metadata;
         let iam = service == Service::Iamcredentials;
-        if !metadata && (matches!(self.mode, Mode::NoFlavor | Mode::NoAccount)) {
+        let has_account = metadata || service == Service::Machine;
+        if !metadata && self.mode == Mode::NoFlavor || !has_account && self.mode == Mode::NoAccount
+        {
             return Some("this mode is the metadata server's");
         }
         if !metadata && self.endpoint.is_some() {
@@ -143,7 +145,7 @@ impl Behaviour {
 }
 
 #[derive(Default)]
-pub struct Behaviours(Mutex<[Behaviour; 4]>);
+pub struct Behaviours(Mutex<[Behaviour; 5]>);
 
 impl Behaviours {
     pub fn set(&self, service: Service, behaviour: Behaviour) {
@@ -168,7 +170,8 @@ mod tests {
         let behaviours = Behaviours::default();
         behaviours.set(Service::Sts, parsed(r#"{"mode":"hang"}"#));
         assert_eq!(behaviours.of(Service::Sts).mode, Mode::Hang);
-        for other in [Service::Metadata, Service::Oauth2, Service::Iamcredentials] {
+        for other in [Service::Metadata, Service::Oauth2, Service::Iamcredentials, Service::Machine]
+        {
             assert_eq!(behaviours.of(other).mode, Mode::Normal);
         }
     }
@@ -183,19 +186,25 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_refused() {
-        let services = [Service::Metadata, Service::Oauth2, Service::Sts, Service::Iamcredentials];
+        let services = [
+            Service::Metadata,
+            Service::Oauth2,
+            Service::Sts,
+            Service::Iamcredentials,
+            Service::Machine,
+        ];
         // Who takes it, in the order above.
         for (json, taken) in [
-            (r#"{"mode":"huge","bytes":9,"token_bytes":9,"lifetime":9}"#, [true; 4]),
-            (r#"{"mode":"no_flavor"}"#, [true, false, false, false]),
-            (r#"{"mode":"no_account"}"#, [true, false, false, false]),
-            (r#"{"mode":"hang","endpoint":"ping"}"#, [true, false, false, false]),
-            (r#"{"expires_in":"zero"}"#, [true, true, true, false]),
-            (r#"{"expire_time":"fractions"}"#, [false, false, false, true]),
-            (r#"{"mode":"status","status":400,"error":"invalid_grant"}"#, [true; 4]),
-            (r#"{"error":"invalid_grant"}"#, [false; 4]),
-            (r#"{"mode":"status","status":200}"#, [false; 4]),
-            (r#"{"lifetime":0}"#, [false; 4]),
+            (r#"{"mode":"huge","bytes":9,"token_bytes":9,"lifetime":9}"#, [true; 5]),
+            (r#"{"mode":"no_flavor"}"#, [true, false, false, false, false]),
+            (r#"{"mode":"no_account"}"#, [true, false, false, false, true]),
+            (r#"{"mode":"hang","endpoint":"ping"}"#, [true, false, false, false, false]),
+            (r#"{"expires_in":"zero"}"#, [true, true, true, false, true]),
+            (r#"{"expire_time":"fractions"}"#, [false, false, false, true, false]),
+            (r#"{"mode":"status","status":400,"error":"invalid_grant"}"#, [true; 5]),
+            (r#"{"error":"invalid_grant"}"#, [false; 5]),
+            (r#"{"mode":"status","status":200}"#, [false; 5]),
+            (r#"{"lifetime":0}"#, [false; 5]),
         ] {
             let behaviour = parsed(json);
             let fine = services.map(|service| behaviour.fault(service).is_none());

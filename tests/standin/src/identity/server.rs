@@ -3,12 +3,13 @@
 use super::answer::{Answer, Facts, Fault, Request};
 use super::behaviour::{Behaviour, Mode};
 use super::replies::{self, Reply};
-use super::{Service, iam_credentials, metadata, oauth2, sts};
+use super::{Service, iam_credentials, machine, metadata, oauth2, sts};
 use crate::app::App;
 use crate::bearer::{Api, Checked};
 use crate::clock;
 use crate::framing::{self, Ending};
 use crate::http1::{Body, Head, read_body, read_head};
+use crate::keys::Alg;
 use crate::recorder::{Port, count};
 use crate::wire::{Conn, Gone, Wire};
 use serde_json::{Value, json};
@@ -92,6 +93,11 @@ fn judge(
     match (service, bearer) {
         (Service::Metadata, _) => {
             metadata::judge(request, behaviour.mode != Mode::NoAccount, facts)
+        }
+        (Service::Machine, _) => {
+            let signer = || app.issuers.get("corp")?.signer(Alg::Rs256, None).ok();
+            let has_identity = behaviour.mode != Mode::NoAccount;
+            machine::judge(request, has_identity, &app.identity.sessions, signer, facts)
         }
         (Service::Oauth2, _) => oauth2::judge(request, app.bearers.account(), facts),
         (Service::Iamcredentials, Some(bearer)) => {

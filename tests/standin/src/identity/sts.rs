@@ -2,6 +2,7 @@
 //! A provider trusts the issuer that has its name.
 
 use super::answer::{Answer, Facts, Fault, Request, scopes};
+use super::aws;
 use super::form::{Form, percent_decode};
 use super::issued::Grant;
 use super::refresh_token::{CLIENT_ID, CLIENT_SECRET};
@@ -87,7 +88,8 @@ fn exchange(
     if form.get("requested_token_type") != ACCESS_TOKEN {
         return Err(invalid("requested_token_type"));
     }
-    if !SUBJECT_TYPES.contains(&form.get("subject_token_type")) {
+    let is_of_aws = form.get("subject_token_type") == aws::SUBJECT_TYPE;
+    if !is_of_aws && !SUBJECT_TYPES.contains(&form.get("subject_token_type")) {
         return Err(invalid("subject_token_type"));
     }
     let scopes = scopes(form.get("scope"));
@@ -100,8 +102,13 @@ fn exchange(
         exist.";
     let target = || Fault::new(400, "invalid_target", target);
     let provider = Provider::parse(form.get("audience")).ok_or_else(target)?;
-    let keys = keys(provider.name).ok_or_else(target)?;
-    let subject = subject::verify(form.get("subject_token"), &provider, pool, &keys, now, facts)?;
+    let token = form.get("subject_token");
+    let subject = if is_of_aws {
+        aws::verify(token, form.get("audience"), now, facts)?
+    } else {
+        let keys = keys(provider.name).ok_or_else(target)?;
+        subject::verify(token, &provider, pool, &keys, now, facts)?
+    };
     if pool.rejected_subjects.contains(&subject) {
         let text = "The given credential is rejected by the attribute condition.";
         return Err(Fault::new(400, "unauthorized_client", text));
