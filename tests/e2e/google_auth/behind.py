@@ -9,6 +9,8 @@ from support.world.standin import Standin
 
 OAUTH, STS = "oauth2.googleapis.com", "sts.googleapis.com"
 IAM, METADATA = "iamcredentials.googleapis.com", "metadata.google.internal"
+# AWS' and Azure's metadata server.
+MACHINE = "169.254.169.254"
 _TOLD = ("content-type", "metadata-flavor")
 
 
@@ -21,6 +23,7 @@ class Behind:
             STS: standin.ports["sts_https"],
             IAM: standin.ports["iamcredentials_https"],
             METADATA: standin.ports["metadata_http"],
+            MACHINE: standin.ports["machine_http"],
         }
         self._trust = ssl.create_default_context(cafile=standin.ca)
         self._given: list[tuple[str, str]] = []
@@ -29,7 +32,7 @@ class Behind:
         if asked.host not in self._ports:
             return Answer(status=404)
         port = self._ports[asked.host]
-        if asked.host == METADATA:
+        if asked.host in (METADATA, MACHINE):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         else:
             connection = http.client.HTTPSConnection(

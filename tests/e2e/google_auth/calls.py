@@ -59,16 +59,23 @@ def read(asked: Asked, giver: Callable[[str], str | None]) -> Call:
         if name not in UNCOMPARED:
             fields[f"header.{name}"] = value
     fields |= credentials(fields.pop("header.authorization", None), giver)
+    fields |= _named(fields, "header.x-aws-ec2-metadata-token", giver)
     kind = asked.headers.get("content-type", "")
     if kind == "application/x-www-form-urlencoded":
         for name, value in _single(asked.body.decode()).items():
             fields |= _form_field(f"form.{name}", value)
+        fields |= _named(fields, "form.subject_token", giver)
     elif kind == "application/json":
         body = json.loads(asked.body)
         fields |= {f"json.{name}": value for name, value in body.items()}
     elif asked.body:
         fields["body"] = asked.body
     return Call(asked.method, asked.host, url.path, fields)
+
+
+def _named(fields: Fields, name: str, giver: Callable[[str], str | None]) -> Fields:
+    who = giver(fields[name]) if name in fields else None
+    return {name: f"<token of {who}>"} if who else {}
 
 
 def credentials(header: str | None, giver: Callable[[str], str | None]) -> Fields:
@@ -140,7 +147,8 @@ def _signed_request(name: str, request: Fields) -> Fields:
     headers = {header["key"].lower(): header["value"] for header in request["headers"]}
     signed_at = calendar.timegm(time.strptime(headers.pop("x-amz-date"), "%Y%m%dT%H%M%SZ"))
     assert abs(time.time() - signed_at) < _TIME_LEEWAY_SECS, request
-    headers["authorization"] = headers["authorization"].partition(", Signature=")[0]
+    credential, signed, _ = headers.pop("authorization").split(", ")
     told = {"method": request["method"], "url": request["url"]}
+    told |= {"credential": credential, "signed": signed.removeprefix("SignedHeaders=")}
     told |= {f"header.{key}": value for key, value in headers.items()}
     return {f"{name}.{key}": value for key, value in told.items()}

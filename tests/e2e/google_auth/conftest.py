@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -5,6 +6,14 @@ from endpoints import Endpoints
 
 from google_auth.behind import Behind
 from support.world.standin import Standin
+
+
+@pytest.fixture(autouse=True)
+def no_identity_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither client knows anything of the machine that runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "CLOUDSDK_", "GCE_", "GOOGLE_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

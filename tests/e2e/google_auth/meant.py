@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from google_auth.behind import IAM, METADATA, OAUTH, STS
+from google_auth.behind import IAM, MACHINE, METADATA, OAUTH, STS
 from google_auth.calls import Difference
 
 CLOUD = "https://www.googleapis.com/auth/cloud-platform"
@@ -42,6 +42,13 @@ def scopes_of_the_machine(scopes: str) -> Meant:
     return _meant(METADATA, "query.scopes", scopes, None, why)
 
 
+def target_is_signed(*names: str) -> Meant:
+    why = "google-auth adds the provider's name unsigned; Google's pages advise to sign it"
+    theirs = ";".join(names)
+    ours = f"{theirs};x-goog-cloud-target-resource"
+    return _meant(STS, "form.subject_token.signed", theirs, ours, why)
+
+
 SOURCES_SCOPE = "Google's Go client wants cloud-platform of a source as well, and both scopes serve"
 SOURCE_BY_KEY = _meant(OAUTH, "form.assertion.claims.scope", IAM_SCOPE, CLOUD, SOURCES_SCOPE)
 SOURCE_BY_EXCHANGE = _meant(STS, "form.scope", IAM_SCOPE, CLOUD, SOURCES_SCOPE)
@@ -62,8 +69,8 @@ OPTIONS = _meant(
     STS,
     "form.options",
     "%7B%22userProject%22%3A%20%2298765%22%7D",
-    '{"userProject":"98765"}',
-    "google-auth escapes the JSON once more than the form does; Google's Go client does not",
+    "%7B%22userProject%22%3A%2298765%22%7D",
+    "google-auth writes a blank that JSON does not need",
 )
 NEWLINE = _meant(
     STS,
@@ -78,6 +85,13 @@ AUDIENCE = _meant(
     f"https://{OAUTH}/token",
     "https://www.googleapis.com/oauth2/v4/token",
     "the audience is whom an assertion is sent to (RFC 7523); google-auth always names one",
+)
+SESSION = _meant(
+    MACHINE,
+    "call",
+    f"PUT {MACHINE}/latest/api/token",
+    None,
+    "google-auth begins a session for the region and one for the keys; one serves for both",
 )
 QUOTA = "a file's quota_project_id is not read: whom Google bills is the identity's own project"
 QUOTA_AT_IAM = _meant(IAM, "header.x-goog-user-project", "acme-quota", None, QUOTA)

@@ -20,6 +20,12 @@ DELEGATE = "mid@standin-project.iam.gserviceaccount.com"
 MACHINE_ACCOUNT = "instance@standin-project.iam.gserviceaccount.com"
 DEFAULT = [CLOUD]
 OPENID = [CLOUD, "openid"]
+# The stand-in knows the keys of a role alone.
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "a/secret+key",
+    "AWS_REGION": "us-east-2",
+}
 FEDERATED = {"access_token": "ya29.canned", "expires_in": 3599, "token_type": "Bearer"}
 
 
@@ -156,12 +162,48 @@ def workload_with_quota(given: Given) -> Both:
     return file(given.files.external_account(given.subject(), impersonate=ACCOUNT, **quota))
 
 
+def person(given: Given) -> Both:
+    return file(given.files.authorized_user(), OPENID)
+
+
+def person_by_default(given: Given) -> Both:
+    path = given.files.authorized_user()
+    return Both({"type": "authorized_user", "file": str(path)}, load(path, None))
+
+
+def person_with_quota(given: Given) -> Both:
+    return file(given.files.authorized_user(quota_project_id="acme-quota"))
+
+
+def account_by_person(given: Given) -> Both:
+    return file(given.files.impersonated_service_account(given.files.authorized_user()))
+
+
+def account_by_person_with_quota(given: Given) -> Both:
+    source = given.files.authorized_user(quota_project_id="acme-quota")
+    return file(given.files.impersonated_service_account(source))
+
+
+def machine_of_azure(given: Given) -> Both:
+    return file(given.files.external_account("unused", credential_source=given.files.azure()))
+
+
+def role_of_aws(given: Given) -> Both:
+    return file(given.files.aws())
+
+
+def keys_of_aws(given: Given) -> Both:
+    return file(given.files.aws())
+
+
 @dataclass(frozen=True)
 class Row:
     credential: Callable[[Given], Both]
     meant: tuple[Meant, ...] = ()
     # Of paths that the stand-in does not serve, or not to both.
     answers: dict[str, Any] = field(default_factory=dict)
+    # Variables of both clients.
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 ROWS = [
@@ -199,5 +241,24 @@ ROWS = [
             meant.QUOTA_AT_IAM,
             meant.QUOTA_AT_VERTEX,
         ),
+    ),
+    Row(person),
+    Row(person_by_default),
+    Row(person_with_quota, (meant.QUOTA_AT_VERTEX,)),
+    Row(account_by_person),
+    Row(account_by_person_with_quota, (meant.QUOTA_AT_IAM,)),
+    Row(machine_of_azure),
+    Row(
+        role_of_aws,
+        (
+            meant.SESSION,
+            meant.target_is_signed("host", "x-amz-date", "x-amz-security-token"),
+        ),
+    ),
+    Row(
+        keys_of_aws,
+        (meant.target_is_signed("host", "x-amz-date"),),
+        {"/v1/token": FEDERATED},
+        KEYS,
     ),
 ]

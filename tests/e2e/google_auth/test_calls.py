@@ -9,7 +9,7 @@ import pytest
 from endpoints import Endpoints
 
 from google_auth import meant
-from google_auth.behind import IAM, METADATA, OAUTH, STS, Behind
+from google_auth.behind import IAM, MACHINE, METADATA, OAUTH, STS, Behind
 from google_auth.calls import Call, compare, credentials, read
 from google_auth.clients import gateway_settings, transport
 from google_auth.table import FEDERATED, ROWS, Given, Row
@@ -17,7 +17,7 @@ from support.wire.calls import CLAIMS, outcome, post
 from support.world.haproxy import Haproxy
 from support.world.standin import Standin
 
-HOSTS = {OAUTH, STS, IAM, METADATA, "www.googleapis.com"}
+HOSTS = {OAUTH, STS, IAM, METADATA, MACHINE, "www.googleapis.com"}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.credential.__name__)
@@ -27,8 +27,11 @@ def test_the_same_is_asked(
     recorder: Endpoints,
     behind: Behind,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     row: Row,
 ) -> None:
+    for name, value in row.environment.items():
+        monkeypatch.setenv(name, value)
     for path, body in row.answers.items():
         recorder.answer(path, body=body)
     standin.accept_token(FEDERATED["access_token"])
