@@ -4,7 +4,8 @@ import base64
 import calendar
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -86,29 +87,25 @@ def credentials(header: str | None, giver: Callable[[str], str | None]) -> Field
     return {"header.authorization": f"{scheme} <token of {who}>" if who else header}
 
 
-def compare(theirs: Iterable[Call], ours: Iterable[Call]) -> set[Difference]:
-    theirs, ours = list(theirs), list(ours)
-    found = set()
+def compare(theirs: list[Call], ours: list[Call]) -> Counter[Difference]:
+    found: Counter[Difference] = Counter()
     matcher = SequenceMatcher(None, [c.line for c in theirs], [c.line for c in ours], False)
     for _, their_start, their_end, our_start, our_end in matcher.get_opcodes():
         their_part, our_part = theirs[their_start:their_end], ours[our_start:our_end]
         if [call.line for call in their_part] == [call.line for call in our_part]:
             for pair in zip(their_part, our_part, strict=True):
-                found |= _compare_fields(*pair)
+                found.update(_compare_fields(*pair))
             continue
-        found |= {Difference(call.host, "call", _told(call.line), None) for call in their_part}
-        found |= {Difference(call.host, "call", None, _told(call.line)) for call in our_part}
+        found.update(Difference(call.host, "call", call.line, None) for call in their_part)
+        found.update(Difference(call.host, "call", None, call.line) for call in our_part)
     return found
 
 
-def _compare_fields(theirs: Call, ours: Call) -> set[Difference]:
-    names = theirs.fields.keys() | ours.fields.keys()
-    pairs = {name: (theirs.fields.get(name), ours.fields.get(name)) for name in names}
-    return {
-        Difference(theirs.host, name, *(_told(value) for value in pair))
-        for name, pair in pairs.items()
-        if pair[0] != pair[1] or any(name not in call.fields for call in (theirs, ours))
-    }
+def _compare_fields(theirs: Call, ours: Call) -> Iterator[Difference]:
+    for name in theirs.fields.keys() | ours.fields.keys():
+        pair = [call.fields.get(name) for call in (theirs, ours)]
+        if pair[0] != pair[1] or any(name not in call.fields for call in (theirs, ours)):
+            yield Difference(theirs.host, name, *(_told(value) for value in pair))
 
 
 def _told(value: object) -> str | None:
