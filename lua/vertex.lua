@@ -33,6 +33,7 @@ local fetch_length = require("vertex.fetch_length")
 local meter = require("vertex.meter")
 local metrics = require("vertex.metrics")
 local ready = require("vertex.ready")
+local reload = require("vertex.reload")
 local show = require("vertex.show")
 local sign = require("vertex.sign")
 local steps = require("vertex.steps")
@@ -47,6 +48,7 @@ local version = core.get_info().Version
 core.register_converters("vertex_decide", native.decide)
 core.register_converters("vertex_bearer", bearer.run)
 core.register_converters("vertex_error_json", native.error_json)
+core.register_converters("vertex_credential_refused", native.credential_refused)
 core.register_converters("vertex_usage", usage.run)
 core.register_converters("vertex_log_fields", log_fields.run)
 core.register_action("vertex_wait", { "http-req" }, wait.run, 0)
@@ -80,4 +82,9 @@ end)
 -- Only a script's body runs under `haproxy -c`, and only here an error names the line that loads it.
 if core.thread <= 1 then
   stop_at(native.check(file, os.getenv("VERTEX_RULES"), version))
+end
+
+-- What the first thread has read holds for all.
+if native.has_admin_commands() then
+  core.register_cli({ "vertex", "reload" }, "vertex reload credential <name> : read its file now", reload.run)
 end

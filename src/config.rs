@@ -44,12 +44,13 @@ pub struct Config {
     pub labels: Vec<Labels>,
     /// The public keys that the former process stored.
     pub state: StateFile,
+    /// Whether commands on HAProxy's stats socket may change something.
+    pub admin_commands: bool,
     /// The file's name, as the operator gave it.
     pub file: String,
 }
 
-/// Reads a file; supplied by the host.
-pub type ReadFile<'r> = &'r dyn Fn(&Path) -> io::Result<Vec<u8>>;
+pub use crate::google::ReadFile;
 
 /// Reads a variable of the environment; supplied by the host.
 pub type ReadVariable<'r> = &'r dyn Fn(&str) -> Option<String>;
@@ -132,9 +133,19 @@ impl Config {
             check::limits(raw.limits, of_roles, mended),
         )
             .all()?;
-        let file = String::new();
+        let (file, admin_commands) = (String::new(), raw.admin_commands);
         let state = state.unwrap_or_default();
-        Ok(Self { issuers, credentials, roles, token_headers, limits, labels, state, file })
+        Ok(Self {
+            issuers,
+            credentials,
+            roles,
+            token_headers,
+            limits,
+            labels,
+            state,
+            admin_commands,
+            file,
+        })
     }
 
     /// Checks that HAProxy has the backends that this configuration needs. `location` and `fetch`

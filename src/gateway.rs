@@ -12,10 +12,11 @@ mod line;
 mod load;
 mod upload;
 
-use std::sync::Arc;
+use std::path::Path;
 
 use crate::error::{Reason, Refusal, Status};
 use crate::fetch::{self, Id, MAX_UNANSWERED, Reply};
+use crate::google::{Authorization, Disk};
 use crate::json::Json;
 use crate::oidc::{Issuer, STORED_FORMAT, StoredKeys};
 use crate::time::{Monotonic, Now};
@@ -169,7 +170,7 @@ impl Gateway {
     /// `None` for any other text. The call counts as sent now. If calls are not followed, field 4 is
     /// the bearer's handle, and there is no number.
     #[must_use]
-    pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Arc<str>, Option<u64>)> {
+    pub fn bearer(&self, text: &[u8], now: Now) -> Option<(Authorization, Option<u64>)> {
         let (call, id) = str::from_utf8(text).ok()?.rsplit_once('|')?;
         if let Some(UploadMark(number)) = UploadMark::parse(call) {
             let slot = self.decide.uploads.with(number, |upload| {
@@ -223,6 +224,66 @@ impl Gateway {
         })?;
         let asker = u32::try_from(asker).ok()?;
         Some(Fetch { id: Id { asker, number }, request })
+    }
+
+    /// Looks at the credentials' files that are due. Never in a request's way: it waits for the disk.
+    pub fn look_at_files(&self, disk: Disk<'_>, now: Now) {
+        if self.decide.look_at_files(disk, now) {
+            self.admin.health_log.look_around(&self.decide, true, now);
+        }
+    }
+
+    /// The files that the credentials were made from.
+    #[must_use]
+    pub fn files(&self) -> Vec<&Path> {
+        self.decide.bearers.files().collect()
+    }
+
+    /// Google refused the credential of the call in this verdict. Returns whether a fresh one is there,
+    /// or on its way.
+    #[must_use]
+    pub fn credential_refused(&self, verdict: &str, now: Now) -> bool {
+        let (bearers, verdict) = (&self.decide.bearers, VerdictText::of(verdict));
+        let (Some(call), Some(id)) = (verdict.call(), verdict.id()) else {
+            return false;
+        };
+        if let Some(UploadMark(number)) = UploadMark::parse(call) {
+            let sent = self.decide.uploads.with(number, |upload| {
+                (upload.id.as_str() == id).then_some((upload.slot, upload.sent))
+            });
+            return sent.flatten().is_some_and(|(slot, sent)| bearers.reject(slot, sent, now));
+        }
+        match CallMark::parse(call) {
+            None => bearers.reject_handle(call, now),
+            Some(CallMark { number, .. }) => self
+                .calls
+                .table
+                .sent(number, id)
+                .is_some_and(|(slot, sent)| bearers.reject(slot, sent, now)),
+        }
+    }
+
+    /// Whether commands may change something.
+    #[must_use]
+    pub const fn has_admin_commands(&self) -> bool {
+        self.admin.may_change
+    }
+
+    /// The answer to `vertex reload` with these words, which changes something; it ends in a line feed.
+    #[must_use]
+    pub fn reload(&self, words: &[&str], now: Now) -> String {
+        match (self.admin.may_change, words) {
+            (false, _) => {
+                "vertex reload: `admin_commands` of vertex.json does not allow it\n".into()
+            }
+            (true, ["credential", name]) => match self.decide.bearers.hurry(name, now.mono) {
+                true => format!(
+                    "credential {name}: its file is read now; `vertex show credentials` tells more\n"
+                ),
+                false => format!("vertex reload: no credential {name} has a file\n"),
+            },
+            (true, _) => "vertex reload: credential and its name are wanted\n".into(),
+        }
     }
 
     /// Takes what a fetch brought; an answer that is no longer awaited is dropped.

@@ -1,6 +1,7 @@
 //! Google credentials, and the bearers of each that are valid now. Everything is signed while
 //! loading, or fetched right after, and then ahead of need; a request only reads.
 
+mod authorization;
 mod aws;
 mod bearer;
 mod brought;
@@ -8,21 +9,29 @@ mod credential;
 mod credential_file;
 mod fetching;
 mod file_type;
+mod files;
 mod hop;
 mod hosts;
 mod jitter;
 mod key_file;
+mod principal;
 mod refresh;
+mod rejection;
+mod rotation;
 mod self_signed;
 mod status;
 mod subject;
 mod token;
 mod token_source;
 
+pub use authorization::Authorization;
 pub use bearer::{Bearers, Slot};
-pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES};
+pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES, SourceInUse};
 pub use file_type::FileType;
+pub use files::{CredentialFiles, Disk, HeldFile, Noted, ReadFile};
 pub use hosts::Hosts;
+pub use principal::{Federated, Principal};
+pub use rotation::{RotationStatus, Stage};
 pub use self_signed::{JwtForm, ServiceAccount};
 pub use status::BearerStatus;
 pub use token_source::TokenSource;

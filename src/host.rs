@@ -1,4 +1,9 @@
-//! The only place that reads clocks, the environment and, while loading, files.
+//! The only place that reads clocks, the environment and files.
+
+mod folders;
+
+#[cfg(any(feature = "lua53", feature = "lua54"))]
+pub(crate) use folders::Folders;
 
 use std::collections::HashMap;
 use std::io;

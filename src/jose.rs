@@ -14,7 +14,7 @@ mod weak;
 
 pub use alg::{Algorithm, PublicKey};
 pub use algorithms::Algorithms;
-pub use encoding::{base64_padded, base64url, digest, hex, hmac, random_hex};
+pub use encoding::{base64_padded, base64url, digest, from_base64url, hex, hmac, random_hex};
 pub use fingerprint::FingerprintKey;
 pub use jwk::{JwksError, KeySet};
 pub use jws::{Compact, Header, MAX_TOKEN_BYTES};

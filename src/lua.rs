@@ -25,6 +25,12 @@ const DATE: &str = "%d/%b/%Y:%H:%M:%S.000";
 /// One for the process: HAProxy's threads each have a Lua of their own, and all share this.
 static GATEWAY: OnceCell<Gateway> = OnceCell::new();
 
+/// The folders of the credentials' files, opened before HAProxy's chroot.
+static FOLDERS: OnceCell<host::Folders> = OnceCell::new();
+
+/// Whether `vertex.json` allows commands that change something.
+static ADMIN_COMMANDS: OnceCell<bool> = OnceCell::new();
+
 /// HAProxy's log is no place for more of them; `haproxy-vertex check` tells all.
 const MAX_DOUBTS: usize = 8;
 
@@ -35,9 +41,11 @@ fn exports(lua: &Lua) -> Result<Table> {
     exports.set("version", env!("CARGO_PKG_VERSION"))?;
     exports.set("check", lua.create_function(check)?)?;
     exports.set("open", lua.create_function(open)?)?;
+    exports.set("has_admin_commands", lua.create_function(has_admin_commands)?)?;
     exports.set("refuse_shared", lua.create_function(refuse_shared)?)?;
     exports.set("start_waiting", lua.create_function(start_waiting)?)?;
     exports.set("resume", lua.create_function(resume)?)?;
+    exports.set("credential_refused", lua.create_function(credential_refused)?)?;
     exports.set("error_json", lua.create_function(error_json)?)?;
     exports.set("meter", lua.create_function(meter)?)?;
     exports.set("decided", lua.create_function(decided)?)?;
@@ -77,6 +85,9 @@ fn check(
     }
     let checked = load(&file, haproxy(version.as_deref()));
     log_queue::clear();
+    if let Ok((gateway, _)) = &checked {
+        ADMIN_COMMANDS.get_or_init(|| gateway.has_admin_commands());
+    }
     Ok(checked.err().map(|errors| errors.to_string()))
 }
 
@@ -91,6 +102,9 @@ fn open(
         doubts.iter().take(MAX_DOUBTS).for_each(|doubt| log::warn!("{file}: {doubt}"));
         Ok::<_, ConfigErrors>(gateway)
     });
+    if let Ok(gateway) = opened {
+        FOLDERS.get_or_init(|| host::Folders::of(gateway.files()));
+    }
     Ok(opened.err().map(|errors| errors.to_string()))
 }
 
@@ -110,6 +124,11 @@ fn load(file: &str, haproxy: Haproxy) -> std::result::Result<(Gateway, Vec<Strin
 
 fn haproxy(version: Option<&str>) -> Haproxy {
     host::haproxy(configuration_files(std::env::args()), version)
+}
+
+/// Whether the configuration that was checked allows commands that change something.
+fn has_admin_commands(_: &Lua, (): ()) -> Result<bool> {
+    Ok(ADMIN_COMMANDS.get().is_some_and(|allowed| *allowed))
 }
 
 /// Why one Lua cannot serve all threads (`lua-load`), by HAProxy's `show info`: only 3.0 mended the
@@ -295,7 +314,7 @@ fn sign(
     };
     let headers = |signed: Signed| -> Result<Table> {
         let table = lua.create_table()?;
-        table.set("authorization", signed.authorization.as_ref())?;
+        table.set("authorization", signed.authorization.as_str())?;
         table.set("call", signed.call)?;
         if let Some(target) = signed.target {
             table.set("method", target.method)?;
@@ -307,6 +326,14 @@ fn sign(
     };
     let (word, given, variables) = told(step, headers);
     answer_of(lua, (word, given.transpose()?, variables))
+}
+
+/// Google refused the credential of this verdict's call: in how many seconds to try again, if a fresh
+/// one is there by then; an empty text otherwise, as HAProxy takes a missing value for 0.
+fn credential_refused(_: &Lua, verdict: String) -> Result<&'static str> {
+    let is_renewed =
+        GATEWAY.get().is_some_and(|gateway| gateway.credential_refused(&verdict, host::now()));
+    Ok(if is_renewed { "1" } else { "" })
 }
 
 /// What an answer of HAProxy's own says to the request of this verdict.

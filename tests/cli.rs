@@ -12,58 +12,14 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::gateway::{Ask, Said, URL, member};
-use common::keys::{self, SigningKey, jwks};
 use common::settings::{Files, haproxy, minimal};
+use common::tool::{Folder, Output};
 use haproxy_vertex::gateway::Gateway;
 use haproxy_vertex::time::{Monotonic, Now, UnixTime};
 use haproxy_vertex::vertex::routes;
 use serde_json::{Value, json};
 
-/// A folder of the test's own, with the files of [`minimal`].
-struct Folder {
-    path: PathBuf,
-    key: SigningKey,
-}
-
-/// What a call comes to.
-#[derive(Debug)]
-struct Output {
-    status: i32,
-    out: String,
-    err: String,
-}
-
 impl Folder {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("cli-{name}"));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).unwrap();
-        let key = SigningKey::rsa();
-        let folder = Self { path, key };
-        folder.put("keys.json", jwks(&[folder.key.jwk("k1")]));
-        folder.put("ml-prod.json", keys::KEY_FILE);
-        folder.put("vertex.json", minimal().to_string());
-        folder
-    }
-
-    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::write(self.path.join(name), text).unwrap();
-    }
-
-    fn call(&self, arguments: &[&str]) -> Output {
-        let output = Command::new(env!("CARGO_BIN_EXE_haproxy-vertex"))
-            .args(arguments)
-            .current_dir(&self.path)
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Output {
-            status: output.status.code().unwrap(),
-            out: text(output.stdout),
-            err: text(output.stderr),
-        }
-    }
-
     fn check(&self, settings: &Value) -> Output {
         self.put("vertex.json", settings.to_string());
         self.call(&["check", "-c", "vertex.json"])
@@ -596,75 +552,6 @@ fn the_committed_schema_is_that_of_the_types() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/haproxy-conf/vertex.schema.json");
     let said = folder.call(&["schema"]);
     assert_eq!(said.out, fs::read_to_string(committed).unwrap(), "make schema");
-}
-
-const IDENTITY: &str = "serviceAccount:vertex@acme.iam.gserviceaccount.com";
-
-#[test]
-fn iam_writes_a_custom_role_and_compares_a_policy() {
-    let folder = Folder::new("iam");
-    let mut settings = minimal();
-    settings["roles"][0]["may"]["methods"] =
-        json!(["generateContent", "stateful/cachedContents.get"]);
-    folder.put("vertex.json", settings.to_string());
-    let file = folder.call(&["iam", "-c", "vertex.json"]);
-    assert_eq!(file.status, 0, "{file:?}");
-    let needed = ["aiplatform.cachedContents.get", "aiplatform.endpoints.predict"];
-    for part in ["stage: GA", "used by roles: ml-team"] {
-        assert!(file.out.contains(part), "{file:?}");
-    }
-    let listed: Vec<_> = file.out.lines().filter_map(|line| line.strip_prefix("- ")).collect();
-    assert_eq!(listed, needed);
-    let email =
-        serde_json::from_slice::<Value>(keys::KEY_FILE.as_ref()).unwrap()["client_email"].clone();
-    let member = format!("serviceAccount:{}", email.as_str().unwrap());
-    assert_ne!(member, IDENTITY, "another member's bindings do not count");
-    let compared = |bindings: Value, more: &[&str]| {
-        folder.put(
-            "policy.json",
-            json!({ "bindings": bindings, "etag": "x", "version": 1 }).to_string(),
-        );
-        folder.call(&[&["iam", "-c", "vertex.json", "--policy", "policy.json"], more].concat())
-    };
-    let nothing =
-        compared(json!([{ "role": "roles/aiplatform.user", "members": [IDENTITY] }]), &[]);
-    assert_eq!(nothing.status, 1, "{nothing:?}");
-    assert!(nothing.out.contains(&format!("lacks: {}", needed.join(", "))), "{nothing:?}");
-    let wide = compared(json!([{ "role": "roles/aiplatform.user", "members": [member] }]), &[]);
-    assert_eq!(wide.status, 1);
-    for part in ["roles/aiplatform.user is too wide", "unless a role above grants it"] {
-        assert!(wide.out.contains(part), "{wide:?}");
-    }
-
-    let custom = "projects/acme/roles/vertexGateway";
-    let role = |permissions: &[&str]| json!({ "name": custom, "includedPermissions": permissions });
-    let bound = json!([{ "role": custom, "members": [member] }]);
-    let unknown = compared(bound.clone(), &[]);
-    assert!(unknown.out.contains("give it with --role"), "{unknown:?}");
-    for (permissions, status, says) in [
-        (needed.to_vec(), 0, "has what its roles need"),
-        (vec![needed[1]], 1, "lacks: aiplatform.cachedContents.get"),
-        (
-            [&needed[..], &["aiplatform.endpoints.deploy"]].concat(),
-            1,
-            "is too wide by: aiplatform.endpoints.deploy",
-        ),
-    ] {
-        folder.put("role.json", role(&permissions).to_string());
-        let said = compared(bound.clone(), &["--role", "role.json"]);
-        assert_eq!(said.status, status, "{said:?}");
-        assert!(said.out.contains(says), "{said:?}");
-    }
-    let condition =
-        json!([{ "role": custom, "members": [member], "condition": { "expression": "x" } }]);
-    folder.put("role.json", role(&needed).to_string());
-    let said = compared(condition, &["--role", "role.json"]);
-    assert_eq!(said.status, 1, "{said:?}");
-    for part in ["with a condition, which is not evaluated", "unless a role above grants it"] {
-        assert!(said.out.contains(part), "{said:?}");
-    }
-    let admin = compared(json!([{ "role": "roles/aiplatform.admin", "members": [member] }]), &[]);
-    assert!(!admin.out.contains("lacks") && admin.out.contains("is too wide"), "{admin:?}");
 }
 
 /// The options that a help text defines.

@@ -38,6 +38,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("unsafe", &["ffi.rs", "lua/raw.rs"]),
     ("ring", &["jose/"]),
     ("base64", &["jose/"]),
+    ("rustix", &["host/"]),
 ];
 
 struct Source {

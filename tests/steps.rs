@@ -87,7 +87,7 @@ fn the_steps_say_what_the_one_call_says() {
                 );
                 assert_eq!(target.method, "POST");
                 let bearer = bearer(&gateway, said.handle(), at(1));
-                assert_eq!(Some(signed.authorization), bearer);
+                assert_eq!(Some(signed.authorization.as_str()), bearer.as_deref());
                 assert_eq!(value(&told, "audit"), said.tail());
                 allowed += 1;
             }
@@ -123,7 +123,7 @@ fn nothing_is_signed_without_a_grant_but_what_says_so() {
             assert_eq!(refused(gateway.sign(passage, name, at(1))), [], "{name}");
         }
         let (signed, told) = done(gateway.sign(passage, "open", at(1)));
-        assert_eq!(&*signed.authorization, "Bearer a-google-access-token");
+        assert_eq!(signed.authorization.as_str(), "Bearer a-google-access-token");
         assert_eq!(signed.target, None);
         assert_eq!((value(&told, "credential"), value(&told, "google_identity")), ("open", "-"));
     }

@@ -185,7 +185,7 @@ fn the_bearer_is_the_head_s() {
     let (head, upload) = start(&gateway, &key);
     let handle = format!("{}|{}", head.field(4), head.field(5));
     let (header, number) = gateway.bearer(handle.as_bytes(), at(1)).unwrap();
-    assert!(header.starts_with("Bearer "), "{header}");
+    assert!(header.as_str().starts_with("Bearer "), "{header:?}");
     assert_eq!(number, Some(upload));
     let forged = format!("{}|{}", head.field(4), "another-id");
     assert_eq!(gateway.bearer(forged.as_bytes(), at(1)), None);

@@ -261,7 +261,11 @@ fn answers_find_their_issuer_and_an_answer_to_nothing_changes_nothing() {
     settings["roles"][0]["who"] = json!({ "issuer": "partner", "anyone": true });
     let backends = [FETCHING_BACKENDS, &["vertex_fetch_partner.example"]].concat();
     let gateway = open(&key, &settings, &backends);
-    assert_eq!(gateway.fetchers(), 5, "two for each issuer, and one that signs on");
+    assert_eq!(
+        gateway.fetchers(),
+        7,
+        "two for each issuer, two that prove a new file, and one that signs on"
+    );
     let first = gateway.step(at(0)).unwrap();
     let second = gateway.step(at(0)).unwrap();
     assert_eq!(

@@ -10,6 +10,9 @@ local TIMEOUT_MILLISECONDS = 20000
 
 local destination = "unix@" .. (os.getenv("VERTEX_FETCH_DST") or "/vertex-fetch.sock")
 
+-- From 3.0 on httpclient sends every body in chunks.
+local takes_length = tonumber(core.get_info().Version:match("^%d+")) < 3
+
 local M = {}
 
 local function header(reply, name)
@@ -45,6 +48,9 @@ local function fetch(id, request)
     request.headers[fetch_length.HEADER] = length
   end
   local client = core.httpclient()
+  if request.body and takes_length then
+    request.headers["content-length"] = { tostring(#request.body) }
+  end
   local send = client[request.method:lower()]
   local reply = send(client, {
     -- The backend's servers say whether by TLS.

@@ -32,8 +32,8 @@ pub(super) fn check(
         }
     }
     for (index, credential) in config.credentials.iter().enumerate() {
-        let endpoints =
-            credential.source.token_source().into_iter().flat_map(TokenSource::endpoints);
+        let source = credential.source.now();
+        let endpoints = source.token_source().into_iter().flat_map(TokenSource::endpoints);
         for endpoint in endpoints {
             let name = format!("{fetch_prefix}{}", endpoint.authority);
             if seen.insert(name.clone()) {

@@ -1,7 +1,7 @@
 //! Finds valid settings that are probably mistakes.
 
 use crate::config::Config;
-use crate::google::Credential;
+use crate::google::{Credential, TokenSource};
 use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Window};
 use crate::oidc::IssuerConfig;
 use crate::policy::{Pattern, Role};
@@ -77,7 +77,7 @@ impl Config {
 /// Doubts credentials that a person's login is behind.
 fn of_persons(credentials: &[Credential]) -> impl Iterator<Item = String> {
     let is_of_person = |credential: &Credential| {
-        credential.source.token_source().is_some_and(|s| s.is_of_person())
+        credential.source.now().token_source().is_some_and(TokenSource::is_of_person)
     };
     let theirs = credentials.iter().enumerate().filter(move |(_, one)| is_of_person(one));
     theirs.map(|(index, credential)| {

@@ -34,6 +34,9 @@ pub(super) struct Config {
     pub(super) token_headers: Option<Vec<TokenHeader>>,
     /// Budgets over the requests of all roles.
     pub(super) limits: Option<OneOrMore<Limit<Key>>>,
+    /// Whether commands on HAProxy's stats socket may change something: whoever opens it may run them.
+    #[serde(default)]
+    pub(super) admin_commands: bool,
     /// Public keys that the former process kept.
     pub(super) state_file: Option<PathBuf>,
 }
@@ -108,7 +111,7 @@ pub(super) enum Form {
     Exchange,
 }
 
-#[derive(Debug, serde::Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "cli", schemars(rename = "Credential"))]
 #[serde(deny_unknown_fields)]

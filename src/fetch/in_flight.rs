@@ -61,6 +61,17 @@ impl<T> InFlight<T> {
         self.under_way.take_if(is_overdue).is_some()
     }
 
+    /// Gives up the fetch under way, whatever its reply will be.
+    pub fn give_up(&mut self) {
+        self.under_way = None;
+    }
+
+    /// How many have no reply so far.
+    #[must_use]
+    pub const fn unanswered(&self) -> usize {
+        self.unanswered.len()
+    }
+
     /// Begins a fetch, and returns its number; nothing where none may begin.
     pub fn begin(&mut self, what: T, now: Monotonic) -> Option<u32> {
         if !self.has_room() {

@@ -20,6 +20,8 @@ pub(super) struct Admin {
     pub(super) counters: Metrics,
     pub(super) health_log: HealthLog,
     pub(super) readiness: Readiness,
+    /// Whether commands may change something.
+    pub(super) may_change: bool,
 }
 
 /// All state of the gateway that operators can look at.

@@ -22,7 +22,7 @@ pub(super) mod waiting;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::fetch::Reply;
-use crate::google::Bearers;
+use crate::google::{Bearers, Disk};
 use crate::oidc::{TokenHeaders, Verifier};
 use crate::policy::Policy;
 use crate::time::Now;
@@ -68,6 +68,15 @@ impl Decide {
             self.learnt.fetch_add(1, Ordering::Release);
         }
         has_signed
+    }
+
+    /// Looks at the files that are due. Returns whether another source came into use.
+    pub(super) fn look_at_files(&self, disk: Disk<'_>, now: Now) -> bool {
+        let is_new = self.bearers.look_at_files(disk, now);
+        if is_new {
+            self.learnt.fetch_add(1, Ordering::Release);
+        }
+        is_new
     }
 
     /// Takes the result of a fetch for a credential's token. Returns whether one asked for it.

@@ -114,6 +114,7 @@ impl Gateway {
             counters: Metrics::new(policy.roles(), bearers.locations()),
             health_log: HealthLog::new(&issuers, bearers.credentials()),
             readiness: Readiness::new(now),
+            may_change: config.admin_commands,
         };
         let decide = Decide {
             verifier: Verifier::new(issuers),
@@ -140,7 +141,8 @@ impl Gateway {
                 bearers: self
                     .decide
                     .bearers
-                    .with_room(haproxy.maxrewrite.saturating_sub(REWRITE_RESERVE_BYTES)),
+                    .with_room(haproxy.maxrewrite.saturating_sub(REWRITE_RESERVE_BYTES))
+                    .with_askable(askable(haproxy)),
                 ..self.decide
             },
             calls: Calls { accounts: haproxy.accounts, ..self.calls },
@@ -196,6 +198,11 @@ impl Gateway {
     }
 }
 
+/// The hosts that HAProxy has a backend for.
+fn askable(haproxy: &Haproxy) -> impl Iterator<Item = String> {
+    haproxy.backends.iter().filter_map(|name| name.strip_prefix(FETCH_BACKEND)).map(str::to_owned)
+}
+
 fn locations_of(backends: &[String]) -> Vec<String> {
     let locations = backends.iter().filter(|name| is_location_backend(name));
     locations.filter_map(|name| name.strip_prefix(LOCATION_BACKEND)).map(str::to_owned).collect()
@@ -224,7 +231,7 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
         KeySource::Fetched { .. } => true,
         KeySource::File(_) => false,
     };
-    let is_fetched = |credential: &Credential| credential.source.token_source().is_some();
+    let is_fetched = |credential: &Credential| credential.source.is_fetched();
     match config.issuers.iter().any(fetched) || config.credentials.iter().any(is_fetched) {
         true => ConfigErrors::unless_empty(process::faults_of_socket(haproxy)),
         false => Ok(()),

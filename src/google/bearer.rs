@@ -2,11 +2,15 @@
 //! slot by its handle, which nobody can guess: it ends in a random part that only this process
 //! knows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 
+use crate::google::authorization::{Authorization, BEARER};
 use crate::google::fetching::Fetching;
+use crate::google::rejection::Rejection;
+use crate::google::rotation::Rotation;
 use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::token::Token;
 use crate::google::{Credential, CredentialSource};
@@ -32,9 +36,11 @@ const SIGNED_A_STEP: usize = 4;
 
 pub(super) struct Bearer {
     /// The value of the `Authorization` header.
-    header: Arc<str>,
+    header: Authorization,
     /// `None` for a token whose times are unknown.
     pub(super) life: Option<Life>,
+    /// Since when it is in use.
+    pub(super) since: Monotonic,
 }
 
 /// From when until when a bearer is valid.
@@ -50,11 +56,14 @@ pub(super) enum Life {
 pub struct Slot {
     /// Its place among the slots.
     number: usize,
-    credential: usize,
+    pub(super) credential: usize,
     host: String,
     handle: String,
     pub(super) bearer: RwLock<Option<Bearer>>,
     pub(super) signing: Mutex<Signing>,
+    /// Whether another one is wanted before this one ends.
+    pub(super) is_wanted: AtomicBool,
+    pub(super) rejection: Mutex<Rejection>,
 }
 
 /// The results of signing for a slot.
@@ -75,6 +84,10 @@ pub struct Bearers {
     pub(super) slots: Vec<Slot>,
     /// Those of the credentials whose tokens are fetched.
     pub(super) fetching: Vec<Fetching>,
+    /// The files of each credential.
+    pub(super) rotations: Vec<Mutex<Rotation>>,
+    /// The hosts that HAProxy has backends for.
+    askable: HashSet<String>,
     /// The longest `Authorization` header that HAProxy can send.
     room: usize,
     places: HashMap<String, usize>,
@@ -94,10 +107,11 @@ impl Bearers {
         let mut slots = Vec::new();
         for (index, credential) in credentials.iter().enumerate() {
             for (_, host) in &locations {
-                let bearer = match &credential.source {
+                let bearer = match credential.source.now().as_ref() {
                     CredentialSource::ServiceAccount { .. } | CredentialSource::Fetched(_) => None,
                     CredentialSource::AccessToken(token) => {
-                        Some(Bearer { header: header(token), life: None })
+                        let header = Authorization::of(token);
+                        Some(Bearer { header, life: None, since: now.mono })
                     }
                 };
                 slots.push(Slot {
@@ -107,6 +121,8 @@ impl Bearers {
                     handle: format!("{}.{seal}", slots.len()),
                     bearer: RwLock::new(bearer),
                     signing: Mutex::default(),
+                    is_wanted: AtomicBool::new(false),
+                    rejection: Mutex::default(),
                 });
             }
         }
@@ -114,9 +130,23 @@ impl Bearers {
             slots.iter().enumerate().map(|(index, slot)| (slot.handle.clone(), index)).collect();
         let locations: Vec<String> = locations.into_iter().map(|(location, _)| location).collect();
         let places = locations.iter().cloned().zip(0..).collect();
-        let fetching = Fetching::of(&credentials, seal, now.mono);
-        let room = usize::MAX;
-        let bearers = Self { credentials, locations, slots, fetching, room, places, by_handle };
+        let seed = seal
+            .bytes()
+            .fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        let fetching = Fetching::of(&credentials, seed, now.mono);
+        let rotations = Rotation::of(&credentials, seed, now.mono);
+        let (askable, room) = (HashSet::new(), usize::MAX);
+        let bearers = Self {
+            credentials,
+            locations,
+            slots,
+            fetching,
+            rotations,
+            askable,
+            room,
+            places,
+            by_handle,
+        };
         while bearers.step(now) {}
         bearers
     }
@@ -167,16 +197,20 @@ impl Bearers {
 
     /// The value of the `Authorization` header behind a handle.
     #[must_use]
-    pub fn header(&self, handle: &str, now: Now) -> Option<Arc<str>> {
-        self.header_of(*self.by_handle.get(handle)?, now)
+    pub fn header(&self, handle: &str, now: Now) -> Option<Authorization> {
+        self.header_of(self.number_of(handle)?, now)
+    }
+
+    pub(super) fn number_of(&self, handle: &str) -> Option<usize> {
+        self.by_handle.get(handle).copied()
     }
 
     /// The value of the `Authorization` header of the slot with this number.
     #[must_use]
-    pub fn header_of(&self, slot: usize, now: Now) -> Option<Arc<str>> {
+    pub fn header_of(&self, slot: usize, now: Now) -> Option<Authorization> {
         let slot = self.slots.get(slot)?;
         let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-        bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| Arc::clone(&b.header))
+        bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| b.header.clone())
     }
 
     /// Signs what is due, a few at a time. Returns whether anything was signed.
@@ -193,7 +227,9 @@ impl Bearers {
         let Some(credential) = self.credentials.get(slot.credential) else {
             return false;
         };
-        let signed = match &credential.source {
+        // Whoever wants another one from here on wants one after this.
+        slot.is_wanted.store(false, Ordering::Release);
+        let signed = match credential.source.now().as_ref() {
             CredentialSource::ServiceAccount { account, form } => {
                 account.sign(*form, &slot.host, now.wall)
             }
@@ -204,18 +240,20 @@ impl Bearers {
         match signed {
             Ok(signed) => {
                 let life = Some(Life::Signed { issued: signed.issued });
-                slot.set(Bearer { header: header(&signed.token), life });
+                let header = Authorization::of(&signed.token);
+                slot.set(Bearer { header, life, since: now.mono });
                 true
             }
             Err(_) => {
                 signing.failed_at = Some(now.mono);
+                slot.is_wanted.store(true, Ordering::Release);
                 false
             }
         }
     }
 
     fn is_fetched(&self, credential: usize) -> bool {
-        self.credentials.get(credential).is_some_and(|c| c.source.token_source().is_some())
+        self.credentials.get(credential).is_some_and(|credential| credential.source.is_fetched())
     }
 
     /// The longest token that HAProxy can send.
@@ -225,11 +263,38 @@ impl Bearers {
 
     /// Gives all slots of a credential this token.
     pub(super) fn share(&self, credential: usize, token: &Token, now: Monotonic) {
-        let header = header(&token.text);
         let life = Some(Life::Fetched { at: now, secs: token.lifetime_secs });
-        for slot in self.slots.iter().filter(|slot| slot.credential == credential) {
-            slot.set(Bearer { header: Arc::clone(&header), life });
+        self.put(credential, &token.text, life, now);
+    }
+
+    /// The same for the text of one.
+    pub(super) fn put(&self, credential: usize, token: &str, life: Option<Life>, now: Monotonic) {
+        let header = Authorization::of(token);
+        for slot in self.slots_of(credential) {
+            slot.set(Bearer { header: header.clone(), life, since: now });
         }
+    }
+
+    /// Has all slots of a credential signed for anew; what they have serves until then.
+    pub(super) fn want_signatures(&self, credential: usize) {
+        for slot in self.slots_of(credential) {
+            slot.is_wanted.store(true, Ordering::Release);
+        }
+    }
+
+    pub(super) fn slots_of(&self, credential: usize) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(move |slot| slot.credential == credential)
+    }
+
+    /// Whether HAProxy has a backend for this host.
+    pub(super) fn can_ask(&self, host: &str) -> bool {
+        self.askable.contains(host)
+    }
+
+    /// The same, in an HAProxy that has backends for these hosts.
+    #[must_use]
+    pub fn with_askable(self, hosts: impl IntoIterator<Item = String>) -> Self {
+        Self { askable: hosts.into_iter().collect(), ..self }
     }
 
     /// The same, with room for `Authorization` headers of so many bytes.
@@ -244,10 +309,12 @@ impl Bearers {
     pub fn longest_header(&self) -> usize {
         let length = |slot: &Slot| {
             let bearer = slot.bearer.read().unwrap_or_else(PoisonError::into_inner);
-            bearer.as_ref().map_or(0, |bearer| bearer.header.len())
+            bearer.as_ref().map_or(0, |bearer| bearer.header.as_str().len())
         };
-        let sources = self.credentials.iter().filter_map(|c| c.source.token_source());
-        let fetched = sources.map(|source| BEARER.len() + source.usual_token_bytes());
+        let fetched = self.credentials.iter().filter_map(|credential| {
+            let source = credential.source.now();
+            Some(BEARER.len() + source.token_source()?.usual_token_bytes())
+        });
         self.slots.iter().map(length).chain(fetched).max().unwrap_or(0)
     }
 }
@@ -293,7 +360,14 @@ impl Slot {
     fn is_due(&self, now: Now) -> bool {
         let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
         let good_for = |life: Life| life.is_sound(now) && life.left_secs(now) > RENEW_SECS;
-        bearer.as_ref().is_none_or(|bearer| !bearer.life.is_none_or(good_for))
+        self.is_wanted.load(Ordering::Acquire)
+            || bearer.as_ref().is_none_or(|bearer| !bearer.life.is_none_or(good_for))
+    }
+
+    /// Since when its bearer is in use.
+    pub(super) fn since(&self) -> Option<Monotonic> {
+        let bearer = self.bearer.read().unwrap_or_else(PoisonError::into_inner);
+        bearer.as_ref().map(|bearer| bearer.since)
     }
 
     fn set(&self, bearer: Bearer) {
@@ -338,10 +412,4 @@ impl Life {
         };
         secs.saturating_sub(self.age_secs(now))
     }
-}
-
-const BEARER: &str = "Bearer ";
-
-fn header(token: &str) -> Arc<str> {
-    format!("{BEARER}{token}").into()
 }

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
-use crate::google::{JwtForm, ServiceAccount, TokenSource};
+use crate::google::{CredentialFiles, JwtForm, ServiceAccount, TokenSource};
 
 /// The longest access token, in bytes: those of Google's Security Token Service.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
@@ -16,7 +17,9 @@ pub struct Credential {
     /// The name that roles and log lines use.
     pub name: String,
     /// The source of its bearers.
-    pub source: CredentialSource,
+    pub source: SourceInUse,
+    /// The files that it was made from, if there are any.
+    pub files: Option<CredentialFiles>,
     /// The file that holds it, as the configuration names it, if there is one.
     pub file: Option<PathBuf>,
     /// How it was found, if it was looked for.
@@ -27,16 +30,26 @@ pub struct Credential {
     pub without_role: bool,
 }
 
+/// The source of a credential's bearers that is in use. Another of the same kind and identity may take
+/// its place.
+#[derive(Debug)]
+pub struct SourceInUse {
+    source: RwLock<Arc<CredentialSource>>,
+    kind: &'static str,
+    identity: Option<String>,
+    is_fetched: bool,
+}
+
 /// The source of a credential's bearers.
 pub enum CredentialSource {
     /// Signed by this process.
     ServiceAccount {
         /// The key.
-        account: Box<ServiceAccount>,
+        account: Arc<ServiceAccount>,
         /// `aud` or `scope`.
         form: JwtForm,
     },
-    /// Read at load; somebody else keeps the file fresh and reloads HAProxy.
+    /// Read from a file that somebody else keeps fresh.
     AccessToken(Zeroizing<String>),
     /// Fetched, one for all locations.
     Fetched(TokenSource),
@@ -46,15 +59,64 @@ impl Credential {
     /// The identity that Google sees, if known.
     #[must_use]
     pub fn google_identity(&self) -> Option<&str> {
-        match &self.source {
-            CredentialSource::ServiceAccount { account, .. } => Some(&account.client_email),
-            CredentialSource::AccessToken(_) => None,
-            CredentialSource::Fetched(source) => source.identity.as_deref(),
+        self.source.identity.as_deref()
+    }
+}
+
+impl SourceInUse {
+    /// The source that is in use now.
+    #[must_use]
+    pub fn now(&self) -> Arc<CredentialSource> {
+        Arc::clone(&self.source.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// As the configuration's `type` writes it.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Whether its tokens are fetched.
+    #[must_use]
+    pub const fn is_fetched(&self) -> bool {
+        self.is_fetched
+    }
+
+    pub(super) fn replace(&self, source: Arc<CredentialSource>) {
+        *self.source.write().unwrap_or_else(PoisonError::into_inner) = source;
+    }
+}
+
+impl From<CredentialSource> for SourceInUse {
+    fn from(source: CredentialSource) -> Self {
+        Self {
+            kind: source.type_name(),
+            identity: source.identity().map(str::to_owned),
+            is_fetched: source.token_source().is_some(),
+            source: RwLock::new(Arc::new(source)),
         }
     }
 }
 
 impl CredentialSource {
+    /// The identity that Google sees, if known.
+    pub(super) fn identity(&self) -> Option<&str> {
+        match self {
+            Self::ServiceAccount { account, .. } => Some(&account.client_email),
+            Self::AccessToken(_) => None,
+            Self::Fetched(source) => source.identity.as_deref(),
+        }
+    }
+
+    /// The id of its private key, if it has one.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        match self {
+            Self::ServiceAccount { account, .. } => Some(account.key_id()),
+            Self::AccessToken(_) => None,
+            Self::Fetched(source) => source.key_id(),
+        }
+    }
+
     /// How its token is fetched, if it is.
     #[must_use]
     pub const fn token_source(&self) -> Option<&TokenSource> {

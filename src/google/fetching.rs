@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::fetch::{Record, Reply, Request};
 use crate::google::refresh::Refresh;
+use crate::google::token::Token;
 use crate::google::{Bearers, Credential, TokenSource};
 use crate::time::{Monotonic, Now};
 
@@ -15,14 +16,10 @@ pub(super) struct Fetching {
 }
 
 impl Fetching {
-    /// Those among these credentials; `seal` is random.
-    pub(super) fn of(credentials: &[Credential], seal: &str, now: Monotonic) -> Vec<Self> {
-        let seed = seal
-            .bytes()
-            .fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    /// Those among these credentials; `seed` is random.
+    pub(super) fn of(credentials: &[Credential], seed: u64, now: Monotonic) -> Vec<Self> {
         let fetched = credentials.iter().zip(0_u64..).enumerate();
-        let fetched =
-            fetched.filter(|(_, (credential, _))| credential.source.token_source().is_some());
+        let fetched = fetched.filter(|(_, (credential, _))| credential.source.is_fetched());
         fetched
             .map(|(credential, (_, number))| Self {
                 credential,
@@ -37,43 +34,70 @@ impl Fetching {
         (refresh.record.clone(), refresh.next_secs(now))
     }
 
-    fn refresh(&self) -> MutexGuard<'_, Refresh> {
+    pub(super) fn refresh(&self) -> MutexGuard<'_, Refresh> {
         self.refresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Bearers {
-    /// Number of credentials whose tokens are fetched.
+    /// Number of those whose fetches may run at once: the credentials whose tokens are fetched, and
+    /// one for all that is to be proved.
     #[must_use]
-    pub const fn fetchers(&self) -> usize {
-        self.fetching.len()
+    pub fn fetchers(&self) -> usize {
+        let has_files = self.credentials.iter().any(|credential| credential.files.is_some());
+        self.fetching.len().saturating_add(usize::from(has_files))
     }
 
-    /// A request that is due now: which of these credentials asks, the request's number, and it.
+    /// A request that is due now: who asks, the request's number, and it. First come the credentials
+    /// whose tokens are fetched, then each that may have something to prove.
     pub fn fetch(&self, now: Now) -> Option<(usize, u32, Request)> {
-        self.fetching.iter().enumerate().find_map(|(place, fetching)| {
-            let source = self.source(fetching)?;
-            let (number, request) = fetching.refresh().step(source, now)?;
+        let of_token = self.fetching.iter().enumerate().find_map(|(place, fetching)| {
+            let source = self.credentials.get(fetching.credential)?.source.now();
+            let (number, request) = fetching.refresh().step(source.token_source()?, now)?;
             Some((place, number, request))
+        });
+        of_token.or_else(|| {
+            let (index, number, request) = self.fetch_proof(now)?;
+            Some((self.fetching.len().checked_add(index)?, number, request))
         })
     }
 
     /// Takes the reply to a request of one of these credentials; whether there is such a one.
     pub fn answer(&self, place: usize, number: u32, reply: &Reply, now: Now) -> bool {
         let Some(fetching) = self.fetching.get(place) else {
-            return false;
+            let index = place.saturating_sub(self.fetching.len());
+            return self.answer_proof(index, number, reply, now);
         };
         let most = self.longest_token();
-        let token = self
-            .source(fetching)
-            .and_then(|source| fetching.refresh().answer(source, number, reply, most, now));
+        let token = self.credentials.get(fetching.credential).and_then(|credential| {
+            let source = credential.source.now();
+            fetching.refresh().answer(source.token_source()?, number, reply, most, now)
+        });
         if let Some(token) = token {
             self.share(fetching.credential, &token, now.mono);
         }
         true
     }
 
-    fn source(&self, fetching: &Fetching) -> Option<&TokenSource> {
-        self.credentials.get(fetching.credential)?.source.token_source()
+    /// Whether the first request for a token of this credential is due.
+    pub(super) fn is_fetch_due(&self, credential: usize, now: Now) -> bool {
+        self.fetching_of(credential).is_some_and(|fetching| fetching.refresh().is_due(now))
+    }
+
+    /// A token of this credential came by another way.
+    pub(super) fn adopt_token(
+        &self,
+        credential: usize,
+        source: &TokenSource,
+        token: &Token,
+        now: Now,
+    ) {
+        if let Some(fetching) = self.fetching_of(credential) {
+            fetching.refresh().adopt(source, token.lifetime_secs, now);
+        }
+    }
+
+    pub(super) fn fetching_of(&self, credential: usize) -> Option<&Fetching> {
+        self.fetching.iter().find(|fetching| fetching.credential == credential)
     }
 }

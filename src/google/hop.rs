@@ -1,5 +1,7 @@
 //! The requests that lead to an access token: one, or one after the other.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -18,7 +20,7 @@ pub(super) enum Hop {
     /// To the metadata server of the machine.
     Metadata(Endpoint),
     /// A service account's assertion for a token (RFC 7523).
-    JwtBearer { endpoint: Endpoint, account: Box<ServiceAccount>, scope: String },
+    JwtBearer { endpoint: Endpoint, account: Arc<ServiceAccount>, scope: String },
     /// To whoever gives another issuer's token to this machine.
     Subject(SubjectServer),
     /// To AWS' metadata server.
@@ -87,15 +89,16 @@ impl Hop {
     /// The exchange of a key's assertions; `at` is the pointer to the key within its file.
     pub(super) fn jwt_bearer(
         at: &str,
-        account: ServiceAccount,
+        account: impl Into<Arc<ServiceAccount>>,
         scopes: &[String],
         hosts: Hosts<'_>,
     ) -> Result<Self, String> {
+        let account = account.into();
         check_universe(account.universe_domain.as_deref()).map_err(|why| format!("{at}{why}"))?;
         let token_uri = account.token_uri.as_deref().unwrap_or(TOKEN_URI);
         let endpoint = hosts.endpoint(&format!("{at}/token_uri"), token_uri)?;
         let scope = or_cloud_platform(scopes).join(" ");
-        Ok(Self::JwtBearer { endpoint, account: Box::new(account), scope })
+        Ok(Self::JwtBearer { endpoint, account, scope })
     }
 
     /// The renewal of a person's login: only Google's own endpoint knows it, whatever a file says.

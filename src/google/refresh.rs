@@ -48,14 +48,58 @@ impl Refresh {
         }
     }
 
+    /// Forgets all but the fetches that nobody has answered, and begins now.
+    pub(super) fn start_anew(&mut self, now: Monotonic) {
+        self.fetches.give_up();
+        self.start_over();
+        self.backoff.succeed();
+        self.record = Record::default();
+        (self.next_at, self.due) = (now, None);
+    }
+
+    /// Another token of `source` is there, as if it had been fetched here.
+    pub(super) fn adopt(&mut self, source: &TokenSource, lifetime_secs: i64, now: Now) {
+        self.fetches.give_up();
+        self.succeed(source, lifetime_secs, now);
+    }
+
+    /// Fetches as soon as can be.
+    pub(super) fn hurry(&mut self, now: Monotonic) {
+        self.next_at = now;
+    }
+
+    /// Nobody wants the reply to this fetch.
+    pub(super) fn forget(&mut self, number: u32) {
+        let _ = self.fetches.end(number);
+    }
+
+    /// How many fetches have no reply so far.
+    pub(super) const fn unanswered(&self) -> usize {
+        self.fetches.unanswered()
+    }
+
+    /// Whether the latest fetch failed.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.backoff.is_failing()
+    }
+
+    /// Whether the first request for a token is due now.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        self.hop == 0 && self.may_ask(now)
+    }
+
+    fn may_ask(&self, now: Now) -> bool {
+        // After a failure its pause counts, whatever the wall clock says.
+        let is_due = self.due.is_some_and(|due| now.wall >= due) && !self.backoff.is_failing();
+        self.fetches.has_room() && (now.mono >= self.next_at || is_due)
+    }
+
     /// The fetch that is due now, and its number.
     pub(super) fn step(&mut self, source: &TokenSource, now: Now) -> Option<(u32, Request)> {
         if self.fetches.give_up_overdue(now.mono) {
             self.fail(&Fault::passing("no answer in time"), None, now.mono);
         }
-        // After a failure its pause counts, whatever the wall clock says.
-        let is_due = self.due.is_some_and(|due| now.wall >= due) && !self.backoff.is_failing();
-        if !self.fetches.has_room() || (now.mono < self.next_at && !is_due) {
+        if !self.may_ask(now) {
             return None;
         }
         match source.hops.get(self.hop)?.request(&self.brought, now.wall) {

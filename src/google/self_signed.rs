@@ -62,7 +62,7 @@ struct Claims<'c> {
 
 /// A bearer and when it was issued.
 pub(super) struct Signed {
-    pub(super) token: String,
+    pub(super) token: Zeroizing<String>,
     pub(super) issued: UnixTime,
 }
 
@@ -90,6 +90,18 @@ impl ServiceAccount {
             token_uri: file.token_uri,
             universe_domain: file.universe_domain,
         })
+    }
+
+    /// The id of the key, in what text of its file may be told.
+    pub(super) fn key_id(&self) -> &str {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        let is_told = self.key_id.len() <= 64 && self.key_id.bytes().all(plain);
+        if is_told { &self.key_id } else { "?" }
+    }
+
+    /// Whether the public part of the key verifies what it signs.
+    pub(super) fn is_whole(&self) -> bool {
+        self.signer.is_whole()
     }
 
     /// Signs a token for one API host.
@@ -122,19 +134,17 @@ impl ServiceAccount {
             aud: Some(audience),
             scope: Some(scope),
         };
-        self.signed(&claims).map(Zeroizing::new)
+        self.signed(&claims)
     }
 
-    fn signed(&self, claims: &Claims<'_>) -> Result<String, Reason> {
+    fn signed(&self, claims: &Claims<'_>) -> Result<Zeroizing<String>, Reason> {
         let header = Header { alg: "RS256", typ: "JWT", kid: &self.key_id };
         let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|_| Reason::Internal);
         let header = base64url(&json(serde_json::to_vec(&header))?);
         let claims = base64url(&json(serde_json::to_vec(claims))?);
-        let mut token = format!("{header}.{claims}");
-        let signature = self.signer.sign(token.as_bytes())?;
-        token.push('.');
-        token.push_str(&base64url(&signature));
-        Ok(token)
+        let signed = format!("{header}.{claims}");
+        let signature = Zeroizing::new(base64url(&self.signer.sign(signed.as_bytes())?));
+        Ok(Zeroizing::new([&signed, ".", &signature].concat()))
     }
 }
 

@@ -44,8 +44,7 @@ impl CredentialSource {
     }
 
     /// As the configuration's `type` writes it.
-    #[must_use]
-    pub const fn type_name(&self) -> &'static str {
+    pub(super) const fn type_name(&self) -> &'static str {
         match self {
             Self::ServiceAccount { .. } => "service_account",
             Self::AccessToken(_) => "access_token",
@@ -62,7 +61,7 @@ impl Bearers {
         self.credentials.iter().zip(places).enumerate().flat_map(
             move |(index, (credential, slots))| {
                 let pairs = self.locations.iter().zip(slots);
-                let fetching = self.fetching.iter().find(|one| one.credential == index);
+                let fetching = self.fetching_of(index);
                 pairs.map(move |(location, slot)| {
                     (index, slot.status(credential, location, fetching, now))
                 })
@@ -111,7 +110,7 @@ impl Slot {
         let signing = *self.signing.lock().unwrap_or_else(PoisonError::into_inner);
         let next_secs = left_secs.map_or(0, |secs| secs.saturating_sub(RENEW_SECS).max(0));
         BearerStatus {
-            next_signing_secs: credential.source.is_signed().then_some(next_secs),
+            next_signing_secs: credential.source.now().is_signed().then_some(next_secs),
             is_failing: signing.is_failing,
             failed_at: signing.failed_at,
             failure: signing.failed_at.map(|_| "could not sign".to_owned()),

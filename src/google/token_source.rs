@@ -1,6 +1,7 @@
 //! Where tokens are fetched that Google's own endpoints give.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::fetch::Endpoint;
 use crate::google::hop::Hop;
@@ -38,10 +39,11 @@ impl TokenSource {
     /// # Errors
     /// What is wrong with the file.
     pub fn exchange(
-        account: ServiceAccount,
+        account: impl Into<Arc<ServiceAccount>>,
         scopes: &[String],
         hosts: Hosts<'_>,
     ) -> Result<Self, String> {
+        let account = account.into();
         let identity = Some(account.client_email.clone());
         let hop = Hop::jwt_bearer("", account, scopes, hosts)?;
         Ok(Self { kind: "service_account", identity, hops: vec![hop] })
@@ -64,6 +66,14 @@ impl TokenSource {
     #[must_use]
     pub fn is_of_person(&self) -> bool {
         self.hops.iter().any(|hop| matches!(hop, Hop::Login { .. }))
+    }
+
+    /// The id of the private key that it begins with, if it does.
+    pub(super) fn key_id(&self) -> Option<&str> {
+        match self.hops.first()? {
+            Hop::JwtBearer { account, .. } => Some(account.key_id()),
+            _ => None,
+        }
     }
 
     /// Whether the metadata server's own token is the one that is sent.

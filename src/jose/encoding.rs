@@ -21,7 +21,7 @@ pub fn base64url(bytes: &[u8]) -> String {
 }
 
 /// The bytes behind strict base64url: no padding, no white space, no stray bits at the end.
-pub(super) fn from_base64url(text: &str) -> Option<Vec<u8>> {
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 

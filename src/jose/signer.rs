@@ -6,7 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+};
 use zeroize::Zeroizing;
 
 use crate::error::Reason;
@@ -39,6 +41,18 @@ impl RsaSigner {
         let pair = RsaKeyPair::from_pkcs8(&der)
             .map_err(|why| format!("not an RSA key of 2048 to 4096 bits: {}", rejection(&why)))?;
         Ok(Self(pair))
+    }
+
+    /// Whether its own public part verifies what it signs.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let message = b"haproxy-vertex";
+        self.sign(message).is_ok_and(|signature| {
+            let public = self.0.public().as_ref();
+            UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public)
+                .verify(message, &signature)
+                .is_ok()
+        })
     }
 
     /// The RS256 signature of `message`.

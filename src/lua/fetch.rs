@@ -2,9 +2,10 @@
 
 use mlua::{Lua, LuaString, Result, Table};
 
-use super::GATEWAY;
+use super::{FOLDERS, GATEWAY};
 use crate::fetch::{Answer, Headers, Id, Reply, Request, Unanswered};
 use crate::gateway::Gateway;
+use crate::google::Disk;
 use crate::host;
 
 /// Adds these functions to the module's.
@@ -24,8 +25,13 @@ fn fetchers(_: &Lua, (): ()) -> Result<usize> {
     Ok(GATEWAY.get().map_or(0, Gateway::fetchers))
 }
 
-/// The number of the request that is due now, and the request.
+/// The number of the request that is due now, and the request. The files that are due are read before.
 fn step(lua: &Lua, (): ()) -> Result<(Option<u64>, Option<Table>)> {
+    if let Some((gateway, folders)) = GATEWAY.get().zip(FOLDERS.get()) {
+        let disk =
+            Disk { read: &|file| folders.read(file), written: &|file| folders.written(file) };
+        gateway.look_at_files(disk, host::now());
+    }
     match GATEWAY.get().and_then(|gateway| gateway.step(host::now())) {
         Some(fetch) => Ok((Some(fetch.id.into()), Some(table_of(lua, &fetch.request)?))),
         None => Ok((None, None)),

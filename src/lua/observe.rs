@@ -1,4 +1,4 @@
-//! The exports for operators and their tools; none of them changes anything.
+//! The exports for operators and their tools; none but `reload` changes anything.
 
 use mlua::{Lua, LuaString, Result, Table, Variadic};
 
@@ -9,15 +9,27 @@ use crate::host;
 /// Adds these functions to the module's.
 pub(super) fn export(lua: &Lua, exports: &Table) -> Result<()> {
     exports.set("show", lua.create_function(show)?)?;
+    exports.set("reload", lua.create_function(reload)?)?;
     exports.set("ready", lua.create_function(ready)?)?;
     exports.set("metrics", lua.create_function(metrics)?)
 }
 
 /// The output of `vertex show` with these words.
 fn show(_: &Lua, words: Variadic<LuaString>) -> Result<Option<String>> {
-    let words: Vec<String> = words.iter().map(LuaString::to_string_lossy).collect();
+    let words = texts(&words);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Ok(GATEWAY.get().map(|gateway| gateway.show(&words, host::now())))
+}
+
+/// The output of `vertex reload` with these words.
+fn reload(_: &Lua, words: Variadic<LuaString>) -> Result<Option<String>> {
+    let words = texts(&words);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Ok(GATEWAY.get().map(|gateway| gateway.reload(&words, host::now())))
+}
+
+fn texts(words: &[LuaString]) -> Vec<String> {
+    words.iter().map(LuaString::to_string_lossy).collect()
 }
 
 /// Whether requests should be sent here, and the details in JSON.

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use mlua::ffi::{
     LUA_OK, LUA_TNIL, LUA_TSTRING, LUA_TTABLE, lua_Integer, lua_call, lua_getfield, lua_pcall,
@@ -17,6 +16,7 @@ use mlua::ffi::{
 use mlua::{Lua, Result, Table, lua_State};
 
 use super::{GATEWAY, style_named};
+use crate::google::Authorization;
 use crate::host;
 
 thread_local! {
@@ -27,7 +27,7 @@ thread_local! {
 enum Text {
     None,
     Own(String),
-    Shared(Arc<str>),
+    Bearer(Authorization),
 }
 
 impl Text {
@@ -35,7 +35,7 @@ impl Text {
         match self {
             Self::None => "",
             Self::Own(text) => text,
-            Self::Shared(text) => text,
+            Self::Bearer(header) => header.as_str(),
         }
     }
 }
@@ -84,7 +84,7 @@ unsafe extern "C-unwind" fn bearer(state: *mut lua_State) -> c_int {
         .get()
         .and_then(|gateway| gateway.bearer(text, host::now()))
     {
-        Some((header, number)) => Given { text: Text::Shared(header), number },
+        Some((header, number)) => Given { text: Text::Bearer(header), number },
         None => Given::from(None),
     };
     // SAFETY: Lua calls it with its state.

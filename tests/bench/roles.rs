@@ -2,26 +2,26 @@
 //! caller with one of the roles and for one with all of them, and on a token not seen before. Each
 //! ratio is the lower quartile of interleaved rounds. Exit status 1 when the bar was missed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![allow(missing_docs, clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+#![allow(missing_docs, reason = "a benchmark")]
 
 #[path = "../common/mod.rs"]
 mod common;
+mod compare;
 
 use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use common::at;
 use common::gateway::{Ask, Said, URL, member, open};
 use common::keys::SigningKey;
 use common::settings::minimal;
+use compare::{Compared, ROUNDS, calls_ns};
 use haproxy_vertex::gateway::Gateway;
 use serde_json::{Value, json};
 
 const FEW: usize = 10;
 const MANY: usize = 10_000;
-const BAR: f64 = 1.3;
-const ROUNDS: usize = 21;
+const COMPARED: Compared = Compared { few: FEW, many: MANY, bar: 1.3 };
 const CALLS: usize = 2_000;
 
 /// Roles that differ in who has them and in their project; the caller's is in the middle.
@@ -46,36 +46,10 @@ fn settings(roles: usize, for_all: bool) -> Value {
 
 /// Nanoseconds a call.
 fn measure(gateway: &Gateway, requests: &[Vec<u8>]) -> f64 {
-    let started = Instant::now();
-    for index in 0..CALLS {
+    calls_ns(CALLS, |index| {
         let verdict = gateway.decide(&requests[index % requests.len()], at(1));
         assert!(black_box(verdict).starts_with("allow|"));
-    }
-    started.elapsed().as_secs_f64() * 1e9 / f64::from(u32::try_from(CALLS).unwrap())
-}
-
-/// The lower quartile of the rounds' ratios, and of what few and many cost.
-fn compare(
-    name: &str,
-    mut few: impl FnMut(usize) -> f64,
-    mut many: impl FnMut(usize) -> f64,
-) -> bool {
-    let (mut ratios, mut costs) = (Vec::new(), [Vec::new(), Vec::new()]);
-    for round in 0..ROUNDS {
-        let (one, two) = (few(round), many(round));
-        ratios.push(two / one);
-        costs[0].push(one);
-        costs[1].push(two);
-    }
-    let quartile = |values: &mut Vec<f64>| {
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 4]
-    };
-    let [few, many] = costs.each_mut().map(quartile);
-    let ratio = quartile(&mut ratios);
-    let line = json!({ "name": name, "ns_10": few.round(), "ns_10000": many.round(), "ratio": ratio, "bar": BAR });
-    println!("{line}");
-    ratio <= BAR
+    })
 }
 
 fn main() -> ExitCode {
@@ -92,14 +66,14 @@ fn main() -> ExitCode {
     for (name, for_all) in [("one of the roles", false), ("all of the roles", true)] {
         let (few, many) = (gateway(FEW, for_all), gateway(MANY, for_all));
         assert_eq!(Said::new(&many.decide(&known[0], at(1))).logged("role"), "role-5000");
-        good &= compare(name, |_| measure(&few, &known), |_| measure(&many, &known));
+        good &= COMPARED.by(name, |_| measure(&few, &known), |_| measure(&many, &known));
     }
     let (few, many) = (gateway(FEW, false), gateway(MANY, false));
     let fresh = |round: usize| -> Vec<Vec<u8>> {
         (0..CALLS).map(|index| Ask::with(&token(1 + round * CALLS + index)).bytes()).collect()
     };
     let rounds: Vec<_> = (0..ROUNDS).map(fresh).collect();
-    good &= compare(
+    good &= COMPARED.by(
         "a token not seen before",
         |round| measure(&few, &rounds[round]),
         |round| measure(&many, &rounds[round]),

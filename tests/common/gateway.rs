@@ -149,7 +149,9 @@ impl Ask {
 
 /// The `Authorization` header behind a handle, whatever the request's id.
 pub fn bearer(gateway: &Gateway, handle: &str, now: Now) -> Option<Arc<str>> {
-    gateway.bearer(format!("{handle}|any-id").as_bytes(), now).map(|(header, _)| header)
+    gateway
+        .bearer(format!("{handle}|any-id").as_bytes(), now)
+        .map(|(header, _)| header.as_str().into())
 }
 
 /// A verdict, taken apart as HAProxy's `field(n,|)` does.

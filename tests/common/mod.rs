@@ -8,6 +8,8 @@ pub mod journal;
 pub mod keys;
 pub mod script;
 pub mod settings;
+#[cfg(feature = "cli")]
+pub mod tool;
 pub mod vectors;
 
 use haproxy_vertex::time::{Monotonic, Now, UnixTime};

@@ -1,14 +1,17 @@
 //! Checks credentials, and reads the files that they name.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use super::{Checked, One, hosts, name, non_empty, unique};
-use crate::config::{Files, raw};
+use crate::config::{Files, ReadFile, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::google::{
-    Credential, CredentialSource, FileType, Hosts, JwtForm, ServiceAccount, TokenSource,
+    Credential, CredentialFiles, CredentialSource, FileType, HeldFile, Hosts, JwtForm, Noted,
+    ServiceAccount, TokenSource,
 };
 use raw::{CredentialType, Form};
 
@@ -29,20 +32,30 @@ pub(in crate::config) fn credentials(
 }
 
 fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
+    let noted = Noted::new(files.read);
+    let variables = RefCell::default();
+    let variable = |name: &str| noted_variable(name, files, &variables);
+    let noting =
+        Files { folder: files.folder.clone(), read: &|path| noted.read(path), variable: &variable };
     let resolved = resolve(&raw, at, files).map_err(ConfigErrors::from).and_then(|resolved| {
-        let source = source(&resolved, &raw, at, files);
+        let source = source(&resolved, &raw, at, &noting);
         let members = members(resolved.kind, &raw, at);
         let (_, _, source) = (members, for_any_host(resolved.kind, &raw, at), source).all()?;
         Ok((resolved, source))
     });
-    let (_, (Resolved { file, found, .. }, source)) =
-        (name(&format!("{at}/name"), &raw.name), resolved).all()?;
-    if let Some(found) = &found {
+    let (_, (resolved, source)) = (name(&format!("{at}/name"), &raw.name), resolved).all()?;
+    if let Some(found) = &resolved.found {
         log::info!("credential {}: {found}", raw.name);
     }
+    let Resolved { file, found, .. } = resolved.clone();
+    let (folder, held) = (files.folder.clone(), noted.held());
+    let files = file.is_some().then(|| {
+        made_anew(resolved, raw.clone(), at.to_owned(), (folder, variables.into_inner()), held)
+    });
     Ok(Credential {
         name: raw.name,
-        source,
+        source: source.into(),
+        files,
         without_role: raw.without_role,
         file,
         found,
@@ -51,6 +64,7 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
 }
 
 /// What a credential is, and the file that holds it, if there is one.
+#[derive(Clone)]
 struct Resolved {
     kind: CredentialType,
     file: Option<PathBuf>,
@@ -126,6 +140,38 @@ impl CredentialType {
             Self::Adc => "adc",
         }
     }
+}
+
+/// Variables of the environment that were read at load.
+type Variables = Vec<(String, Zeroizing<String>)>;
+
+/// A variable of the environment, which is noted.
+fn noted_variable(name: &str, files: &Files<'_>, noted: &RefCell<Variables>) -> Option<String> {
+    let value = (files.variable)(name)?;
+    noted.borrow_mut().push((name.to_owned(), Zeroizing::new(value.clone())));
+    Some(value)
+}
+
+/// The files of a credential, from which it is made anew as it was made here.
+fn made_anew(
+    resolved: Resolved,
+    raw: raw::CredentialEntry,
+    at: String,
+    (folder, variables): (PathBuf, Variables),
+    held: Vec<HeldFile>,
+) -> CredentialFiles {
+    let make = move |read: ReadFile<'_>| {
+        let problems = |errors: ConfigErrors| {
+            errors.iter().map(|error| error.problem.clone()).collect::<Vec<_>>().join("; ")
+        };
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.to_string())
+        };
+        let files = Files { folder: folder.clone(), read, variable: &variable };
+        source(&resolved, &raw, &at, &files).map_err(problems)
+    };
+    CredentialFiles::new(make, held)
 }
 
 /// Without a role the location is not known, and a token for the host of one would not do.
@@ -237,7 +283,7 @@ fn of_key(
             return TokenSource::exchange(account, scopes, hosts).map(CredentialSource::Fetched);
         }
     };
-    Ok(CredentialSource::ServiceAccount { account: Box::new(account), form })
+    Ok(CredentialSource::ServiceAccount { account: Arc::new(account), form })
 }
 
 fn metadata(raw: &raw::CredentialEntry, at: &str) -> Checked<CredentialSource> {

@@ -154,7 +154,7 @@ fn tallies(bearers: &Bearers, now: Now) -> Vec<Tally> {
         tally.ready += usize::from(status.is_ready);
         tally.failing += usize::from(status.is_failing);
         tally.is_starting |= status.is_starting;
-        tally.is_fetched |= status.credential.source.token_source().is_some();
+        tally.is_fetched |= status.credential.source.is_fetched();
         tally.failure = status.failure;
     }
     tallies.into_values().collect()

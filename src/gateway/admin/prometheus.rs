@@ -5,6 +5,7 @@ use crate::error::Reason;
 use crate::gateway::admin::View;
 use crate::gateway::admin::counters::{Listed, Metrics, TokenKind};
 use crate::gateway::admin::show_tables::{CredentialRow, IssuerRow};
+use crate::google::Stage;
 use crate::metrics::{MetricType, Page};
 use crate::time::Now;
 
@@ -68,6 +69,38 @@ impl View<'_> {
         gauge(page, "credential_expires_in_seconds", help, &rows, |row| row.expires_in_seconds);
         let help = "Since a credential's token was issued, where that is known.";
         gauge(page, "credential_age_seconds", help, &rows, |row| row.age_seconds);
+        self.write_files(page, now);
+    }
+
+    fn write_files(&self, page: &mut Page, now: Now) {
+        let files = self.rotations(now);
+        let help = "Since when what a credential's file holds is not in use; 0 if it is.";
+        let mut family = page.family("credential_file_pending_seconds", G, help);
+        for (name, file) in &files {
+            let secs = if file.stage == Stage::InUse { 0 } else { file.secs.max(1) };
+            family.sample(&[("credential", name)], secs);
+        }
+        let help = "Since a credential's file was written, where that is known.";
+        let mut family = page.family("credential_file_age_seconds", G, help);
+        for (name, file) in &files {
+            if let Some(age) = file.file_age_secs {
+                family.sample(&[("credential", name)], age);
+            }
+        }
+        let help = "Whether a credential's file is older than its max_age_days.";
+        let mut family = page.family("credential_file_overdue", G, help);
+        for (name, file) in &files {
+            if let Some(is_overdue) = file.is_overdue {
+                family.sample(&[("credential", name)], u8::from(is_overdue));
+            }
+        }
+        let help = "New contents of a credential's file, by whether they came into use.";
+        let mut family = page.family("credential_file_changes_total", C, help);
+        for (name, file) in &files {
+            for (outcome, count) in [("taken", file.taken), ("refused", file.refusals)] {
+                family.sample(&[("credential", name), ("outcome", outcome)], count);
+            }
+        }
     }
 
     fn write_bounds(&self, page: &mut Page) {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::gateway::admin::View;
-use crate::google::BearerStatus;
+use crate::google::{BearerStatus, Credential, RotationStatus};
 use crate::limits::{self, LimitStatus, Window};
 use crate::oidc::{Issuer, KeyStatus, Origin};
 use crate::policy::Pattern;
@@ -82,6 +82,16 @@ rows! {
         age_seconds: Option<i64>,
         expires_in_seconds: Option<i64>,
         next_signing_seconds: Option<i64>,
+        /// The id of the private key in use.
+        key_id: Option<String>,
+        /// Since its file was written.
+        file_age_seconds: Option<i64>,
+        /// How far what its file holds is from being in use: `in_use`, `proving`, `refused`, `unreadable`.
+        file: Option<&'static str>,
+        /// Since when, in seconds.
+        file_seconds: Option<i64>,
+        /// Why it is not in use; may quote an endpoint.
+        file_error: Option<String>,
         /// Seconds since signing or fetching failed last.
         last_error_seconds: Option<i64>,
         /// How; may quote the endpoint.
@@ -147,7 +157,23 @@ impl View<'_> {
     }
 
     pub(in crate::gateway) fn credential_rows(&self, now: Now) -> Vec<CredentialRow> {
-        self.decide.bearers.statuses(now).map(|(_, status)| credential_row(&status, now)).collect()
+        let bearers = &self.decide.bearers;
+        let rows = bearers.statuses(now);
+        rows.map(|(index, status)| {
+            credential_row(&status, bearers.rotation_status(index, now), now)
+        })
+        .collect()
+    }
+
+    /// The state of the files of each credential that has some, by its name.
+    pub(in crate::gateway) fn rotations(&self, now: Now) -> Vec<(&str, RotationStatus)> {
+        let bearers = &self.decide.bearers;
+        let credentials = bearers.credentials().iter().enumerate();
+        let of = |(index, credential)| {
+            let credential: &Credential = credential;
+            Some((credential.name.as_str(), bearers.rotation_status(index, now)?))
+        };
+        credentials.filter_map(of).collect()
     }
 
     pub(in crate::gateway) fn role_rows(&self) -> Vec<RoleRow> {
@@ -227,8 +253,12 @@ fn issuer_row(issuer: &Issuer, now: Now) -> IssuerRow {
     }
 }
 
-fn credential_row(status: &BearerStatus<'_>, now: Now) -> CredentialRow {
-    let credential = status.credential;
+fn credential_row(
+    status: &BearerStatus<'_>,
+    file: Option<RotationStatus>,
+    now: Now,
+) -> CredentialRow {
+    let (credential, file) = (status.credential, file.as_ref());
     CredentialRow {
         name: credential.name.clone(),
         r#type: credential.source.type_name(),
@@ -239,6 +269,11 @@ fn credential_row(status: &BearerStatus<'_>, now: Now) -> CredentialRow {
         age_seconds: status.age_secs,
         expires_in_seconds: status.expires_in_secs,
         next_signing_seconds: status.next_signing_secs,
+        key_id: file.and_then(|file| file.key_id.clone()),
+        file_age_seconds: file.and_then(|file| file.file_age_secs),
+        file: file.map(|file| file.stage.name()),
+        file_seconds: file.map(|file| file.secs),
+        file_error: file.and_then(|file| file.why.clone()),
         last_error_seconds: status.failed_at.map(|at| now.mono.millis_since(at) / 1000),
         last_error: status.failure.clone(),
     }
@@ -250,7 +285,9 @@ pub(in crate::gateway) fn table<R: Row>(rows: &[R]) -> String {
     let last = columns.len().saturating_sub(1);
     let cells = rows.iter().map(|row| {
         let row = serde_json::to_value(row).unwrap_or_default();
-        let cell = |(place, name): (usize, &&str)| text(row.get(name), place == last);
+        let cell = |(place, name): (usize, &&str)| {
+            text(row.get(name), place == last || name.ends_with("_error"))
+        };
         columns.iter().enumerate().map(cell).collect::<Vec<_>>()
     });
     let head = columns.iter().map(|name| (*name).to_owned()).collect();
@@ -279,7 +316,8 @@ pub(in crate::gateway) fn json<R: Row>(name: &str, rows: &[R]) -> String {
 }
 
 /// A cell. A terminal obeys control characters and some texts come from outside, so whatever is not
-/// printable ASCII is escaped, a space too where it would look like the next column.
+/// printable ASCII is escaped, a space too where it would look like the next column: two do, where a
+/// cell may hold blanks.
 fn text(value: Option<&Value>, may_hold_blanks: bool) -> String {
     let text = match value {
         None | Some(Value::Null) => return "-".to_owned(),
@@ -294,7 +332,7 @@ fn text(value: Option<&Value>, may_hold_blanks: bool) -> String {
     let mut out = String::new();
     for c in text.chars() {
         match c {
-            ' ' if may_hold_blanks => out.push(c),
+            ' ' if may_hold_blanks && !out.is_empty() && !out.ends_with(' ') => out.push(c),
             '\\' => out.push_str("\\\\"),
             _ if c.is_ascii_graphic() => out.push(c),
             _ => out.extend(c.escape_unicode()),

@@ -134,6 +134,17 @@ impl CallTable {
         (begun.id == *id.as_bytes()).then_some(begun.slot)
     }
 
+    /// The slot that signed the call of the request with this id, and when it was sent.
+    pub(in crate::gateway) fn sent(
+        &self,
+        number: u64,
+        id: &str,
+    ) -> Option<(usize, Option<Monotonic>)> {
+        let shard = self.shard(number)?;
+        let call = shard.calls.get(&number)?;
+        (call.begun.id == *id.as_bytes()).then_some((call.begun.slot, call.sent))
+    }
+
     /// The log tail of a call, also of one that has lapsed.
     pub(in crate::gateway) fn tail(&self, number: u64) -> Option<String> {
         let shard = self.shard(number)?;

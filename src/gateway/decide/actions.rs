@@ -11,7 +11,7 @@ use crate::gateway::decide::request::Request;
 use crate::gateway::decide::verdict::Verdict;
 use crate::gateway::decide::verified_token::VerifiedToken;
 use crate::gateway::decide::waiting::Patience;
-use crate::google::Credential;
+use crate::google::{Authorization, Credential};
 use crate::time::{Monotonic, Now};
 
 /// What a step tells, by the names of the variables below `txn.vertex`.
@@ -55,7 +55,7 @@ pub struct SignedTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
     /// The value of the `Authorization` header.
-    pub authorization: Arc<str>,
+    pub authorization: Authorization,
     /// The number of the call.
     pub call: Option<u64>,
     /// `None` for a credential that is used without a role: then the request is sent as it is.
@@ -110,7 +110,7 @@ impl Decide {
         grant: Option<&Grant>,
         name: &str,
         now: Now,
-    ) -> Option<(Arc<str>, Option<&Credential>)> {
+    ) -> Option<(Authorization, Option<&Credential>)> {
         if let ("role", Some(grant)) = (name, grant) {
             return Some((self.bearers.header_of(grant.slot, now)?, None));
         }

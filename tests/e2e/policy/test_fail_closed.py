@@ -21,6 +21,7 @@ from support.world.ruleset import elsewhere
 from support.world.standin import Standin
 from test_fail_closed_actions import ACTIONS, SAYS
 from test_fail_closed_body import READS_BODY
+from test_fail_closed_credentials import CREDENTIALS
 from test_fail_closed_metering import METERING
 from test_fail_closed_pages import PAGES
 
@@ -88,7 +89,10 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
         },
         "fetchers": each(NO_START, *DIES, "returns_nothing", "returns_a_text"),
     },
-    BODY: {"check": each(NO_START, *DIES, "returns_a_text", "returns_a_table")},
+    BODY: {
+        "check": each(NO_START, *DIES, "returns_a_text", "returns_a_table"),
+        "has_admin_commands": each(NO_START, *DIES),
+    },
     # Nothing of the module's decides when it ends.
     "action vertex-await-upload": {},
     # A body without its length is no token.
@@ -101,7 +105,7 @@ EXPECTED: dict[str, dict[str, dict[str, str]]] = {
 
 # With what is broken in a file of its own.
 EVERYWHERE = EXPECTED | METERING | {action: broken.of for action, broken in ACTIONS.items()}
-EVERYWHERE |= SAYS | PAGES | READS_BODY
+EVERYWHERE |= SAYS | PAGES | READS_BODY | CREDENTIALS
 # The filter of answers hands the pieces of bodies on, too.
 PASSES = {"pass": READS_BODY["action vertex-read-body"]["pass"]}
 EVERYWHERE |= {

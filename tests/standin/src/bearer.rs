@@ -129,6 +129,12 @@ impl Checker {
         &self.account
     }
 
+    /// These keys of the account exist no more.
+    pub fn delete_keys(&self, ids: HashSet<String>) {
+        self.account.delete_keys(ids);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub fn register(&self, token: String) {
         self.access_tokens.write().unwrap_or_else(PoisonError::into_inner).insert(token);
     }
@@ -210,10 +216,11 @@ impl Checker {
         if header["alg"] != "RS256" {
             return Some(format!("alg is {}", header["alg"]));
         }
-        if header["kid"] != self.account.private_key_id.as_str() {
+        let kid = header["kid"].as_str().unwrap_or("");
+        if !self.account.knows(kid) {
             return Some(format!("unknown kid {}", header["kid"]));
         }
-        (!jws.verifies_rsa(&self.account.public)).then(|| "bad signature".to_owned())
+        (!self.account.has_signed(jws, Some(kid))).then(|| "bad signature".to_owned())
     }
 
     fn claims_fault(&self, claims: &Value, host: &str, api: Api) -> Option<String> {

@@ -14,6 +14,7 @@ use crate::{account, google_errors::JSON_HEADERS, idp};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError};
 
@@ -109,6 +110,18 @@ async fn answer(app: &Arc<App>, method: &str, path: &str, query: &str, body: &[u
             let Revoked { token } = parse(body)?;
             Ok(json!({"revoked": app.bearers.issued.revoke(token.as_deref())}))
         }
+        ("POST", "/identity/chunks") => {
+            app.identity.takes_chunks.store(parse::<Chunks>(body)?.taken, Relaxed);
+            Ok(json!({}))
+        }
+        ("POST", "/identity/keys") => {
+            let app = Arc::clone(app);
+            blocking(move || Ok(app.bearers.account().add_key()?)).await
+        }
+        ("DELETE", "/identity/keys") => {
+            app.bearers.delete_keys(parse::<Deleted>(body)?.key_ids);
+            Ok(json!({}))
+        }
         ("POST", "/down") => down(app, parse(body)?).await,
         ("GET", "/requests") => requests(app, query),
         ("DELETE", "/requests") => {
@@ -166,6 +179,20 @@ struct Down {
 struct Revoked {
     /// Absent: all that were given out.
     token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Chunks {
+    #[serde(default)]
+    taken: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deleted {
+    #[serde(default)]
+    key_ids: HashSet<String>,
 }
 
 /// An absent body is an empty object.

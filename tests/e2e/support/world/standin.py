@@ -160,6 +160,18 @@ class Standin:
         """One of the tokens that were given out, or all; how many."""
         return self.call("DELETE", "/identity/tokens", _given(token=token))["revoked"]
 
+    def take_chunks(self, taken: bool = True) -> None:
+        """Whether the identity services take bodies in chunks, as HAProxy sends them from 3.0 on."""
+        self.call("POST", "/identity/chunks", {"taken": taken})
+
+    def new_key(self) -> dict[str, str]:
+        """The file of another key of the service account, which Google knows."""
+        return self.call("POST", "/identity/keys")
+
+    def delete_keys(self, *key_ids: str) -> None:
+        """Google knows these keys of the service account no more, and all others again."""
+        self.call("DELETE", "/identity/keys", {"key_ids": list(key_ids)})
+
     def asked(self, service: str) -> int:
         """How many requests were delivered there since the stand-in started."""
         return self.counters()[f"{service}_requests"]
@@ -205,6 +217,8 @@ class Standin:
         self.pool()
         self.policy()
         self.revoke()
+        self.delete_keys()
+        self.take_chunks(False)
         self.forget_requests()
 
 

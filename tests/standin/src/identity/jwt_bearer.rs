@@ -29,8 +29,8 @@ pub fn judge(form: &Form, account: &Account, now: i64, facts: &mut Facts) -> Res
         return Err(refuse("Invalid grant: account not found"));
     }
     let kid = &jws.header["kid"];
-    let known = kid.is_null() || *kid == account.private_key_id.as_str();
-    if jws.header["alg"] != "RS256" || !known || !jws.verifies_rsa(&account.public) {
+    let known = kid.is_null() || kid.is_string();
+    if jws.header["alg"] != "RS256" || !known || !account.has_signed(&jws, kid.as_str()) {
         return Err(refuse("Invalid JWT Signature."));
     }
     if claims["aud"] != AUDIENCE {

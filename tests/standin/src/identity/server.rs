@@ -87,7 +87,10 @@ fn judge(
     if body.length > MAX_BODY as u64 {
         return Err(Fault::new(413, "", "The request is too large."));
     }
-    if let Some(fault) = service.misdirected(request.head).or_else(|| unmeasured(request.head)) {
+    if let Some(fault) = service.misdirected(request.head).or_else(|| {
+        let takes_chunks = app.identity.takes_chunks.load(Relaxed);
+        if takes_chunks { None } else { unmeasured(request.head) }
+    }) {
         return Err(fault);
     }
     match (service, bearer) {
