@@ -89,6 +89,9 @@ test-c:
 test-bypass: test-setup build standin $(PYTHON) ## Attacks beside honest twins, with each check on and off: pairs, escapes, refused twins
 	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest tests/e2e/bypass -q
 
+test-google: test-setup build standin $(PYTHON) ## What the gateway asks Google for tokens, beside PyPI's google-auth: calls, fields, claims, errors
+	HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest $(AT_ONCE) -q tests/e2e/google_auth tests/e2e/operations/test_standin_identity.py
+
 test-credential-rotation: test-setup build standin $(PYTHON) ## Rotate credentials 20 times under load, with outages and reloads: requests, refused, lost
 	HV_LONG=1 HAPROXY_BIN=$(HAPROXY) $(PYTHON) -m pytest -q -s tests/e2e/identities/test_rotation_under_load.py
 
@@ -193,4 +196,4 @@ $(TOOLS)/cargo-deny:
 lint-tools: $(TOOLS)/cbindgen $(TOOLS)/stylua $(TOOLS)/cargo-deny
 
 .PHONY: help setup build build-all build-5.3 build-5.4 build-cli standin demo test test-setup test-core fuzz \
-	test-c test-bypass test-credential-rotation test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions bench-uploads install clean
+	test-c test-bypass test-google test-credential-rotation test-programs test-libraries test-metering test-matrix header schema routes lint lint-tools bench bench-instructions bench-uploads install clean

@@ -44,7 +44,7 @@ struct OauthAnswer {
 }
 
 /// RFC 6749 section 5.2, and Google's own shape, where `error` is an object.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Refusal {
     error: Option<Value>,
     error_description: Option<String>,
@@ -112,34 +112,45 @@ impl Fault {
 
     /// The fault of an answer that refuses.
     pub(super) fn unless_ok(answer: &Answer) -> Result<(), Self> {
-        match answer.status {
-            200 => Ok(()),
-            // Too early and too many are no refusals for good.
-            status @ 400..=499 if !matches!(status, 408 | 425 | 429) => {
-                Err(Self { why: refusal(answer), is_permanent: true })
-            }
-            _ => Err(Self { why: refusal(answer), is_permanent: false }),
+        let status = answer.status;
+        if status == 200 {
+            return Ok(());
         }
+        let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
+        // Too early and too many are no refusals for good.
+        let is_permanent = (400..=499).contains(&status)
+            && !matches!(status, 408 | 425 | 429)
+            && !refusal.is_passing();
+        Err(Self { why: refusal.told(status), is_permanent })
     }
 }
 
-/// `status 400: invalid_grant: Invalid JWT Signature.`
-fn refusal(answer: &Answer) -> String {
-    let mut told = format!("status {}", answer.status);
-    let Ok(refusal) = serde_json::from_slice::<Refusal>(&answer.body) else {
-        return told;
-    };
-    let member = |error: &Value, name: &str| error.get(name)?.as_str().map(str::to_owned);
-    let words = match &refusal.error {
-        Some(Value::String(code)) => [Some(code.clone()), refusal.error_description],
-        Some(error) => [member(error, "status"), member(error, "message")],
-        None => [None, None],
-    };
-    for text in words.into_iter().flatten() {
-        told.push_str(": ");
-        told.push_str(&cleaned(&text));
+impl Refusal {
+    /// Whether it says itself that it is none, in OAuth's words (RFC 6749 section 4.1.2.1) or
+    /// Google's.
+    fn is_passing(&self) -> bool {
+        let passing = |text: &str| {
+            matches!(text, "internal_failure" | "server_error" | "temporarily_unavailable")
+        };
+        let code = self.error.as_ref().and_then(Value::as_str);
+        code.is_some_and(passing) || self.error_description.as_deref().is_some_and(passing)
     }
-    told
+
+    /// `status 400: invalid_grant: Invalid JWT Signature.`
+    fn told(self, status: u16) -> String {
+        let mut told = format!("status {status}");
+        let member = |error: &Value, name: &str| error.get(name)?.as_str().map(str::to_owned);
+        let words = match &self.error {
+            Some(Value::String(code)) => [Some(code.clone()), self.error_description],
+            Some(error) => [member(error, "status"), member(error, "message")],
+            None => [None, None],
+        };
+        for text in words.into_iter().flatten() {
+            told.push_str(": ");
+            told.push_str(&cleaned(&text));
+        }
+        told
+    }
 }
 
 /// A text without anything that may be a token, in printable ASCII, of bounded length.
@@ -249,6 +260,16 @@ mod tests {
             [(401, true), (404, true), (408, false), (429, false), (500, false), (302, false)]
         {
             assert_eq!(told(status, "<html>"), (format!("status {status}"), is_permanent));
+        }
+        for (code, description, is_permanent) in [
+            ("internal_failure", "Backend Error", false),
+            ("server_error", "", false),
+            ("access_denied", "temporarily_unavailable", false),
+            ("access_denied", "temporarily unavailable", true),
+            ("server_errors", "", true),
+        ] {
+            let body = json!({ "error": code, "error_description": description }).to_string();
+            assert_eq!(told(403, &body).1, is_permanent, "{body}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, BinaryIO
@@ -17,6 +18,7 @@ class Asked:
     # Names in lower case.
     headers: dict[str, str]
     body: bytes
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def form(self) -> dict[str, str]:
@@ -32,8 +34,20 @@ class Answer:
     after: float = 0.0
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # A gateway with many credentials asks for all of them at once.
+    request_queue_size = 128
+
+
+def _unknown(_: Asked) -> Answer:
+    return Answer(status=404)
+
+
 class Endpoints:
-    def __init__(self) -> None:
+    def __init__(self, otherwise: Callable[[Asked], Answer] = _unknown) -> None:
+        """`otherwise`: what a path answers that has no answer of its own."""
+        self._otherwise = otherwise
         self._lock = threading.Lock()
         self._answers: dict[str, Answer] = {}
         self._asked: list[Asked] = []
@@ -49,19 +63,22 @@ class Endpoints:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def answer(self, path: str, **answer: Any) -> None:
-        """From now on; what has no answer is 404."""
+        """From now on."""
         with self._lock:
             self._answers[path] = Answer(**answer)
 
     def asked(self, path: str | None = None) -> list[Asked]:
         with self._lock:
             return [asked for asked in self._asked if path is None or asked.path == path]
+
+    def forget(self) -> None:
+        with self._lock:
+            self._asked.clear()
 
     def stop(self) -> None:
         self._over.set()
@@ -76,12 +93,15 @@ class Endpoints:
         else:
             body = request.rfile.read(int(headers.get("content-length", 0)))
         host = headers.get("host", "")
+        asked = Asked(request.command, host, request.path, headers, body)
         with self._lock:
-            self._asked.append(Asked(request.command, host, request.path, headers, body))
-            answer = self._answers.get(request.path, Answer(status=404))
+            self._asked.append(asked)
+            answer = self._answers.get(request.path)
         if chunked or (request.command == "POST" and "content-length" not in headers):
             # As Google's front ends, which want a body's length before it.
             answer = Answer(status=411)
+        if answer is None:
+            answer = self._otherwise(asked)
         if answer.after:
             self._over.wait(answer.after)
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)

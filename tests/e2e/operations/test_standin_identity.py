@@ -9,15 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from google.auth import aws, compute_engine, exceptions, identity_pool
-from google.auth import impersonated_credentials as impersonated
+from google.auth import compute_engine, exceptions
 from google.auth.compute_engine import _metadata
 from google.auth.transport.requests import Request
-from google.oauth2 import credentials as user
-from google.oauth2 import service_account as key_file
 from requests import RequestException
 from urllib3.util import connection
 
+from google_auth.clients import load as load_file
 from support.expect.eventually import eventually
 from support.world.credential_files import ACCOUNT, CredentialFiles
 from support.world.standin import IDENTITY, Standin
@@ -72,20 +70,8 @@ def metadata_token(standin: Standin) -> dict[str, Any]:
     return metadata(standin, f"{ACCOUNTS}/default/token").json()
 
 
-# The general loader of google-auth would ask Google for the project first.
-LOADERS = {
-    "service_account": key_file.Credentials.from_service_account_info,
-    "authorized_user": user.Credentials.from_authorized_user_info,
-    "external_account": identity_pool.Credentials.from_info,
-    "impersonated_service_account": (
-        impersonated.Credentials.from_impersonated_service_account_info
-    ),
-}
-
-
 def load(file: Path, scope: str = CLOUD) -> Any:
-    content = json.loads(file.read_text())
-    return LOADERS[content["type"]](content, scopes=[scope])
+    return load_file(file, [scope])
 
 
 def service_account(standin: Standin, files: CredentialFiles) -> Any:
@@ -137,8 +123,7 @@ def azure(standin: Standin, files: CredentialFiles) -> Any:
 
 
 def aws_role(standin: Standin, files: CredentialFiles) -> Any:
-    info = json.loads(files.aws().read_text())
-    return aws.Credentials.from_info(info, scopes=[CLOUD])
+    return load(files.aws())
 
 
 def machine(standin: Standin, files: CredentialFiles) -> Any:
