@@ -1,6 +1,7 @@
 """Credentials' files that change while HAProxy runs, in its chroot and as its user: what is new is
 proved first, and until then, and if that fails, what was there serves on."""
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -77,14 +78,19 @@ def reaches(haproxy: Haproxy, within: float = 15, **members: Any) -> dict[str, A
     return found
 
 
+def takes(haproxy: Haproxy, file: RotatedFile, new: dict[str, Any]) -> None:
+    """The new key comes into use."""
+    file.rename(new)
+    haproxy.ask(RELOAD)
+    reaches(haproxy, file="in_use", key_id=new["private_key_id"])
+
+
 def sent_kid(standin: Standin) -> str:
     """The key that signed the latest bearer, as Google received it."""
     return bearer_header(standin)["kid"]
 
 
 def bearer_header(standin: Standin) -> dict[str, Any]:
-    import base64
-
     request = standin.requests(of="google")[-1]
     assert request["bearer"]["valid"], request["bearer"]
     [value] = [value for name, value in request["headers"] if name.lower() == "authorization"]
@@ -212,9 +218,7 @@ def test_a_file_that_the_load_would_refuse_is_refused(
         assert shown(haproxy)["key_id"] == first, what
         assert outcome(post(haproxy, token)) == (200, "-"), what
     good = standin.new_key()
-    key_file.rename(good)
-    haproxy.ask(RELOAD)
-    reaches(haproxy, file="in_use", key_id=good["private_key_id"])
+    takes(haproxy, key_file, good)
 
 
 def test_a_file_that_names_another_host_is_refused(
@@ -230,9 +234,7 @@ def test_a_file_that_names_another_host_is_refused(
 
     refused = reaches(haproxy, file="refused")
     assert f"it names {STS}" in refused["file_error"]
-    key_file.rename(new)
-    haproxy.ask(RELOAD)
-    reaches(haproxy, file="in_use", key_id=new["private_key_id"])
+    takes(haproxy, key_file, new)
     assert outcome(post(haproxy, token)) == (200, "-")
 
 
@@ -254,9 +256,7 @@ def test_a_file_that_only_root_can_read_is_used_as_it_was_at_load(
     haproxy.ask(RELOAD)
     reaches(haproxy, file="in_use", key_id=first)
     new = standin.new_key()
-    key_file.rename(new)
-    haproxy.ask(RELOAD)
-    reaches(haproxy, file="in_use", key_id=new["private_key_id"])
+    takes(haproxy, key_file, new)
 
 
 def test_an_access_token_is_read_anew(
