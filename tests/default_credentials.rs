@@ -130,6 +130,9 @@ fn a_file_is_looked_for_or_given() {
     both["file"] = json!("ml-prod.json");
     let error = only(load(both, &[], &[]).unwrap_err());
     assert_eq!(error.pointer, "/credentials/0/file");
-    assert!(error.problem.starts_with("only another type than metadata, adc and exchange has"), "{error}");
+    assert!(
+        error.problem.starts_with("only another type than metadata, adc and exchange has"),
+        "{error}"
+    );
     assert!(load(adc(), &[], &[]).is_ok());
 }
