@@ -102,9 +102,9 @@ const char *hv_version(void);
 
 // Loads the configuration file `config` for a host that can reach the `backend_count` names in
 // `backends` (`vertex_<location>`, `vertex_fetch_<host>`), and writes the gateway to `*gateway`:
-// give it back with `hv_free`. Files are read here, and not again. Where it does not end with `HV_STATUS_OK`, `*gateway` is NULL. On
-// `HV_STATUS_CONFIG` what is wrong is written to `error`, cut to `error_size` bytes with the
-// closing NUL; otherwise `error` is empty.
+// give it back with `hv_free`. Files are read here, and not again. Where it does not end with
+// `HV_STATUS_OK`, `*gateway` is NULL. On `HV_STATUS_CONFIG` what is wrong is written to `error`, cut
+// to `error_size` bytes with the closing NUL; otherwise `error` is empty.
 //
 // # Safety
 // `config` and each of `backends` end in NUL; `backends` holds `backend_count` pointers; `error`

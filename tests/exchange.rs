@@ -267,6 +267,29 @@ fn a_refused_renewal_ends_what_was_good() {
 }
 
 #[test]
+fn a_bearer_that_googles_api_refuses_is_exchanged_anew_but_not_at_once() {
+    let place = Place::new();
+    let (alice, bob) = (place.token("alice", 3600), place.token("bob", 3600));
+    place.exchange(&alice, "ya29.alice", 3599, at(0));
+    place.exchange(&bob, "ya29.bob", 3599, at(0));
+    let verdict = |now: Now| place.gateway.decide(&Ask::with(&alice).url(URL).bytes(), now);
+    assert!(!place.gateway.credential_refused(&verdict(at(4)), at(4)), "it came just now");
+    assert_eq!(place.sent(&alice, at(4)), "Bearer ya29.alice");
+    let told = verdict(at(5));
+    let forged = told.replace(place.decide(&alice, at(5)).handle(), "7.0");
+    assert!(!place.gateway.credential_refused(&forged, at(5)), "{forged}");
+    assert_eq!(place.sent(&alice, at(5)), "Bearer ya29.alice");
+
+    assert!(place.gateway.credential_refused(&told, at(5)), "another one is asked for");
+    assert_eq!(place.sent(&alice, at(5)), WAITS);
+    assert_eq!(place.sent(&bob, at(5)), "Bearer ya29.bob", "a caller's refusal is that caller's");
+    place.expect(at(5), &granted("ya29.again", 3599));
+    assert_eq!(place.sent(&alice, at(5)), "Bearer ya29.again");
+    assert!(place.gateway.credential_refused(&told, at(6)), "there is another one already");
+    assert_eq!(place.sent(&alice, at(6)), "Bearer ya29.again");
+}
+
+#[test]
 fn an_outage_is_waited_for_and_asked_again() {
     let place = Place::new();
     let alice = place.token("alice", 3600);

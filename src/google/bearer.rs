@@ -14,7 +14,7 @@ use crate::google::rejection::Rejection;
 use crate::google::rotation::Rotation;
 use crate::google::self_signed::LIFETIME_SECS;
 use crate::google::token::Token;
-use crate::google::{Credential, CredentialSource, TokenExchange, TokenSource};
+use crate::google::{Credential, CredentialSource, TokenSource};
 use crate::time::{Monotonic, Now, UnixTime};
 
 /// Seconds before its expiry at which a bearer is renewed: a quarter of the lifetime, far more than
@@ -325,7 +325,7 @@ impl Bearers {
         let fetched = self.credentials.iter().filter_map(|credential| {
             let source = credential.source.now();
             let fetched = source.token_source().map(TokenSource::usual_token_bytes);
-            let exchanged = source.exchange().map(TokenExchange::usual_token_bytes);
+            let exchanged = source.exchange().map(|exchange| exchange.usual_token_bytes());
             Some(BEARER.len() + fetched.or(exchanged)?)
         });
         self.slots.iter().map(length).chain(fetched).max().unwrap_or(0)

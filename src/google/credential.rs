@@ -110,7 +110,7 @@ impl From<CredentialSource> for SourceInUse {
             identity: source.identity().map(str::to_owned),
             is_fetched: source.token_source().is_some(),
             is_signed: source.is_signed(),
-            exchange: source.shared_exchange(),
+            exchange: source.exchange().cloned(),
             source: RwLock::new(Arc::new(source)),
         }
     }
@@ -147,16 +147,9 @@ impl CredentialSource {
 
     /// How the callers' tokens are exchanged, if they are.
     #[must_use]
-    pub fn exchange(&self) -> Option<&TokenExchange> {
+    pub const fn exchange(&self) -> Option<&Arc<TokenExchange>> {
         match self {
             Self::Exchanged(exchange) => Some(exchange),
-            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Fetched(_) => None,
-        }
-    }
-
-    fn shared_exchange(&self) -> Option<Arc<TokenExchange>> {
-        match self {
-            Self::Exchanged(exchange) => Some(Arc::clone(exchange)),
             Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Fetched(_) => None,
         }
     }
@@ -164,7 +157,7 @@ impl CredentialSource {
     /// Whom its tokens are asked from, in the order of the requests.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let fetched = self.token_source().into_iter().flat_map(TokenSource::endpoints);
-        fetched.chain(self.exchange().into_iter().flat_map(TokenExchange::endpoints))
+        fetched.chain(self.exchange().into_iter().flat_map(|exchange| exchange.endpoints()))
     }
 
     /// Reads a file that holds an access token and nothing else.

@@ -255,11 +255,10 @@ impl CredentialFile {
         let Some(url) = self.service_account_impersonation_url.as_deref() else {
             return Ok(None);
         };
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
         url.strip_suffix(":generateAccessToken")
             .and_then(|rest| rest.rsplit_once("/v1/projects/-/serviceAccounts/"))
             .map(|(_, account)| account)
-            .filter(|account| account.contains('@') && account.bytes().all(plain))
+            .filter(|account| ServiceAccount::is_address(account))
             .map(Some)
             .ok_or_else(|| format!("{at}/service_account_impersonation_url: {URL_WANTED}"))
     }

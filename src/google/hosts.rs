@@ -32,9 +32,7 @@ impl Hosts<'_> {
             )),
         }
     }
-}
 
-impl Hosts<'_> {
     /// The endpoint behind a URL at `pointer` that gives another issuer's token, or leads to it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::google::hop::{Hop, Subject};
-use crate::google::{Credential, CredentialSource};
+use crate::google::{Credential, CredentialSource, Pool};
 use crate::jose::from_base64url;
 
 /// An identity of Google's (<https://cloud.google.com/iam/docs/principal-identifiers>).
@@ -20,17 +20,6 @@ pub enum Principal {
     Callers(Pool),
     /// The configuration does not tell.
     Unknown,
-}
-
-/// A pool, its provider and what is exchanged there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pool {
-    /// Its full name, without `//`.
-    pub name: String,
-    /// The provider's id in it.
-    pub provider: String,
-    /// The type of the tokens that are exchanged, as a URN.
-    pub token_type: String,
 }
 
 /// A subject of a pool.
@@ -61,7 +50,7 @@ impl Credential {
             }
             CredentialSource::AccessToken(_) => vec![Principal::Unknown],
             CredentialSource::Exchanged(exchange) => {
-                let callers = exchange.pool().map_or(Principal::Unknown, Principal::Callers);
+                let callers = Principal::Callers(exchange.pool.clone());
                 let account = exchange.account.clone().map(Principal::ServiceAccount);
                 std::iter::once(callers).chain(account).collect()
             }
@@ -101,27 +90,6 @@ fn federated(form: &[(&'static str, Zeroizing<String>)], subject: &Subject) -> O
         Subject::Brought | Subject::Aws(_) => Claims::default(),
     };
     Some(Principal::Federated(Federated { pool, issuer: claims.iss, subject: claims.sub }))
-}
-
-impl Pool {
-    /// Its id.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        self.name.rsplit('/').next().unwrap_or_default()
-    }
-
-    /// Whether it is for people (a workforce pool), which belong to an organization.
-    #[must_use]
-    pub fn is_of_workforce(&self) -> bool {
-        !self.name.contains("/projects/")
-    }
-
-    /// That of a provider's full name.
-    pub(super) fn of(audience: &str, token_type: &str) -> Option<Self> {
-        let (name, provider) = audience.strip_prefix("//")?.split_once("/providers/")?;
-        let (name, provider, token_type) = (name.into(), provider.into(), token_type.into());
-        Some(Self { name, provider, token_type })
-    }
 }
 
 /// The delegates and the account of an impersonation.

@@ -77,8 +77,7 @@ impl ServiceAccount {
 
     /// The account of a key file.
     pub(super) fn of(file: KeyFile) -> Result<Self, String> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
-        if file.client_email.is_empty() || !file.client_email.bytes().all(plain) {
+        if !Self::is_address(&file.client_email) {
             return Err("its `client_email` is not the address of a service account".to_owned());
         }
         let signer = RsaSigner::from_pkcs8_pem(&file.private_key)
@@ -90,6 +89,13 @@ impl ServiceAccount {
             token_uri: file.token_uri,
             universe_domain: file.universe_domain,
         })
+    }
+
+    /// Whether a text may be the address of a service account.
+    #[must_use]
+    pub fn is_address(text: &str) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
+        text.contains('@') && text.bytes().all(plain)
     }
 
     /// The id of the key, in what text of its file may be told.

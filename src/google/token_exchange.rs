@@ -8,10 +8,11 @@ use crate::fetch::{Answer, Endpoint, Request};
 use crate::google::brought::Brought;
 use crate::google::credential_file::{ACCESS_TOKEN, LIFETIME_SECS, TOKEN_EXCHANGE};
 use crate::google::hop::{Hop, Wanted};
+use crate::google::pool::is_id;
 use crate::google::self_signed::SCOPE;
 use crate::google::token::{Fault, Token};
 use crate::google::token_source::or_cloud_platform;
-use crate::google::{Hosts, MAX_ACCESS_TOKEN_BYTES, Pool};
+use crate::google::{Hosts, MAX_ACCESS_TOKEN_BYTES, Pool, ServiceAccount};
 use crate::jose::Compact;
 use crate::log_value;
 use crate::time::UnixTime;
@@ -49,6 +50,8 @@ pub struct TokenExchange {
     form: Vec<(&'static str, String)>,
     impersonation: Option<Hop>,
     pub(super) account: Option<String>,
+    /// The pool whose provider takes the callers' tokens.
+    pub(super) pool: Pool,
     /// `principal://iam.googleapis.com/…/subject/`
     principals: String,
     pub(super) max_callers: usize,
@@ -65,8 +68,8 @@ impl TokenExchange {
         hosts: Hosts<'_>,
     ) -> Result<Self, (&'static str, String)> {
         let ExchangeSettings { audience, account, scopes, user_project, .. } = settings;
-        let pool = pool_of(audience).ok_or_else(|| ("audience", AUDIENCE_WANTED.to_owned()))?;
-        let is_workforce = pool.starts_with("//iam.googleapis.com/locations/");
+        let pool = Pool::of(audience, settings.subject_token_type)
+            .ok_or_else(|| ("audience", AUDIENCE_WANTED.to_owned()))?;
         let sts_url = settings.sts_url.unwrap_or(STS_URL);
         let endpoint = hosts
             .endpoint("", sts_url)
@@ -84,11 +87,11 @@ impl TokenExchange {
         ];
         match user_project {
             None => {}
-            Some(_) if !is_workforce => {
+            Some(_) if !pool.is_of_workforce() => {
                 let why = "only the tokens of a workforce pool name one: leave it out";
                 return Err(("user_project", why.to_owned()));
             }
-            Some(project) if !is_name(project) => {
+            Some(project) if !is_id(project) => {
                 let why = "the id or number of a project is wanted";
                 return Err(("user_project", why.to_owned()));
             }
@@ -103,19 +106,11 @@ impl TokenExchange {
             form,
             impersonation,
             account: account.map(str::to_owned),
-            principals: format!("principal:{pool}/subject/"),
+            principals: format!("principal://{}/subject/", pool.name),
+            pool,
             max_callers: settings.max_callers,
             per_second: settings.per_second,
         })
-    }
-
-    /// The pool whose provider takes the callers' tokens.
-    pub(super) fn pool(&self) -> Option<Pool> {
-        let field = |wanted| {
-            let found = self.form.iter().find(|(name, _)| *name == wanted);
-            found.map(|(_, value)| value.as_str())
-        };
-        Pool::of(field("audience")?, field("subject_token_type")?)
     }
 
     /// Whom it asks, in the order of the requests.
@@ -181,30 +176,8 @@ const AUDIENCE_WANTED: &str = "//iam.googleapis.com/projects/NUMBER/locations/gl
                                //iam.googleapis.com/locations/global/workforcePools/POOL/providers/\
                                PROVIDER";
 
-/// The pool of a provider's full name.
-fn pool_of(audience: &str) -> Option<&str> {
-    let (pool, provider) = audience.rsplit_once("/providers/")?;
-    let path = pool.strip_prefix("//iam.googleapis.com/")?;
-    let parts: Vec<&str> = path.split('/').collect();
-    let id = match parts.as_slice() {
-        ["projects", number, "locations", "global", "workloadIdentityPools", id]
-            if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            id
-        }
-        ["locations", "global", "workforcePools", id] => id,
-        _ => return None,
-    };
-    (is_name(id) && is_name(provider)).then_some(pool)
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-}
-
 fn impersonation(account: &str, scopes: &[String]) -> Result<Hop, (&'static str, String)> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
-    if !account.contains('@') || !account.bytes().all(plain) {
+    if !ServiceAccount::is_address(account) {
         let why = format!("\"{account}\": the address of a service account is wanted");
         return Err(("account", why));
     }

@@ -159,9 +159,8 @@ fn create(needs: &Needs<'_>, principal: &Principal, script: &mut String) -> fmt:
 
 /// How `gcloud` names a pool's commands, where it is, and the pool for its providers.
 fn places(pool: &Pool) -> (&'static str, String, String) {
-    let project = pool.name.split_once("/projects/").and_then(|(_, rest)| rest.split('/').next());
     let id = quoted(pool.id());
-    match project {
+    match pool.project() {
         Some(project) => (
             "gcloud iam workload-identity-pools",
             format!("--location=global --project={}", quoted(project)),

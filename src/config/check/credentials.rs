@@ -310,7 +310,7 @@ fn of_key(
 
 fn metadata(raw: &raw::CredentialEntry, at: &str) -> Checked<CredentialSource> {
     let account = match raw.account.as_deref() {
-        Some(account) if !is_account(account) => {
+        Some(account) if account != "default" && !ServiceAccount::is_address(account) => {
             let problem = format!(
                 "\"{account}\": the address of a service account of this machine is wanted, or \
                  none for its default one"
@@ -325,11 +325,6 @@ fn metadata(raw: &raw::CredentialEntry, at: &str) -> Checked<CredentialSource> {
 }
 
 const EXCHANGE: &str = "an exchange credential";
-
-fn is_account(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
-    text == "default" || text.contains('@') && text.bytes().all(plain)
-}
 
 fn scopes(raw: &raw::CredentialEntry, at: &str) -> Checked<Vec<String>> {
     let Some(scopes) = &raw.scopes else {

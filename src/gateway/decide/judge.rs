@@ -172,7 +172,7 @@ impl Decide {
         let judgement = self.authorize(request, &token, target, &body, now);
         let judgement = match judgement {
             Judgement { verdict: Verdict::NeedsBody, target: Some(target), .. }
-                if self.passes(request, &target) =>
+                if self.needs_no_beginning(request, &target) =>
             {
                 let judgement = self.judge_head(request, &token, target, &[], now);
                 return Judgement { token: Some(token), ..judgement };
@@ -185,8 +185,8 @@ impl Decide {
         Judgement { token: Some(token), awaits_body, ..judgement }
     }
 
-    /// Whether the body of a request will be read as it passes, and its beginning tells nothing.
-    fn passes(&self, request: &Request<'_>, target: &Target<'_>) -> bool {
+    /// Whether the body of a request will be read as it passes, and nobody has to wait for its beginning.
+    fn needs_no_beginning(&self, request: &Request<'_>, target: &Target<'_>) -> bool {
         request.payload() == Payload::Unread
             && self.buffer.is_exceeded(request)
             && !target.names_model_in_body()
