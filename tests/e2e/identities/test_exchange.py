@@ -251,6 +251,29 @@ def test_a_token_is_renewed_on_use_and_ends_in_time(
     assert outcome(post(haproxy, alice)) == PASSES
 
 
+def test_a_token_that_google_revokes_is_exchanged_anew(
+    as_caller: Callable[..., Haproxy], standin: Standin
+) -> None:
+    haproxy = as_caller()
+    alice, bob = caller(standin, "alice"), caller(standin, "bob")
+    assert outcome(post(haproxy, alice)) == PASSES
+    [seen] = standin.requests(of="google")
+    [of_alice] = [value for name, value in seen["headers"] if name.lower() == "authorization"]
+    assert outcome(post(haproxy, bob)) == PASSES
+    asked = standin.asked("sts")
+    assert standin.revoke(of_alice.removeprefix("Bearer ")) == 1
+
+    def is_promised() -> bool:
+        refused = post(haproxy, alice)
+        assert outcome(refused) == (503, "google_credential_refused")
+        return refused.header("retry-after") == "1"
+
+    eventually(is_promised, "another one is asked for", within=20)
+    assert outcome(post(haproxy, alice)) == PASSES
+    assert outcome(post(haproxy, bob)) == PASSES
+    assert standin.asked("sts") == asked + 1
+
+
 def test_a_callers_token_that_ends_takes_googles_with_it(
     as_caller: Callable[..., Haproxy], standin: Standin
 ) -> None:

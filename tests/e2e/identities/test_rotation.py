@@ -17,7 +17,6 @@ from support.log.server import LogServer
 from support.wire.calls import outcome, post
 from support.world.configuration import section, vertex_json
 from support.world.haproxy import Haproxy
-from support.world.place import haproxy_version
 from support.world.rotated import RotatedFile
 from support.world.standin import Standin
 
@@ -37,8 +36,6 @@ def rotating(
     gateway: Callable[..., Haproxy], standin: Standin, pages: Pages
 ) -> Callable[..., Haproxy]:
     """A gateway with this credential and with backends for these of Google's identity services."""
-
-    standin.take_chunks(haproxy_version() >= (3, 0))
 
     def start(
         file: RotatedFile, *services: str, admin_commands: bool = True, **credential: Any

@@ -15,7 +15,6 @@ from support.load.steady import Request, SteadyLoad
 from support.wire.calls import BODY, CLAIMS, GENERATE, headers
 from support.world.configuration import section, vertex_json
 from support.world.haproxy import Haproxy
-from support.world.place import haproxy_version
 from support.world.rotated import RotatedFile
 from support.world.standin import Standin
 
@@ -35,7 +34,6 @@ def files(tmp_path: Path, standin: Standin) -> dict[str, RotatedFile]:
 def haproxy(
     gateway: Callable[..., Haproxy], standin: Standin, files: dict[str, RotatedFile]
 ) -> Haproxy:
-    standin.take_chunks(haproxy_version() >= (3, 0))
     vertex = vertex_json(standin.service_account)
     vertex["admin_commands"] = True
     of_file = {name: {"name": name, "file": str(file.path)} for name, file in files.items()}

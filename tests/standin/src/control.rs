@@ -110,10 +110,6 @@ async fn answer(app: &Arc<App>, method: &str, path: &str, query: &str, body: &[u
             let Revoked { token } = parse(body)?;
             Ok(json!({"revoked": app.bearers.issued.revoke(token.as_deref())}))
         }
-        ("POST", "/identity/chunks") => {
-            app.identity.takes_chunks.store(parse::<Chunks>(body)?.taken, Relaxed);
-            Ok(json!({}))
-        }
         ("POST", "/identity/keys") => {
             let app = Arc::clone(app);
             blocking(move || Ok(app.bearers.account().add_key()?)).await
@@ -179,13 +175,6 @@ struct Down {
 struct Revoked {
     /// Absent: all that were given out.
     token: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Chunks {
-    #[serde(default)]
-    taken: bool,
 }
 
 #[derive(Deserialize)]

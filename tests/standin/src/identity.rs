@@ -20,7 +20,6 @@ use crate::http1::Head;
 use answer::Fault;
 use serde::{Deserialize, Serialize};
 use std::sync::RwLock;
-use std::sync::atomic::AtomicBool;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +56,4 @@ pub struct Identity {
     pub sessions: machine::Sessions,
     pub pool: RwLock<sts::Pool>,
     pub policy: RwLock<iam_credentials::Policy>,
-    /// Whether bodies may come in chunks.
-    pub takes_chunks: AtomicBool,
 }

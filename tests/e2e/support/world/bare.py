@@ -96,6 +96,7 @@ class Bare(Configuration):
         google = f"server google 127.0.0.1:{self.google_http}"
         fetch = [
             'bind "unix@${VERTEX_FETCH_BIND}" mode 600 user "${VERTEX_USER}"',
+            "filter lua.vertex-fetch-length",
             "use_backend vertex_fetch_%[req.hdr(host),lower]",
             "http-after-response set-header x-vertex-fetch-error no-backend"
             " if { be_name vertex_fetch }",

@@ -160,10 +160,6 @@ class Standin:
         """One of the tokens that were given out, or all; how many."""
         return self.call("DELETE", "/identity/tokens", _given(token=token))["revoked"]
 
-    def take_chunks(self, taken: bool = True) -> None:
-        """Whether the identity services take bodies in chunks, as HAProxy sends them from 3.0 on."""
-        self.call("POST", "/identity/chunks", {"taken": taken})
-
     def new_key(self) -> dict[str, str]:
         """The file of another key of the service account, which Google knows."""
         return self.call("POST", "/identity/keys")
@@ -218,7 +214,6 @@ class Standin:
         self.policy()
         self.revoke()
         self.delete_keys()
-        self.take_chunks(False)
         self.forget_requests()
 
 

@@ -87,10 +87,7 @@ fn judge(
     if body.length > MAX_BODY as u64 {
         return Err(Fault::new(413, "", "The request is too large."));
     }
-    if let Some(fault) = service.misdirected(request.head).or_else(|| {
-        let takes_chunks = app.identity.takes_chunks.load(Relaxed);
-        if takes_chunks { None } else { unmeasured(request.head) }
-    }) {
+    if let Some(fault) = service.misdirected(request.head).or_else(|| unmeasured(request.head)) {
         return Err(fault);
     }
     match (service, bearer) {
@@ -115,9 +112,9 @@ fn judge(
     }
 }
 
-/// Google's front end wants to know whether a body comes.
+/// Google's front end wants to know the length of a body before it comes.
 fn unmeasured(head: &Head) -> Option<Fault> {
-    let measured = head.method != "POST" || head.chunked || head.header("content-length").is_some();
+    let measured = head.method != "POST" || head.header("content-length").is_some();
     (!measured).then(|| Fault::new(411, "", "POST requests require a Content-length header."))
 }
 
