@@ -41,7 +41,7 @@ def test_an_allowed_call_and_a_refused_one_tell_session_and_trace(
 def test_in_json_they_have_the_names_of_opentelemetry(
     gateway: Callable[..., Haproxy], token: str, logs: LogServer
 ) -> None:
-    haproxy = gateway(environment={"VERTEX_LOG_STYLE": "json"})
+    haproxy = gateway(nbthread=1, environment={"VERTEX_LOG_STYLE": "json"})
 
     post(haproxy, token, session_id="a session", traceparent=TRACEPARENT)
     post(haproxy, token)

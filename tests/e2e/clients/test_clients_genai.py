@@ -64,7 +64,7 @@ def test_the_catalogue(callers: Callers, client: genai.Client) -> None:
     names = [model.name for model in client.models.list(config={"query_base": True})]
     assert f"publishers/google/models/{MODEL}" in names
     assert client.models.get(model=MODEL).name == f"publishers/google/models/{MODEL}"
-    lines = callers.logs.wait_for(2)
+    lines = callers.logs.in_order(2)
     assert [line["method"] for line in lines] == ["models.list", "models.get"]
 
 

@@ -42,7 +42,7 @@ def test_unary_calls(callers: Callers, client: Node) -> None:
     assert client.ask("count", **HELLO) > 0
     assert len(client.ask("embed", model="gemini-embedding-001", contents="hello")) == 8
     assert client.ask("model", model=MODEL) in client.ask("models")
-    methods = [line["method"] for line in callers.logs.wait_for(5)]
+    methods = [line["method"] for line in callers.logs.in_order(5)]
     assert methods == ["generateContent", "countTokens", "predict", "models.get", "models.list"]
 
 

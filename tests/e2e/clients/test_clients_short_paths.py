@@ -41,7 +41,7 @@ def test_anthropic(callers: Callers, standin: Standin) -> None:
     targets = [seen["target"] for seen in standin.requests(of="google")]
     asked = f"{CLAUDE_PATH}/claude-sonnet-9-9@20990101:streamRawPredict"
     assert targets == [asked, asked, f"{CLAUDE_PATH}/count-tokens:rawPredict"]
-    whole, streamed, counted, _, _ = callers.logs.wait_for(5)
+    whole, streamed, counted, _, _ = callers.logs.in_order(5)
     assert (whole["tokens"], whole["streamed"]) == ("exact", "0")
     assert (streamed["tokens"], streamed["streamed"]) == ("exact", "1")
     assert counted["method"] == "countTokens"

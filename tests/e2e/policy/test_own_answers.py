@@ -292,7 +292,7 @@ def test_a_caller_who_leaves_amid_the_body_is_no_failure_of_the_gateways(
             except Closed:
                 pass
 
-    line = logs.wait_for(1 if first else 2)[-1]
+    line = logs.in_order(1 if first else 2)[-1]
     assert (line["decision"], line["reason"]) == ("deny", "request_incomplete"), line.text
     assert line["charged"] == "-"
     eventually(lambda: is_out_of_internal(pages), "nothing is the gateway's fault")
