@@ -133,6 +133,10 @@ impl Config {
             check::limits(raw.limits, of_roles, mended),
         )
             .all()?;
+        // Once every role is known to name its credential.
+        if !mended.touches("/roles") && !mended.touches("/credentials") {
+            check::express(&roles, &credentials)?;
+        }
         let (file, admin_commands) = (String::new(), raw.admin_commands);
         let state = state.unwrap_or_default();
         Ok(Self {

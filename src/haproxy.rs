@@ -35,8 +35,14 @@ const FETCH_MAX: &str = "VERTEX_FETCH_MAX";
 const RULES: &str = "VERTEX_RULES";
 
 /// The variables of the rule set that choose between two ways, and their valid words.
-pub const SWITCHES: [(&str, [&str; 2]); 2] =
-    [("VERTEX_ABORTONCLOSE", ["on", "off"]), ("VERTEX_LOG_STYLE", ["text", "json"])];
+pub const SWITCHES: [(&str, [&str; 2]); 3] = [
+    ("VERTEX_ABORTONCLOSE", ["on", "off"]),
+    ("VERTEX_LOG_STYLE", ["text", "json"]),
+    (API_KEYS, ["on", "off"]),
+];
+
+/// The one that lets API keys be sent.
+pub const API_KEYS: &str = "VERTEX_API_KEYS";
 
 /// The function that a log format calls for the module's fields.
 const ACCOUNT: &str = "lua.vertex_log_fields";

@@ -314,7 +314,9 @@ fn sign(
     };
     let headers = |signed: Signed| -> Result<Table> {
         let table = lua.create_table()?;
-        table.set("authorization", signed.authorization.as_str())?;
+        let (header, value) = signed.authorization.header();
+        table.set("header", header)?;
+        table.set("value", value)?;
         table.set("call", signed.call)?;
         if let Some(target) = signed.target {
             table.set("method", target.method)?;

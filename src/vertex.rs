@@ -5,6 +5,7 @@ mod alphabet;
 mod body;
 mod canonical;
 mod claude;
+mod express;
 mod host;
 mod known;
 mod labels;
@@ -18,6 +19,7 @@ use std::fmt;
 pub use body::{Body, BodyScanner, CapMember, Media};
 pub use canonical::respell;
 pub use claude::{BodyEdit, vertex_model_name};
+pub use express::{EXPRESS_LOCATION, EXPRESS_PUBLISHER, express_methods};
 pub use host::host_of;
 pub use known::{is_known_location, is_known_publisher, known_publishers, speaks};
 pub use labels::{LabelValue, Labels, MAX_LABELS, is_label_name, is_label_value};
@@ -146,10 +148,15 @@ impl<'u> Target<'u> {
 
     /// Writes the path and query that are sent to Google.
     pub fn write_to(&self, out: &mut String) {
+        self.write_without((0, 0), out);
+    }
+
+    /// Writes them without so many of the first segments, and as many names as these hold.
+    fn write_without(&self, (segments, names): (usize, usize), out: &mut String) {
         out.push('/');
         out.push_str(self.version);
-        let mut names = self.names.iter();
-        for segment in &self.route.segments {
+        let mut names = self.names.iter().skip(names);
+        for segment in self.route.segments.iter().skip(segments) {
             out.push('/');
             out.push_str(match segment {
                 Segment::Literal(literal) => literal,

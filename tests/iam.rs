@@ -147,6 +147,26 @@ fn an_impersonated_account_trusts_the_one_before_it_and_no_other() {
 }
 
 #[test]
+fn an_api_key_is_granted_nothing() {
+    let folder = Folder::new("iam-key");
+    let mut settings = minimal();
+    settings["credentials"] = json!([{ "name": "ml-prod", "type": "api_key", "file": "key" }]);
+    settings["roles"][0]["may"]["locations"] = json!(["global"]);
+    settings["roles"][0]["may"]["models"] = json!(["google/gemini-2.5-*"]);
+    settings["roles"][0]["may"]["methods"] = json!(["generateContent"]);
+    folder.put("vertex.json", settings.to_string());
+    folder.put("key", "AIza.of-a-test");
+    let said = folder.call(&["iam", "-c", "vertex.json"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.out.contains("# It is an API key, which IAM does not know"), "{said:?}");
+    assert!(!said.out.lines().any(|line| line.starts_with("gcloud")), "{said:?}");
+    folder.put("policy.json", json!({ "bindings": [] }).to_string());
+    let said = folder.call(&["iam", "-c", "vertex.json", "--against", "policy.json"]);
+    let wanted = "ml-prod: not checked: an API key has no Google identity\n";
+    assert_eq!((said.status, &*said.out), (0, wanted), "{said:?}");
+}
+
+#[test]
 fn a_federated_identity_gets_its_pool_and_its_provider() {
     let token =
         SigningKey::rsa().token("k1", &json!({ "iss": "https://idp.example", "sub": "system:gw" }));

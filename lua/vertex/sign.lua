@@ -11,10 +11,10 @@ local M = {}
 ---@return boolean
 local function write(txn, signed)
   local http = txn.http
-  for _, name in ipairs({ "x-goog-api-key", "x-api-key" }) do
+  for _, name in ipairs({ "authorization", "x-goog-api-key", "x-api-key" }) do
     http:req_del_header(name)
   end
-  http:req_set_header("authorization", signed.authorization)
+  http:req_set_header(signed.header, signed.value)
   if signed.without then
     http:req_del_header(signed.without)
   end
@@ -25,7 +25,7 @@ local function write(txn, signed)
     end
   end
   -- HAProxy does not tell when a header found no room.
-  return txn.f:req_fhdr("authorization") == signed.authorization
+  return txn.f:req_fhdr(signed.header) == signed.value
 end
 
 ---@param txn TXN

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod exchange;
+mod express;
 mod labels;
 mod limits;
 mod roles;
@@ -10,6 +11,7 @@ mod state;
 mod who;
 
 pub(super) use credentials::credentials;
+pub(super) use express::express;
 pub(super) use labels::labels;
 pub(super) use limits::{OfRole, limits};
 pub(super) use roles::roles;

@@ -32,6 +32,7 @@ impl Config {
             roles.flat_map(|(index, (role, limits))| self.doubts_of(index, role, limits)).collect();
         doubts.extend(signed_before(&self.roles));
         doubts.extend(of_persons(&self.credentials));
+        doubts.extend(without_identity(&self.credentials));
         doubts
     }
 
@@ -121,6 +122,17 @@ fn of_persons(credentials: &[Credential]) -> impl Iterator<Item = String> {
             "/credentials/{index}: \"{}\" is a person's own login (authorized_user): callers act \
              with that person's rights, and it ends when the person leaves or logs out: use a service \
              account",
+            credential.name
+        )
+    })
+}
+
+fn without_identity(credentials: &[Credential]) -> impl Iterator<Item = String> {
+    let keys = credentials.iter().enumerate().filter(|(_, one)| one.source.is_api_key());
+    keys.map(|(index, credential)| {
+        format!(
+            "/credentials/{index}: \"{}\" is an API key: Google's IAM and audit log see no identity \
+             behind it, and whoever has it can use it anywhere: use a service account where you can",
             credential.name
         )
     })

@@ -95,6 +95,7 @@ pub(super) enum AudienceClaim {
 pub(super) enum CredentialType {
     ServiceAccount,
     AccessToken,
+    ApiKey,
     Metadata,
     ImpersonatedServiceAccount,
     ExternalAccount,
@@ -131,7 +132,7 @@ pub(super) struct CredentialEntry {
     /// `exchange` each caller's, and `adc` what Google's libraries would find here: these have no file.
     pub(super) r#type: Option<CredentialType>,
     /// A file as Google's tools write it: a service account's key, how to impersonate one, how to
-    /// exchange another issuer's token, a person's login; or an access token alone.
+    /// exchange another issuer's token, a person's login; or an access token or an API key alone.
     pub(super) file: Option<PathBuf>,
     /// Of the machine's service accounts the one with this address, its default one without; of `exchange`
     /// the one that each caller becomes, and without it the caller stays itself.

@@ -59,13 +59,15 @@ impl Gateway {
                 return self.refused_after(&judgement, request, &attached);
             };
             self.count_decision(&judgement.verdict);
+            let mut uri = String::new();
+            judgement.write_path(&mut uri);
             let grant = Grant {
                 bearer: signer.number(),
                 call: begun.call.map(|mark| mark.number),
                 target: SignedTarget {
                     method: request.map_or("", |request| request.method).to_owned(),
                     host: signer.host().to_owned(),
-                    uri: target.to_string(),
+                    uri,
                     without: target.route.without,
                 },
                 location: target.location.to_owned(),

@@ -27,7 +27,7 @@ use crate::gateway::decide::upload::Uploads;
 use crate::gateway::decide::verified_token::VerifiedTokens;
 use crate::gateway::decide::waiting::Waiting;
 use crate::google::{Bearers, Credential};
-use crate::haproxy::{Haproxy, Line, Unreadable};
+use crate::haproxy::{API_KEYS, Haproxy, Line, Unreadable};
 use crate::jose;
 use crate::oidc::{Issuer, IssuerConfig, KeySource, TokenHeader, Verifier};
 use crate::policy::Policy;
@@ -73,6 +73,7 @@ impl Gateway {
             config.check_backends(&haproxy.backends, location_backend, FETCH_BACKEND),
             check_accounts(&config, haproxy),
             check_fetches(&config, haproxy),
+            check_api_keys(&config, haproxy),
             check_rules(haproxy),
         )
             .all();
@@ -224,6 +225,22 @@ fn check_accounts(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigError>
             Err(ConfigError::at(pointer, problem))
         }
     }
+}
+
+/// The rules of vertex.cfg send no API key unless they are told to.
+fn check_api_keys(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors> {
+    if haproxy.is_bare || haproxy.switches.get(API_KEYS).is_some_and(|given| given == "on") {
+        return Ok(());
+    }
+    let credentials = config.credentials.iter().enumerate();
+    let keys = credentials.filter(|(_, credential)| credential.source.is_api_key());
+    let fault = |(index, _)| {
+        let problem = format!(
+            "no API key is sent: set {API_KEYS}=on in HAProxy's environment, or another type"
+        );
+        ConfigError::at(format!("/credentials/{index}/type"), problem)
+    };
+    ConfigErrors::unless_empty(keys.map(fault).collect())
 }
 
 fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors> {

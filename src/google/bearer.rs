@@ -110,15 +110,8 @@ impl Bearers {
         let mut slots = Vec::new();
         for (index, credential) in credentials.iter().enumerate() {
             for (_, host) in &locations {
-                let bearer = match credential.source.now().as_ref() {
-                    CredentialSource::ServiceAccount { .. }
-                    | CredentialSource::Fetched(_)
-                    | CredentialSource::Exchanged(_) => None,
-                    CredentialSource::AccessToken(token) => {
-                        let header = Authorization::of(token);
-                        Some(Bearer { header, life: None, since: now.mono })
-                    }
-                };
+                let header = credential.source.now().held();
+                let bearer = header.map(|header| Bearer { header, life: None, since: now.mono });
                 slots.push(Slot {
                     number: slots.len(),
                     credential: index,
@@ -222,6 +215,13 @@ impl Bearers {
         bearer.as_ref().filter(|bearer| bearer.sendable(now)).map(|b| b.header.clone())
     }
 
+    /// Whether the bearer with this number is an API key.
+    #[must_use]
+    pub fn is_api_key(&self, number: usize) -> bool {
+        let credential = self.slots.get(number).and_then(|slot| self.credential(slot.credential));
+        credential.is_some_and(|credential| credential.source.is_api_key())
+    }
+
     /// Signs what is due, a few at a time. Returns whether anything was signed.
     pub fn step(&self, now: Now) -> bool {
         let mut signed = false;
@@ -243,6 +243,7 @@ impl Bearers {
                 account.sign(*form, &slot.host, now.wall)
             }
             CredentialSource::AccessToken(_)
+            | CredentialSource::ApiKey(_)
             | CredentialSource::Fetched(_)
             | CredentialSource::Exchanged(_) => return false,
         };
@@ -275,12 +276,17 @@ impl Bearers {
     /// Gives all slots of a credential this token.
     pub(super) fn share(&self, credential: usize, token: &Token, now: Monotonic) {
         let life = Some(Life::Fetched { at: now, secs: token.lifetime_secs });
-        self.put(credential, &token.text, life, now);
+        self.put(credential, &Authorization::of(&token.text), life, now);
     }
 
-    /// The same for the text of one.
-    pub(super) fn put(&self, credential: usize, token: &str, life: Option<Life>, now: Monotonic) {
-        let header = Authorization::of(token);
+    /// The same for one that stands in its header already.
+    pub(super) fn put(
+        &self,
+        credential: usize,
+        header: &Authorization,
+        life: Option<Life>,
+        now: Monotonic,
+    ) {
         for slot in self.slots_of(credential) {
             slot.set(Bearer { header: header.clone(), life, since: now });
         }

@@ -7,10 +7,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 use crate::fetch::Endpoint;
-use crate::google::{CredentialFiles, JwtForm, ServiceAccount, TokenExchange, TokenSource};
+use crate::google::{
+    Authorization, CredentialFiles, JwtForm, ServiceAccount, TokenExchange, TokenSource,
+};
 
 /// The longest access token, in bytes: those of Google's Security Token Service.
 pub const MAX_ACCESS_TOKEN_BYTES: usize = 12_288;
+
+/// The longest API key, in bytes: Google's have 39 to some 60.
+const MAX_API_KEY_BYTES: usize = 512;
 
 /// A credential of the configuration.
 #[derive(Debug)]
@@ -40,6 +45,7 @@ pub struct SourceInUse {
     identity: Option<String>,
     is_fetched: bool,
     is_signed: bool,
+    is_api_key: bool,
     exchange: Option<Arc<TokenExchange>>,
 }
 
@@ -54,6 +60,8 @@ pub enum CredentialSource {
     },
     /// Read from a file that somebody else keeps fresh.
     AccessToken(Zeroizing<String>),
+    /// A key of Google's express mode, which stands for a project and for no identity.
+    ApiKey(Zeroizing<String>),
     /// Fetched, one for all locations.
     Fetched(TokenSource),
     /// The caller's own, exchanged: one for each caller.
@@ -92,6 +100,12 @@ impl SourceInUse {
         self.is_signed
     }
 
+    /// Whether it is an API key, which reaches Google's express mode and nothing else.
+    #[must_use]
+    pub const fn is_api_key(&self) -> bool {
+        self.is_api_key
+    }
+
     /// How the callers' tokens are exchanged, if they are; no file changes that.
     #[must_use]
     pub fn exchange(&self) -> Option<&TokenExchange> {
@@ -110,6 +124,7 @@ impl From<CredentialSource> for SourceInUse {
             identity: source.identity().map(str::to_owned),
             is_fetched: source.token_source().is_some(),
             is_signed: source.is_signed(),
+            is_api_key: matches!(source, CredentialSource::ApiKey(_)),
             exchange: source.exchange().cloned(),
             source: RwLock::new(Arc::new(source)),
         }
@@ -121,7 +136,7 @@ impl CredentialSource {
     pub(super) fn identity(&self) -> Option<&str> {
         match self {
             Self::ServiceAccount { account, .. } => Some(&account.client_email),
-            Self::AccessToken(_) => None,
+            Self::AccessToken(_) | Self::ApiKey(_) => None,
             Self::Fetched(source) => source.identity.as_deref(),
             Self::Exchanged(exchange) => exchange.account.as_deref(),
         }
@@ -131,8 +146,17 @@ impl CredentialSource {
     pub(super) fn key_id(&self) -> Option<&str> {
         match self {
             Self::ServiceAccount { account, .. } => Some(account.key_id()),
-            Self::AccessToken(_) | Self::Exchanged(_) => None,
+            Self::AccessToken(_) | Self::ApiKey(_) | Self::Exchanged(_) => None,
             Self::Fetched(source) => source.key_id(),
+        }
+    }
+
+    /// What its file holds, where that is sent as it is.
+    pub(super) fn held(&self) -> Option<Authorization> {
+        match self {
+            Self::AccessToken(token) => Some(Authorization::of(token)),
+            Self::ApiKey(key) => Some(Authorization::of_api_key(key)),
+            Self::ServiceAccount { .. } | Self::Fetched(_) | Self::Exchanged(_) => None,
         }
     }
 
@@ -141,7 +165,10 @@ impl CredentialSource {
     pub const fn token_source(&self) -> Option<&TokenSource> {
         match self {
             Self::Fetched(source) => Some(source),
-            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Exchanged(_) => None,
+            Self::ServiceAccount { .. }
+            | Self::AccessToken(_)
+            | Self::ApiKey(_)
+            | Self::Exchanged(_) => None,
         }
     }
 
@@ -150,7 +177,10 @@ impl CredentialSource {
     pub const fn exchange(&self) -> Option<&Arc<TokenExchange>> {
         match self {
             Self::Exchanged(exchange) => Some(exchange),
-            Self::ServiceAccount { .. } | Self::AccessToken(_) | Self::Fetched(_) => None,
+            Self::ServiceAccount { .. }
+            | Self::AccessToken(_)
+            | Self::ApiKey(_)
+            | Self::Fetched(_) => None,
         }
     }
 
@@ -181,6 +211,30 @@ impl CredentialSource {
         }
         Ok(Self::AccessToken(Zeroizing::new(token.to_owned())))
     }
+
+    /// Reads a file that holds an API key and nothing else.
+    ///
+    /// # Errors
+    /// What is wrong with the file, never its contents.
+    pub fn api_key(file: &[u8]) -> Result<Self, String> {
+        let key = str::from_utf8(file).map_or("", str::trim);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        let problem = match key {
+            _ if key.starts_with('{') => {
+                "an API key on a line of its own is wanted, not JSON: leave `type` out for a file of \
+                 Google's tools"
+            }
+            _ if key.starts_with("ya29.") || key.starts_with("eyJ") => {
+                "an API key is wanted, not a token: for an access token the type access_token is \
+                 wanted"
+            }
+            _ if key.is_empty() || key.len() > MAX_API_KEY_BYTES || !key.bytes().all(plain) => {
+                "an API key on a line of its own is wanted, as Google's console shows it (AIza...)"
+            }
+            _ => return Ok(Self::ApiKey(Zeroizing::new(key.to_owned()))),
+        };
+        Err(problem.to_owned())
+    }
 }
 
 impl fmt::Debug for CredentialSource {
@@ -188,6 +242,7 @@ impl fmt::Debug for CredentialSource {
         f.write_str(match self {
             Self::ServiceAccount { .. } => "ServiceAccount",
             Self::AccessToken(_) => "AccessToken",
+            Self::ApiKey(_) => "ApiKey",
             Self::Fetched(_) => "Fetched",
             Self::Exchanged(_) => "Exchanged",
         })

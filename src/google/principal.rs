@@ -18,6 +18,8 @@ pub enum Principal {
     Federated(Federated),
     /// Each caller, as a subject of a pool.
     Callers(Pool),
+    /// An API key, which IAM knows as nobody.
+    Nobody,
     /// The configuration does not tell.
     Unknown,
 }
@@ -49,6 +51,7 @@ impl Credential {
                 vec![Principal::ServiceAccount(account.client_email.clone())]
             }
             CredentialSource::AccessToken(_) => vec![Principal::Unknown],
+            CredentialSource::ApiKey(_) => vec![Principal::Nobody],
             CredentialSource::Exchanged(exchange) => {
                 let callers = Principal::Callers(exchange.pool.clone());
                 let account = exchange.account.clone().map(Principal::ServiceAccount);

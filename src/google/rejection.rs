@@ -85,7 +85,7 @@ impl Bearers {
                 may_help && !refresh.is_failing() && refresh.next_secs(now.mono) == 0
             }
             (CredentialSource::Fetched(_), None) | (CredentialSource::Exchanged(_), _) => false,
-            (CredentialSource::AccessToken(_), _) => {
+            (CredentialSource::AccessToken(_) | CredentialSource::ApiKey(_), _) => {
                 // Nobody knows whether its file holds another one; no request waits for a disk.
                 if let Some(Ok(mut rotation)) =
                     self.rotations.get(slot.credential).map(std::sync::Mutex::try_lock)

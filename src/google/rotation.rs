@@ -316,6 +316,7 @@ impl Bearers {
             }
             CredentialSource::ServiceAccount { .. }
             | CredentialSource::AccessToken(_)
+            | CredentialSource::ApiKey(_)
             | CredentialSource::Fetched(_)
             | CredentialSource::Exchanged(_) => {}
         }
@@ -351,6 +352,7 @@ impl Bearers {
                     .filter(|proof| proof.endpoints().all(|at| self.can_ask(&at.authority)))
             }
             CredentialSource::AccessToken(_)
+            | CredentialSource::ApiKey(_)
             | CredentialSource::Fetched(_)
             | CredentialSource::Exchanged(_) => None,
         };
@@ -386,7 +388,11 @@ impl Bearers {
         rotation.settle(now.mono);
         match source.as_ref() {
             CredentialSource::ServiceAccount { .. } => self.want_signatures(index),
-            CredentialSource::AccessToken(token) => self.put(index, token, None, now.mono),
+            CredentialSource::AccessToken(_) | CredentialSource::ApiKey(_) => {
+                if let Some(header) = source.held() {
+                    self.put(index, &header, None, now.mono);
+                }
+            }
             CredentialSource::Exchanged(_) => {}
             CredentialSource::Fetched(source) => {
                 if let Some(token) = token.filter(|_| proof.is_none()) {

@@ -40,7 +40,7 @@ impl CredentialSource {
     pub(super) const fn is_signed(&self) -> bool {
         match self {
             Self::ServiceAccount { .. } => true,
-            Self::AccessToken(_) | Self::Fetched(_) | Self::Exchanged(_) => false,
+            Self::AccessToken(_) | Self::ApiKey(_) | Self::Fetched(_) | Self::Exchanged(_) => false,
         }
     }
 
@@ -49,6 +49,7 @@ impl CredentialSource {
         match self {
             Self::ServiceAccount { .. } => "service_account",
             Self::AccessToken(_) => "access_token",
+            Self::ApiKey(_) => "api_key",
             Self::Fetched(source) => source.kind,
             Self::Exchanged(_) => "exchange",
         }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::cli::Report;
 use crate::cli::iam::Needs;
 use crate::cli::iam::commands::members;
+use crate::google::Principal;
 
 /// Google's own roles that grant what is needed and far more, deletion and deployment included.
 /// Source: Google's reference of IAM roles, aiplatform.
@@ -51,6 +52,9 @@ pub(super) fn compare(
         let _ = writeln!(report.text, "{name}: {text}");
         report.good &= good;
     };
+    if needs.seen() == &Principal::Nobody {
+        return say(true, "not checked: an API key has no Google identity".to_owned());
+    }
     let members = members(needs, needs.seen());
     if members.is_empty() {
         return say(

@@ -41,13 +41,20 @@ pub(super) fn members(needs: &Needs<'_>, principal: &Principal) -> Vec<String> {
             };
             needs.callers.iter().map(member).collect()
         }
-        Principal::Machine | Principal::Unknown => Vec::new(),
+        Principal::Machine | Principal::Nobody | Principal::Unknown => Vec::new(),
     }
 }
 
 fn for_one(needs: &Needs<'_>, script: &mut String) -> fmt::Result {
     let name = &needs.credential.name;
     writeln!(script, "\n# Credential {name}, used by roles: {}.", needs.roles.join(", "))?;
+    if needs.seen() == &Principal::Nobody {
+        return script.write_str(
+            "# It is an API key, which IAM does not know: there is nothing to grant. KEY is its id, and this \
+             keeps it\n# to Vertex AI:\n\
+             #   gcloud services api-keys update KEY --api-target=service=aiplatform.googleapis.com\n",
+        );
+    }
     for principal in &needs.principals {
         create(needs, principal, script)?;
     }
@@ -150,6 +157,7 @@ fn create(needs: &Needs<'_>, principal: &Principal, script: &mut String) -> fmt:
              #   curl -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/\
              instance/service-accounts/default/email"
         ),
+        Principal::Nobody => Ok(()),
         Principal::Unknown => writeln!(
             script,
             "# MEMBER is whom its token is for: serviceAccount:… or user:…; the configuration does not tell."

@@ -133,6 +133,7 @@ impl CredentialType {
         match self {
             Self::ServiceAccount => "service_account",
             Self::AccessToken => "access_token",
+            Self::ApiKey => "api_key",
             Self::Metadata => "metadata",
             Self::ImpersonatedServiceAccount => "impersonated_service_account",
             Self::ExternalAccount => "external_account",
@@ -184,6 +185,9 @@ fn without_role(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> O
             "without a role the host is not known: form scope or exchange is wanted"
         }
         (CredentialType::Exchange, _) => "without a role the caller is not known: leave it out",
+        (CredentialType::ApiKey, _) => {
+            "without a role the path is not known, and a key goes to express mode only: leave it out"
+        }
         _ => return Ok(()),
     };
     Err(ConfigError::at(format!("{at}/without_role"), problem))
@@ -199,6 +203,7 @@ fn members(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> Checke
         | CredentialType::Exchange => true,
         CredentialType::ServiceAccount => raw.form == Some(Form::Exchange),
         CredentialType::AccessToken
+        | CredentialType::ApiKey
         | CredentialType::Metadata
         | CredentialType::AuthorizedUser
         | CredentialType::Adc => false,
@@ -279,6 +284,7 @@ fn of_file(
     };
     let source = match kind {
         CredentialType::AccessToken => CredentialSource::access_token(&file),
+        CredentialType::ApiKey => CredentialSource::api_key(&file),
         CredentialType::ServiceAccount
         | CredentialType::Metadata
         | CredentialType::Adc

@@ -54,7 +54,7 @@ pub struct SignedTarget {
 /// What replaces the caller's request when it is sent to Google.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    /// The value of the `Authorization` header.
+    /// What is sent in place of the caller's token.
     pub authorization: Authorization,
     /// The number of the call.
     pub call: Option<u64>,
@@ -116,7 +116,12 @@ impl Decide {
         }
         let location = grant.map(|grant| grant.location.as_str());
         let (credential, slot) = self.bearers.named(name, location)?;
-        let may_sign = grant.is_some() || credential.without_role;
+        // The path of an API key's request is another than that of a token's.
+        let is_api_key = |number| self.bearers.is_api_key(number);
+        let may_sign = match grant {
+            Some(grant) => is_api_key(grant.bearer) == is_api_key(slot.number()),
+            None => credential.without_role,
+        };
         let header = self.bearers.header_of(slot.number(), now).filter(|_| may_sign)?;
         Some((header, Some(credential)))
     }

@@ -64,6 +64,17 @@ impl<'j> Judgement<'j> {
         Self::of(Verdict::Deny(refusal)).found(token, target)
     }
 
+    /// Writes the path and query that are sent to Google.
+    pub(in crate::gateway) fn write_path(&self, out: &mut String) {
+        match (&self.target, self.credential) {
+            (Some(target), Some(credential)) if credential.source.is_api_key() => {
+                target.write_express_to(out);
+            }
+            (Some(target), _) => target.write_to(out),
+            (None, _) => {}
+        }
+    }
+
     /// The names of role and target, by their names in the log line and in variables.
     pub(in crate::gateway) fn named(&self) -> [(&'static str, Option<&str>); 8] {
         let (target, credential) = (self.target.as_ref(), self.credential);
@@ -377,6 +388,14 @@ impl Decide {
         let mut own_identity = None;
         let verdict = match self.bearers.slot(role.credential, target.location) {
             None => Verdict::from(Reason::LocationWithoutBackend),
+            // The load refuses roles that grant it; no key leaves to another place, whatever comes.
+            Some(_)
+                if credential.is_some_and(|c| c.source.is_api_key()) && !target.is_express() =>
+            {
+                let detail = "the role's API key reaches Google's express mode only, which has no such \
+                              route";
+                Verdict::Deny(Refusal::detailed(Reason::RouteUnknown, detail))
+            }
             Some(slot) if slot.is_ready(now) => Verdict::Allow(Signer::of(slot)),
             Some(slot) if credential.is_some_and(|c| c.source.exchange().is_some()) => {
                 let (verdict, identity) = self.signed_as_caller(request, token, slot, now);

@@ -80,7 +80,7 @@ pub(in crate::gateway) fn write(
 ) -> bool {
     if let (Verdict::Allow(signer), Some(target)) = (&judgement.verdict, &judgement.target) {
         out.push_str(if judgement.awaits_body { PASSING } else { "allow" });
-        write_allow(out, target, *signer, attached);
+        write_allow(out, (judgement, target), *signer, attached);
         return attached.call.is_none();
     }
     let verdict = &judgement.verdict;
@@ -97,7 +97,12 @@ pub(in crate::gateway) fn write(
     true
 }
 
-fn write_allow(out: &mut String, target: &Target<'_>, signer: Signer<'_>, attached: &Attached<'_>) {
+fn write_allow(
+    out: &mut String,
+    (judgement, target): (&Judgement<'_>, &Target<'_>),
+    signer: Signer<'_>,
+    attached: &Attached<'_>,
+) {
     for part in ["|", target.location, "|"] {
         out.push_str(part);
     }
@@ -111,7 +116,7 @@ fn write_allow(out: &mut String, target: &Target<'_>, signer: Signer<'_>, attach
     for part in ["|", id, "|", labels, "|", signer.host(), "|"] {
         out.push_str(part);
     }
-    target.write_to(out);
+    judgement.write_path(out);
     // What follows from the path stands behind it, as few requests have any of it.
     let (without, has_tail) = (target.route.without, attached.call.is_none());
     if without.is_some() || has_tail {

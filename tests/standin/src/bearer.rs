@@ -1,5 +1,5 @@
 //! The bearer check of Google's APIs: self-signed JWTs of the service account (AIP-4111), access
-//! tokens that the identity services have given out, and registered ones.
+//! tokens that the identity services have given out, and registered ones; and API keys.
 
 use crate::account::Account;
 use crate::http1::Authorization;
@@ -65,6 +65,7 @@ pub struct Checker {
     /// Token → the hosts it was presented to.
     cache: Mutex<HashMap<Box<str>, ByHost>>,
     access_tokens: RwLock<HashSet<String>>,
+    api_keys: RwLock<HashSet<String>>,
     pub issued: Tokens,
 }
 
@@ -121,6 +122,7 @@ impl Checker {
             account,
             cache: Mutex::default(),
             access_tokens: RwLock::default(),
+            api_keys: RwLock::default(),
             issued: Tokens::default(),
         }
     }
@@ -141,6 +143,35 @@ impl Checker {
 
     pub fn forget(&self, token: &str) -> bool {
         self.access_tokens.write().unwrap_or_else(PoisonError::into_inner).remove(token)
+    }
+
+    pub fn register_api_key(&self, key: String) {
+        self.api_keys.write().unwrap_or_else(PoisonError::into_inner).insert(key);
+    }
+
+    pub fn forget_api_key(&self, key: &str) -> bool {
+        self.api_keys.write().unwrap_or_else(PoisonError::into_inner).remove(key)
+    }
+
+    /// Judges a request that brings an API key, which opens express mode and nothing else, and comes
+    /// alone.
+    pub fn check_api_key(
+        &self,
+        key: &str,
+        authorization: &Authorization,
+        is_express: bool,
+    ) -> Checked {
+        let is_known = self.api_keys.read().unwrap_or_else(PoisonError::into_inner).contains(key);
+        let fault = match (is_known, authorization, is_express) {
+            (false, ..) => Some("an unknown API key"),
+            (true, Authorization::One(_) | Authorization::Many, _) => {
+                Some("an API key and an Authorization header")
+            }
+            (true, Authorization::None, false) => Some("an API key outside of express mode"),
+            (true, Authorization::None, true) => None,
+        };
+        let (refused, claims) = (fault.map(str::to_owned), None);
+        Arc::new(Verdict { kind: "api_key", refused, claims, iat: 0, exp: i64::MAX }).at(0)
     }
 
     /// Judges the credential of a request with this `Host` header (lower case).

@@ -150,3 +150,20 @@ fn a_self_signed_token_for_iam_alone_opens_iam_alone() {
     assert!(!checker.check(&authorization, HOST, Api::Vertex, NOW).valid);
     assert!(checker.check(&authorization, HOST, Api::IamCredentials, NOW).valid);
 }
+
+#[test]
+fn an_api_key_comes_alone_and_opens_express_mode() {
+    let checker = checker();
+    checker.register_api_key("AIza.known".to_owned());
+    let bearer = Authorization::One("Bearer t".to_owned());
+    for (key, authorization, is_express, reason) in [
+        ("AIza.known", &Authorization::None, true, Value::Null),
+        ("AIza.other", &Authorization::None, true, json!("an unknown API key")),
+        ("AIza.known", &bearer, true, json!("an API key and an Authorization header")),
+        ("AIza.known", &Authorization::None, false, json!("an API key outside of express mode")),
+    ] {
+        let told = checker.check_api_key(key, authorization, is_express).to_json();
+        assert_eq!((&told["kind"], &told["reason"]), (&json!("api_key"), &reason));
+        assert_eq!(told["valid"], json!(reason.is_null()));
+    }
+}

@@ -90,6 +90,13 @@ async fn answer(app: &Arc<App>, method: &str, path: &str, query: &str, body: &[u
         ("DELETE", "/google/access-tokens") => {
             Ok(json!({"removed": app.bearers.forget(&parse::<Token>(body)?.token)}))
         }
+        ("POST", "/google/api-keys") => {
+            app.bearers.register_api_key(parse::<ApiKey>(body)?.key);
+            Ok(json!({}))
+        }
+        ("DELETE", "/google/api-keys") => {
+            Ok(json!({"removed": app.bearers.forget_api_key(&parse::<ApiKey>(body)?.key)}))
+        }
         ("POST", "/metadata/behaviour") => misbehave(app, Service::Metadata, parse(body)?),
         ("POST", "/oauth2/behaviour") => misbehave(app, Service::Oauth2, parse(body)?),
         ("POST", "/sts/behaviour") => misbehave(app, Service::Sts, parse(body)?),
@@ -154,6 +161,12 @@ struct Remove {
 struct Release {
     #[serde(default)]
     all: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApiKey {
+    key: String,
 }
 
 #[derive(Deserialize)]

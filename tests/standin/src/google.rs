@@ -91,13 +91,18 @@ async fn answer<S: Wire>(
     count(&counters.google_requests);
     let now = clock::micros();
     let seconds = (now / 1_000_000) as i64;
-    let checked = app.bearers.check(&head.authorization, &head.host, Api::Vertex, seconds);
+    let (path, query) = head.path_and_query();
+    let route = Route::parse(&head.method, path);
+    let is_express = route.as_ref().is_some_and(Route::is_express);
+    let key = head.api_key.as_deref();
+    let checked = match key {
+        Some(key) => app.bearers.check_api_key(key, &head.authorization, is_express),
+        None => app.bearers.check(&head.authorization, &head.host, Api::Vertex, seconds),
+    };
     let valid = checked.valid;
     count(if valid { &counters.google_valid_bearers } else { &counters.google_invalid_bearers });
     let outcome = app.recorder.add(port, now, head, body, Some(checked), None);
     let fate = Fate(Arc::clone(&outcome));
-    let (path, query) = head.path_and_query();
-    let route = Route::parse(&head.method, path);
     let behaviour = app.google_behaviour();
     let mut reply = Reply {
         app,
@@ -109,7 +114,10 @@ async fn answer<S: Wire>(
         ending: if head.http11 { Ending::Chunked } else { Ending::Close },
     };
     let sent = match (valid, behaviour.status, &route) {
+        (false, ..) if key.is_some() => reply.api_key_invalid().await,
         (false, ..) => reply.error(401, route.as_ref(), path).await,
+        // No token tells the project.
+        (true, _, Some(_)) if is_express && key.is_none() => reply.error(404, None, path).await,
         (true, status, Some(_)) if behaviour.canned.is_some() => reply.canned(status).await,
         (true, 200, Some(route)) => reply.good(route, body).await,
         (true, 200, None) => reply.error(404, None, path).await,
@@ -178,6 +186,11 @@ impl<S: Wire> Reply<'_, S> {
                      error=\"invalid_token\"\r\n";
         let headers = format!("{JSON_HEADERS}{}", if status == 401 { extra } else { "" });
         self.whole(status, &headers, &text).await
+    }
+
+    async fn api_key_invalid(&mut self) -> Result<Then, Gone> {
+        let text = serde_json::to_string_pretty(&google_errors::api_key_invalid());
+        self.whole(400, JSON_HEADERS, &text.unwrap_or_default()).await
     }
 
     async fn good(&mut self, route: &Route<'_>, body: &Body) -> Result<Then, Gone> {

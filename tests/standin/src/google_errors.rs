@@ -71,6 +71,13 @@ pub fn body(status: u16, route: Option<&Route<'_>>, path: &str) -> Value {
     json!({"error": error})
 }
 
+/// The error of an API key that is not valid.
+pub fn api_key_invalid() -> Value {
+    let details = error_info("API_KEY_INVALID", json!({"service": "aiplatform.googleapis.com"}));
+    let message = "API key not valid. Please pass a valid API key.";
+    json!({"error": {"code": 400, "message": message, "status": status_name(400), "details": details}})
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -38,6 +38,8 @@ pub struct Head {
     pub http11: bool,
     pub host: String,
     pub authorization: Authorization,
+    /// `x-goog-api-key`; of several the last.
+    pub api_key: Option<String>,
     pub length: u64,
     pub chunked: bool,
     pub close: bool,
@@ -112,6 +114,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, ReadError> {
         http11,
         host: String::new(),
         authorization: Authorization::None,
+        api_key: None,
         length: 0,
         chunked: false,
         close: !http11,
@@ -129,6 +132,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, ReadError> {
                 Authorization::None => Authorization::One(value.to_owned()),
                 _ => Authorization::Many,
             };
+        } else if name.eq_ignore_ascii_case("x-goog-api-key") {
+            head.api_key = Some(value.to_owned());
         } else if name.eq_ignore_ascii_case("content-length") {
             lengths += 1;
             // `parse` alone would take a leading plus sign.

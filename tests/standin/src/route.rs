@@ -18,7 +18,8 @@ pub enum Verb {
 }
 
 /// `/{version}/projects/P/locations/L/publishers/PUB/models/M:verb`,
-/// `/{version}/projects/P/locations/L/endpoints/openapi/…` or `/{version}/publishers/PUB/models…`
+/// `/{version}/projects/P/locations/L/endpoints/openapi/…`, `/{version}/publishers/PUB/models…`, or
+/// `/{version}/publishers/google/models/M:verb` of express mode.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Route<'a> {
     version: &'a str,
@@ -49,6 +50,9 @@ impl<'a> Route<'a> {
             {
                 ("google", "", openai(tail)?)
             }
+            ("POST", ["publishers", "google", "models", model]) if verb != "embedContent" => {
+                ("google", *model, gemini(verb)?)
+            }
             ("GET", ["publishers", publisher, "models"]) if version == "v1beta1" => {
                 (*publisher, "", (Verb::ListModels, "ModelGardenService.ListPublisherModels"))
             }
@@ -75,6 +79,12 @@ impl<'a> Route<'a> {
 
     pub fn publisher(&self) -> &'a str {
         self.publisher
+    }
+
+    /// Whether it is one of express mode, which an API key opens.
+    pub fn is_express(&self) -> bool {
+        self.resource.starts_with("publishers/")
+            && !matches!(self.verb, Verb::ListModels | Verb::GetModel)
     }
 
     /// Whether it is Claude that answers.

@@ -132,6 +132,13 @@ class Standin:
     def refuse_token(self, token: str) -> None:
         self.call("DELETE", "/google/access-tokens", {"token": token})
 
+    def accept_api_key(self, key: str) -> None:
+        """Google's express mode takes it."""
+        self.call("POST", "/google/api-keys", {"key": key})
+
+    def refuse_api_key(self, key: str) -> None:
+        self.call("DELETE", "/google/api-keys", {"key": key})
+
     # Google's identity services. Each method replaces what its former call has set.
     def misbehave(self, service: str, mode: str = "normal", **more: Any) -> None:
         """`service`: one of IDENTITY. normal, status, hang, cut, huge, broken_json or not_json,
