@@ -8,7 +8,7 @@ HAPROXY ?= $(or $(shell command -v haproxy 2>/dev/null),/usr/sbin/haproxy)
 TRIPLET = $(shell gcc -dumpmachine 2>/dev/null)
 PYTHON = target/venv/bin/python
 # The end-to-end tests wait more than they work.
-AT_ONCE ?= -n 4
+AT_ONCE ?= -n 6
 # Clients that want an older google-genai than the others: they leave connections to the collector.
 PYTHON_GOOGLE = target/venv-google/bin/python
 CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \
@@ -30,7 +30,9 @@ build: build-cli ## The module for the Lua of the installed HAProxy, and the com
 	@packaging/setup run
 	@$(MAKE) --no-print-directory build-$$($(HAPROXY) -vv | sed -n 's/.*Lua version : Lua \(5\.[0-9]\).*/\1/p')
 
-build-all: build-5.3 build-5.4 build-cli ## The module for Lua 5.3 and Lua 5.4, and the command-line tool
+# The last step of each build is one thread's work.
+build-all: ## The module for Lua 5.3 and Lua 5.4, and the command-line tool
+	@$(MAKE) --no-print-directory -j2 build-5.3 build-5.4 build-cli
 
 build-5.3 build-5.4: build-%:
 	$(CARGO) build --release --locked --features lua$(subst .,,$*) --target-dir target/lua$(subst .,,$*)
