@@ -20,7 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{All as _, ConfigError, ConfigErrors, each, system_fault};
-use crate::google::Credential;
+use crate::google::{Credential, GOOGLES_UNIVERSE};
 use crate::limits::Rules;
 use crate::oidc::{IssuerConfig, TokenHeaders};
 use crate::policy::Role;
@@ -30,6 +30,8 @@ use reading::{Mended, Reading};
 /// A valid configuration.
 #[derive(Debug)]
 pub struct Config {
+    /// The domain of Google's universe that is served.
+    pub universe_domain: String,
     /// The issuers, in the file's order.
     pub issuers: Vec<IssuerConfig>,
     /// The credentials.
@@ -121,12 +123,15 @@ impl Config {
                 .then(|| check::names_of(&raw.credentials)),
             roles: mended.leaves_names("/roles").then(|| check::names_of(&raw.roles)),
         };
+        let universe = check::universe_domain(raw.universe_domain);
+        let universe_domain = universe.as_deref().unwrap_or(GOOGLES_UNIVERSE).to_owned();
         let label = |(index, role)| check::labels(role, &format!("/roles/{index}"));
         let labels = each(raw.roles.iter().enumerate().map(label));
         let of_roles = raw.roles.iter_mut().map(check::OfRole::take).collect();
-        let (issuers, credentials, token_headers, labels, roles, limits) = (
+        let (_, issuers, credentials, token_headers, labels, roles, limits) = (
+            universe,
             check::issuers(raw.issuers, files),
-            check::credentials(raw.credentials, files),
+            check::credentials(raw.credentials, files, &universe_domain),
             check::token_headers(raw.token_headers.as_deref()),
             labels,
             check::roles(raw.roles, &names, mended),
@@ -140,6 +145,7 @@ impl Config {
         let (file, admin_commands) = (String::new(), raw.admin_commands);
         let state = state.unwrap_or_default();
         Ok(Self {
+            universe_domain,
             issuers,
             credentials,
             roles,

@@ -36,7 +36,7 @@ pub use credential::{Credential, CredentialSource, MAX_ACCESS_TOKEN_BYTES, Sourc
 pub use exchanges::{ExchangeCounts, Subject};
 pub use file_type::FileType;
 pub use files::{CredentialFiles, Disk, HeldFile, Noted, ReadFile};
-pub use hosts::Hosts;
+pub use hosts::{GOOGLES_UNIVERSE, Hosts};
 pub use pool::Pool;
 pub use principal::{Federated, Principal};
 pub use rotation::{RotationStatus, Stage};

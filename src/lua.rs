@@ -14,6 +14,7 @@ use once_cell::sync::OnceCell;
 use crate::config::Config;
 use crate::error::{ConfigErrors, Reason};
 use crate::gateway::{self, Connection, Gateway, Passage, Passed, Piece, Signed, Step, Style};
+use crate::google::GOOGLES_UNIVERSE;
 use crate::haproxy::{Haproxy, configuration_files};
 use crate::host;
 use crate::log_queue;
@@ -118,7 +119,9 @@ fn load(file: &str, haproxy: Haproxy) -> std::result::Result<(Gateway, Vec<Strin
             doubts.extend(gateway::doubts_of_rules(&haproxy));
             Gateway::open(config, &haproxy, host::now()).map(|gateway| (gateway, doubts))
         }
-        Err(errors) => Err(errors.and(gateway::check_rules(&haproxy)).in_file(file)),
+        Err(errors) => {
+            Err(errors.and(gateway::check_rules(&haproxy, GOOGLES_UNIVERSE)).in_file(file))
+        }
     }
 }
 

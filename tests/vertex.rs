@@ -48,7 +48,7 @@ fn a_target_has_the_parts_of_its_url() {
         (target.route.method.as_str(), &target.query),
         ("generateContent", &Query::default())
     );
-    assert_eq!(host_of(target.location), "us-central1-aiplatform.googleapis.com");
+    assert_eq!(host_of(target.location, "googleapis.com"), "us-central1-aiplatform.googleapis.com");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn each_location_has_its_host() {
         // A location that Google does not have leads nowhere, and surely not elsewhere.
         ("evil", "evil-aiplatform.googleapis.com"),
     ] {
-        assert_eq!(host_of(location), host);
+        assert_eq!(host_of(location, "googleapis.com"), host);
         let url = URL.replace("us-central1", location);
         assert_eq!(Target::parse("POST", &url).unwrap().location, location);
     }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::system_fault;
 use crate::gateway::{self, Gateway, doubts_of_rules};
 use crate::google::Credential;
+use crate::google::GOOGLES_UNIVERSE;
 use crate::host;
 use crate::policy::{Pattern, Role};
 
@@ -43,7 +44,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
     let config = match arguments.config.load() {
         Ok(config) => config,
         Err(errors) => {
-            let rules = haproxy.as_ref().map_or(Ok(()), gateway::check_rules);
+            let rules = haproxy
+                .as_ref()
+                .map_or(Ok(()), |haproxy| gateway::check_rules(haproxy, GOOGLES_UNIVERSE));
             let file = arguments.config.name().to_string();
             return Ok(Report {
                 text: format!("{}\n", errors.and(rules).in_file(&file)),

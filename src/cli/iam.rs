@@ -87,7 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Report, String> {
         return Err("there is no credential of that name".to_owned());
     }
     let Some(policy) = &arguments.against else {
-        return Ok(Report { text: commands::script(&all), good: true });
+        return Ok(Report { text: commands::script(&all, &config.universe_domain), good: true });
     };
     let policy: IamPolicy = read(policy)?;
     let roles: Vec<CustomRole> =

@@ -52,7 +52,12 @@ pub(super) fn check(
             // Reported once, however many roles need it.
             if seen.insert(name.clone()) {
                 let at = format!("/roles/{role_index}/{member}");
-                errors.push(missing(at, &name, "vertex-upstream", &host_of(location)));
+                errors.push(missing(
+                    at,
+                    &name,
+                    "vertex-upstream",
+                    &host_of(location, &config.universe_domain),
+                ));
             }
         }
     }

@@ -19,6 +19,7 @@ pub(super) use roles::roles;
 use crate::config::{Files, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::fetch::Endpoint;
+use crate::google::GOOGLES_UNIVERSE;
 use crate::jose::{Algorithm, Algorithms, KeySet};
 use crate::oidc::{ClaimNames, IssuerConfig, KeySource, TokenHeader, TokenHeaders, discovery};
 use crate::policy::ClaimPath;
@@ -194,6 +195,24 @@ fn algorithms(at: &str, names: &[String]) -> Checked<Algorithms> {
         })
     };
     each(names.iter().enumerate().map(algorithm)).map(Algorithms::listed)
+}
+
+pub(super) fn universe_domain(raw: Option<String>) -> One<String> {
+    let Some(domain) = raw else {
+        return Ok(GOOGLES_UNIVERSE.to_owned());
+    };
+    let is_label = |label: &str| {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        !label.is_empty() && label.bytes().all(plain)
+    };
+    match domain.contains('.') && domain.len() <= 128 && domain.split('.').all(is_label) {
+        true => Ok(domain),
+        false => {
+            let problem =
+                format!("\"{domain}\": a domain in small letters is wanted, as googleapis.com");
+            Err(ConfigError::at("/universe_domain", problem))
+        }
+    }
 }
 
 pub(super) fn token_headers(raw: Option<&[TokenHeader]>) -> Checked<TokenHeaders> {

@@ -29,6 +29,8 @@ pub(super) struct Config {
     pub(super) credentials: Vec<CredentialEntry>,
     /// Who may do what; the first that matches decides, no match is a refusal.
     pub(super) roles: Vec<RoleEntry>,
+    /// The domain of Google's universe, of whose hosts all calls and tokens are: `googleapis.com` without.
+    pub(super) universe_domain: Option<String>,
     /// The request headers that are read for tokens; all three by default.
     #[cfg_attr(feature = "cli", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub(super) token_headers: Option<Vec<TokenHeader>>,

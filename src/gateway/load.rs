@@ -74,7 +74,7 @@ impl Gateway {
             check_accounts(&config, haproxy),
             check_fetches(&config, haproxy),
             check_api_keys(&config, haproxy),
-            check_rules(haproxy),
+            check_rules(haproxy, &config.universe_domain),
         )
             .all();
         let locations = match haproxy.is_bare {
@@ -100,7 +100,7 @@ impl Gateway {
 
     fn build(config: Config, locations: Vec<String>, now: Now) -> Result<Self, ConfigError> {
         let hosts = locations.into_iter().map(|location| {
-            let host = host_of(&location);
+            let host = host_of(&location, &config.universe_domain);
             (location, host)
         });
         let seal = jose::random_hex()
@@ -255,12 +255,13 @@ fn check_fetches(config: &Config, haproxy: &Haproxy) -> Result<(), ConfigErrors>
     }
 }
 
-/// Faults of HAProxy's own files that do not depend on the configuration. Without the packaged
+/// Faults of HAProxy's own files that do not depend on the configuration; what would be right names hosts
+/// of this universe. Without the packaged
 /// rules there are no packaged defaults, and only the operator's gate.
 ///
 /// # Errors
 /// Every fault.
-pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
+pub fn check_rules(haproxy: &Haproxy, universe: &str) -> Result<(), ConfigErrors> {
     let size = |Unreadable { setting, place, why }: &Unreadable| {
         let problem = format!("HAProxy's {setting}: {why}");
         match place.as_str() {
@@ -275,7 +276,7 @@ pub fn check_rules(haproxy: &Haproxy) -> Result<(), ConfigErrors> {
         faults.extend(frontends::faults(haproxy));
         faults.extend(backends::faults_of_rules(haproxy));
     }
-    faults.extend(backends::faults_of_servers(haproxy));
+    faults.extend(backends::faults_of_servers(haproxy, universe));
     faults.extend(counting::faults(haproxy));
     faults.extend(process::faults_of_scripts(haproxy));
     ConfigErrors::unless_empty(faults)
@@ -346,7 +347,7 @@ mod tests {
     #[test]
     fn a_size_that_cannot_be_read_is_told_where_it_stands() {
         let told = |text: &str| {
-            let faults = check_rules(&read(text)).err();
+            let faults = check_rules(&read(text), "googleapis.com").err();
             let faults = faults.into_iter().flatten().map(|fault| fault.to_string());
             faults.collect::<Vec<_>>()
         };

@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 
 use crate::google::aws::{AwsSource, Variable, quoted};
 use crate::google::hop::{Hop, Subject, Wanted};
-use crate::google::hosts::check_universe;
 use crate::google::key_file::KeyFile;
 use crate::google::self_signed::SCOPE;
 use crate::google::subject::{Format, RawFormat, SubjectServer};
@@ -99,6 +98,7 @@ impl TokenSource {
         kind.check(file)?;
         let parsed: CredentialFile =
             serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
+        hosts.check_universe(parsed.universe())?;
         let identity = parsed.impersonated("")?.map(str::to_owned);
         let hops = parsed.hops("", scopes, Nameable { hosts, read, variable }, MAX_DEPTH)?;
         Ok(Self { kind: kind.name(), identity, hops })
@@ -106,6 +106,12 @@ impl TokenSource {
 }
 
 impl CredentialFile {
+    /// The universe that it says it is of, or that the source of its token says.
+    fn universe(&self) -> Option<&str> {
+        let of_source = || self.source_credentials.as_ref()?.universe();
+        self.universe_domain.as_deref().or_else(of_source)
+    }
+
     /// The requests that this file describes; `at` is the pointer to it.
     fn hops(
         self,
@@ -114,7 +120,9 @@ impl CredentialFile {
         nameable: Nameable<'_>,
         depth: usize,
     ) -> Result<Vec<Hop>, String> {
-        check_universe(self.universe_domain.as_deref()).map_err(|why| format!("{at}{why}"))?;
+        if let Some(said) = self.universe_domain.as_deref() {
+            nameable.hosts.check_universe(Some(said)).map_err(|why| format!("{at}{why}"))?;
+        }
         if depth == 0 {
             return Err(format!("{at}: more sources within sources than {MAX_DEPTH}"));
         }
@@ -130,6 +138,9 @@ impl CredentialFile {
                 let hop = Hop::metadata("default", &[]).map_err(|why| format!("{at}: {why}"))?;
                 Ok(vec![hop])
             }
+            Some("authorized_user") if !nameable.hosts.are_googles() => Err(format!(
+                "{at}/type: a person's login is Google's own universe's alone: another type is wanted"
+            )),
             Some("authorized_user") => Ok(vec![self.login(at, scopes)?]),
             _ => Err(format!(
                 "{at}/type: a source of type service_account, external_account, \
@@ -171,7 +182,7 @@ impl CredentialFile {
         };
         let audience = wanted(&self.audience, "audience", "the full name of the pool's provider")?;
         let kind = wanted(&self.subject_token_type, "subject_token_type", "a token type's URN")?;
-        let url = wanted(&self.token_url, "token_url", "https://sts.googleapis.com/v1/token")?;
+        let url = wanted(&self.token_url, "token_url", &hosts.sts_url())?;
         let endpoint = hosts.endpoint(&format!("{at}/token_url"), &url)?;
         if self.client_id.is_some() {
             return Err(format!("{at}/client_id: no OAuth client is used here: leave it out"));

@@ -8,7 +8,6 @@ use zeroize::Zeroizing;
 use crate::fetch::{Answer, Endpoint, FieldValue, Request};
 use crate::google::aws::{AwsHop, AwsSubject};
 use crate::google::brought::Brought;
-use crate::google::hosts::check_universe;
 use crate::google::subject::SubjectServer;
 use crate::google::token::{Fault, Token};
 use crate::google::token_source::or_cloud_platform;
@@ -94,7 +93,6 @@ impl Hop {
         hosts: Hosts<'_>,
     ) -> Result<Self, String> {
         let account = account.into();
-        check_universe(account.universe_domain.as_deref()).map_err(|why| format!("{at}{why}"))?;
         let token_uri = account.token_uri.as_deref().unwrap_or(TOKEN_URI);
         let endpoint = hosts.endpoint(&format!("{at}/token_uri"), token_uri)?;
         let scope = or_cloud_platform(scopes).join(" ");
@@ -106,7 +104,7 @@ impl Hop {
         at: &str,
         form: Vec<(&'static str, Zeroizing<String>)>,
     ) -> Result<Self, String> {
-        let endpoint = Hosts(&[]).endpoint(at, TOKEN_URI)?;
+        let endpoint = Hosts::GOOGLES.endpoint(at, TOKEN_URI)?;
         Ok(Self::Login { endpoint, form })
     }
 

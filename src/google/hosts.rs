@@ -3,8 +3,8 @@
 
 use crate::fetch::Endpoint;
 
-const GOOGLE: &str = ".googleapis.com";
-const UNIVERSE: &str = "googleapis.com";
+/// The domain of Google's own universe.
+pub const GOOGLES_UNIVERSE: &str = "googleapis.com";
 
 /// Metadata servers of clouds: no network but a machine's own leads there, and none has TLS.
 const METADATA_SERVERS: [&str; 2] = ["169.254.169.254", "metadata.google.internal"];
@@ -12,11 +12,50 @@ const METADATA_SERVERS: [&str; 2] = ["169.254.169.254", "metadata.google.interna
 /// Names of the machine itself, which a sidecar serves without TLS.
 const ITSELF: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Google's hosts, and those that the configuration lists besides.
+/// The hosts of a universe of Google's, and those that the configuration lists besides.
 #[derive(Clone, Copy, Debug)]
-pub struct Hosts<'h>(pub &'h [String]);
+pub struct Hosts<'h> {
+    /// The universe's domain.
+    pub universe: &'h str,
+    /// Those that are listed.
+    pub listed: &'h [String],
+}
 
 impl Hosts<'_> {
+    /// Those of Google's own universe, and no others.
+    pub(super) const GOOGLES: Self = Self { universe: GOOGLES_UNIVERSE, listed: &[] };
+
+    /// Whether the universe is Google's own.
+    #[must_use]
+    pub fn are_googles(self) -> bool {
+        self.universe == GOOGLES_UNIVERSE
+    }
+
+    /// Checks the universe that a credential's file says it is of.
+    ///
+    /// # Errors
+    /// Which one is wanted.
+    pub(super) fn check_universe(self, said: Option<&str>) -> Result<(), String> {
+        let said = said.filter(|said| !said.is_empty()).unwrap_or(GOOGLES_UNIVERSE);
+        match said == self.universe {
+            true => Ok(()),
+            false => Err(format!(
+                "/universe_domain: it is of {said}, and this gateway serves {}: one and the same \
+                 `universe_domain` is wanted here and in vertex.json",
+                self.universe
+            )),
+        }
+    }
+
+    /// Where its Security Token Service is.
+    pub(super) fn sts_url(self) -> String {
+        format!("https://sts.{}/v1/token", self.universe)
+    }
+
+    fn are_of_universe(self, authority: &str) -> bool {
+        authority.strip_suffix(self.universe).is_some_and(|rest| rest.ends_with('.'))
+    }
+
     /// The endpoint behind a URL that stands at `pointer` of a file.
     ///
     /// # Errors
@@ -24,11 +63,12 @@ impl Hosts<'_> {
     pub(super) fn endpoint(self, pointer: &str, url: &str) -> Result<Endpoint, String> {
         let endpoint = Endpoint::parse(url).map_err(|why| format!("{pointer}: {why}"))?;
         let authority = &endpoint.authority;
-        match authority.ends_with(GOOGLE) || self.0.contains(authority) {
+        match self.are_of_universe(authority) || self.listed.contains(authority) {
             true => Ok(endpoint),
             false => Err(format!(
-                "{pointer}: {authority} is no host of Google's: one of *{GOOGLE} is wanted, or \
-                 list it in `hosts` of this credential if you trust it"
+                "{pointer}: {authority} is no host of Google's: one of *.{} is wanted, or \
+                 list it in `hosts` of this credential if you trust it",
+                self.universe
             )),
         }
     }
@@ -44,7 +84,7 @@ impl Hosts<'_> {
         let endpoint = Endpoint::parse_http(url).map_err(|why| format!("{pointer}: {why}"))?;
         let authority = &endpoint.authority;
         let host = authority.split(':').next().unwrap_or_default();
-        let is_listed = self.0.contains(authority);
+        let is_listed = self.listed.contains(authority);
         match METADATA_SERVERS.contains(&authority.as_str()) || ITSELF.contains(&host) && is_listed
         {
             true => Ok(endpoint),
@@ -60,14 +100,6 @@ impl Hosts<'_> {
     }
 }
 
-/// Checks that a file is of Google's own universe, whose Vertex AI this gateway serves.
-pub(super) fn check_universe(universe: Option<&str>) -> Result<(), String> {
-    match universe {
-        None | Some("" | UNIVERSE) => Ok(()),
-        Some(_) => Err(format!("/universe_domain: only {UNIVERSE} is served")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +107,11 @@ mod tests {
     #[test]
     fn only_hosts_of_googles_or_listed_ones_are_asked() {
         let listed = ["sts.corp.example".to_owned()];
-        let check = |url: &str| Hosts(&listed).endpoint("/token_url", url).map(|e| e.authority);
+        let check = |url: &str| {
+            Hosts { listed: &listed, ..Hosts::GOOGLES }
+                .endpoint("/token_url", url)
+                .map(|e| e.authority)
+        };
         for (url, host) in [
             ("https://sts.googleapis.com/v1/token", "sts.googleapis.com"),
             ("https://STS.googleapis.com:443/v1/token", "sts.googleapis.com"),
@@ -102,7 +138,9 @@ mod tests {
     #[test]
     fn clear_text_is_for_metadata_servers_and_the_machine_itself() {
         let listed = ["localhost:8080".to_owned(), "idp.corp.example".to_owned()];
-        let check = |url: &str| Hosts(&listed).source("/url", url).map(|e| e.authority);
+        let check = |url: &str| {
+            Hosts { listed: &listed, ..Hosts::GOOGLES }.source("/url", url).map(|e| e.authority)
+        };
         for (url, host) in [
             ("http://169.254.169.254/metadata/identity/oauth2/token?x=y", "169.254.169.254"),
             ("http://169.254.169.254:80/latest/api/token", "169.254.169.254"),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::Reason;
+use crate::google::Hosts;
 use crate::google::key_file::KeyFile;
 use crate::jose::{RsaSigner, base64url};
 use crate::time::UnixTime;
@@ -37,6 +38,7 @@ pub struct ServiceAccount {
     signer: RsaSigner,
     /// Where its key file says that tokens are exchanged.
     pub(super) token_uri: Option<String>,
+    /// The universe that its key file says it is of.
     pub(super) universe_domain: Option<String>,
 }
 
@@ -96,6 +98,14 @@ impl ServiceAccount {
     pub fn is_address(text: &str) -> bool {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@');
         text.contains('@') && text.bytes().all(plain)
+    }
+
+    /// Checks that these are the hosts of its universe.
+    ///
+    /// # Errors
+    /// Which universe is wanted.
+    pub fn check_universe(&self, hosts: Hosts<'_>) -> Result<(), String> {
+        hosts.check_universe(self.universe_domain.as_deref())
     }
 
     /// The id of the key, in what text of its file may be told.

@@ -17,8 +17,6 @@ use crate::jose::Compact;
 use crate::log_value;
 use crate::time::UnixTime;
 
-const STS_URL: &str = "https://sts.googleapis.com/v1/token";
-
 /// Google says 2048 of a service account's.
 const ACCOUNT_TOKEN_BYTES: usize = 4096;
 
@@ -70,9 +68,9 @@ impl TokenExchange {
         let ExchangeSettings { audience, account, scopes, user_project, .. } = settings;
         let pool = Pool::of(audience, settings.subject_token_type)
             .ok_or_else(|| ("audience", AUDIENCE_WANTED.to_owned()))?;
-        let sts_url = settings.sts_url.unwrap_or(STS_URL);
+        let sts_url = settings.sts_url.map_or_else(|| hosts.sts_url(), str::to_owned);
         let endpoint = hosts
-            .endpoint("", sts_url)
+            .endpoint("", &sts_url)
             .map_err(|why| ("sts_url", why.trim_start_matches(": ").to_owned()))?;
         let scope = match account {
             Some(_) => SCOPE.to_owned(),
@@ -100,7 +98,8 @@ impl TokenExchange {
                 form.push(("options", format!("%7B%22userProject%22%3A%22{project}%22%7D")));
             }
         }
-        let impersonation = account.map(|account| impersonation(account, scopes)).transpose()?;
+        let impersonation =
+            account.map(|account| impersonation(account, scopes, hosts)).transpose()?;
         Ok(Self {
             endpoint,
             form,
@@ -176,14 +175,18 @@ const AUDIENCE_WANTED: &str = "//iam.googleapis.com/projects/NUMBER/locations/gl
                                //iam.googleapis.com/locations/global/workforcePools/POOL/providers/\
                                PROVIDER";
 
-fn impersonation(account: &str, scopes: &[String]) -> Result<Hop, (&'static str, String)> {
+fn impersonation(
+    account: &str,
+    scopes: &[String],
+    hosts: Hosts<'_>,
+) -> Result<Hop, (&'static str, String)> {
     if !ServiceAccount::is_address(account) {
         let why = format!("\"{account}\": the address of a service account is wanted");
         return Err(("account", why));
     }
     let url = format!(
-        "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{account}:\
-         generateAccessToken"
+        "https://iamcredentials.{}/v1/projects/-/serviceAccounts/{account}:generateAccessToken",
+        hosts.universe
     );
     let endpoint = Endpoint::parse(&url).map_err(|why| ("account", why.to_owned()))?;
     let (delegates, scope) = (Vec::new(), or_cloud_platform(scopes));
@@ -222,7 +225,7 @@ mod tests {
     }
 
     fn of(settings: ExchangeSettings<'_>) -> Result<TokenExchange, (&'static str, String)> {
-        TokenExchange::new(settings, Hosts(&[]))
+        TokenExchange::new(settings, Hosts::GOOGLES)
     }
 
     #[test]
@@ -271,7 +274,7 @@ mod tests {
         let exchange =
             of(ExchangeSettings { user_project: project, ..settings(WORKFORCE) }).unwrap();
         let request = exchange.first_request("a.b.c");
-        assert_eq!(request.endpoint.to_string(), STS_URL);
+        assert_eq!(request.endpoint.to_string(), "https://sts.googleapis.com/v1/token");
         let body = str::from_utf8(&request.body).unwrap();
         assert!(body.contains("subject_token=a.b.c"), "{body}");
         assert!(

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::cli::iam::{Needs, Who};
-use crate::google::{Federated, Pool, Principal};
+use crate::google::{Federated, GOOGLES_UNIVERSE, Pool, Principal};
 
 /// Impersonates a service account.
 /// Source: <https://cloud.google.com/iam/docs/service-account-permissions>.
@@ -13,11 +13,14 @@ const TOKEN_CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 const WORKLOAD_IDENTITY_USER: &str = "roles/iam.workloadIdentityUser";
 
 /// A script for a shell.
-pub(super) fn script(all: &[Needs<'_>]) -> String {
+pub(super) fn script(all: &[Needs<'_>], universe: &str) -> String {
     let mut script = String::from(
         "# What Google has to grant, for a shell with gcloud. Read it before you run it; what exists\n\
          # already fails and can be skipped.\nset -u\n",
     );
+    if universe != GOOGLES_UNIVERSE {
+        let _ = writeln!(script, "export CLOUDSDK_CORE_UNIVERSE_DOMAIN={universe}");
+    }
     for needs in all {
         // A text takes all that is written.
         let _ = for_one(needs, &mut script);

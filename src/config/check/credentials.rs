@@ -22,23 +22,30 @@ const GCLOUD_FOLDER: &str = "CLOUDSDK_CONFIG";
 pub(in crate::config) fn credentials(
     raw: Vec<raw::CredentialEntry>,
     files: &Files<'_>,
+    universe: &str,
 ) -> Checked<Vec<Credential>> {
     non_empty("/credentials", &raw, "a Google identity for roles to act as")?;
     let names = unique("/credentials", &raw);
-    let credential = |(index, raw)| credential(raw, &format!("/credentials/{index}"), files);
+    let credential =
+        |(index, raw)| credential(raw, &format!("/credentials/{index}"), files, universe);
     let credentials = each(raw.into_iter().enumerate().map(credential));
     let (_, credentials) = (names, credentials).all()?;
     Ok(credentials)
 }
 
-fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked<Credential> {
+fn credential(
+    raw: raw::CredentialEntry,
+    at: &str,
+    files: &Files<'_>,
+    universe: &str,
+) -> Checked<Credential> {
     let noted = Noted::new(files.read);
     let variables = RefCell::default();
     let variable = |name: &str| noted_variable(name, files, &variables);
     let noting =
         Files { folder: files.folder.clone(), read: &|path| noted.read(path), variable: &variable };
     let resolved = resolve(&raw, at, files).map_err(ConfigErrors::from).and_then(|resolved| {
-        let source = source(&resolved, &raw, at, &noting);
+        let source = source(&resolved, &raw, at, &noting, universe);
         let members = members(resolved.kind, &raw, at);
         let (_, _, source) = (members, without_role(resolved.kind, &raw, at), source).all()?;
         Ok((resolved, source))
@@ -50,7 +57,8 @@ fn credential(raw: raw::CredentialEntry, at: &str, files: &Files<'_>) -> Checked
     let Resolved { file, found, .. } = resolved.clone();
     let (folder, held) = (files.folder.clone(), noted.held());
     let files = file.is_some().then(|| {
-        made_anew(resolved, raw.clone(), at.to_owned(), (folder, variables.into_inner()), held)
+        let place = (at.to_owned(), universe.to_owned());
+        made_anew(resolved, raw.clone(), place, (folder, variables.into_inner()), held)
     });
     Ok(Credential {
         name: raw.name,
@@ -158,7 +166,7 @@ fn noted_variable(name: &str, files: &Files<'_>, noted: &RefCell<Variables>) -> 
 fn made_anew(
     resolved: Resolved,
     raw: raw::CredentialEntry,
-    at: String,
+    (at, universe): (String, String),
     (folder, variables): (PathBuf, Variables),
     held: Vec<HeldFile>,
 ) -> CredentialFiles {
@@ -171,7 +179,7 @@ fn made_anew(
             found.map(|(_, value)| value.to_string())
         };
         let files = Files { folder: folder.clone(), read, variable: &variable };
-        source(&resolved, &raw, &at, &files).map_err(problems)
+        source(&resolved, &raw, &at, &files, &universe).map_err(problems)
     };
     CredentialFiles::new(make, held)
 }
@@ -244,24 +252,28 @@ fn source(
     raw: &raw::CredentialEntry,
     at: &str,
     files: &Files<'_>,
+    universe: &str,
 ) -> Checked<CredentialSource> {
     let kind = resolved.kind;
     if kind == CredentialType::Metadata {
         return metadata(raw, at);
     }
     let listed = raw.hosts.as_deref().unwrap_or_default();
-    let (hosts, scopes) = (hosts(&format!("{at}/hosts"), listed), scopes(raw, at)).all()?;
+    let (listed, scopes) = (hosts(&format!("{at}/hosts"), listed), scopes(raw, at)).all()?;
+    let hosts = Hosts { universe, listed: &listed };
     if kind == CredentialType::Exchange {
-        return exchange::source(raw, at, &scopes, Hosts(&hosts));
+        return exchange::source(raw, at, &scopes, hosts);
+    }
+    if kind == CredentialType::ApiKey && !hosts.are_googles() {
+        let problem = "express mode is of Google's own universe: another type is wanted";
+        return Err(ConfigError::at(format!("{at}/type"), problem).into());
     }
     let Some(file) = &resolved.file else {
         let problem = "`file` is missing: only a metadata or exchange credential has none";
         return Err(ConfigError::at(at, problem).into());
     };
     let source =
-        of_file(kind, raw.form, file, files, &scopes, Hosts(&hosts)).map_err(|why| match resolved
-            .found
-        {
+        of_file(kind, raw.form, file, files, &scopes, hosts).map_err(|why| match resolved.found {
             None => ConfigError::at(format!("{at}/file"), why),
             Some(_) => ConfigError::at(at, format!("adc: {why}")),
         });
@@ -304,7 +316,18 @@ fn of_key(
     scopes: &[String],
     hosts: Hosts<'_>,
 ) -> Result<CredentialSource, String> {
+    account.check_universe(hosts)?;
+    // As Google's clients: other universes take the scope form alone.
+    let is_bound = !hosts.are_googles() && matches!(form, Some(Form::Aud | Form::Exchange));
+    if is_bound {
+        return Err(
+            "in another universe than Google's own a key's tokens are self-signed for the \
+                    scope: form scope is wanted, or none"
+                .to_owned(),
+        );
+    }
     let form = match form {
+        None if !hosts.are_googles() => JwtForm::Scope,
         None | Some(Form::Aud) => JwtForm::Aud,
         Some(Form::Scope) => JwtForm::Scope,
         Some(Form::Exchange) => {

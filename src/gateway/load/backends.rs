@@ -64,7 +64,7 @@ fn repeats(events: &[String]) -> bool {
 }
 
 /// Faults in the servers of backends: there are none, or anyone could answer in their place.
-pub(super) fn faults_of_servers(haproxy: &Haproxy) -> Vec<ConfigError> {
+pub(super) fn faults_of_servers(haproxy: &Haproxy, universe: &str) -> Vec<ConfigError> {
     let any_by_default =
         haproxy.global("ssl-server-verify").last().is_some_and(|(_, v)| v == "none");
     let sets_sni = haproxy.version.is_some_and(|version| version >= Version::V3_3);
@@ -74,7 +74,7 @@ pub(super) fn faults_of_servers(haproxy: &Haproxy) -> Vec<ConfigError> {
         let host = match name.strip_prefix(FETCH_BACKEND) {
             Some(authority) => authority.split(':').next().unwrap_or(authority).to_owned(),
             None if is_location_backend(name) && !haproxy.is_bare => {
-                host_of(name.strip_prefix(LOCATION_BACKEND).unwrap_or(name))
+                host_of(name.strip_prefix(LOCATION_BACKEND).unwrap_or(name), universe)
             }
             None => continue,
         };
@@ -177,7 +177,7 @@ mod tests {
 
     fn servers(lines: &str, head: &str) -> Vec<String> {
         let text = format!("{head}\nbackend vertex_fetch_idp.example\n {lines}\n");
-        faults_of_servers(&read(&text)).iter().map(ToString::to_string).collect()
+        faults_of_servers(&read(&text), "googleapis.com").iter().map(ToString::to_string).collect()
     }
 
     #[test]
