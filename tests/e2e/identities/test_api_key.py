@@ -89,7 +89,11 @@ def test_a_call_leaves_with_the_key_and_without_a_place(
     assert (target, headers["x-goog-api-key"]) == (left, KEY)
     assert headers["host"] == "aiplatform.googleapis.com" and "authorization" not in headers
     [line] = logs.wait_for(1)
-    assert (line["role"], line["credential"], line["google_identity"]) == ("express", "express", "-")
+    assert (line["role"], line["credential"], line["google_identity"]) == (
+        "express",
+        "express",
+        "-",
+    )
     assert (line["project"], line["location"]) == ("acme-ml", "global")
     assert "streamGenerateContent" not in asked or line["tokens"] == "exact"
 
@@ -101,7 +105,9 @@ def test_each_role_leaves_with_its_own_credential(
     for target in (GLOBAL, GENERATE, GLOBAL):
         assert outcome(post(haproxy, token, target)) == PASSES
 
-    by = [sorted({"authorization", "x-goog-api-key"} & set(headers)) for _, headers in sent(standin)]
+    by = [
+        sorted({"authorization", "x-goog-api-key"} & set(headers)) for _, headers in sent(standin)
+    ]
     assert by == [["x-goog-api-key"], ["authorization"], ["x-goog-api-key"]]
 
 
@@ -121,7 +127,9 @@ def test_a_callers_own_header_never_leaves(
 def test_nobody_is_told_the_key(
     express: Callable[..., Haproxy], standin: Standin, logs: LogServer
 ) -> None:
-    haproxy = express(frontend_lines="http-after-response set-header x-v %[var(txn.vertex.verdict)]")
+    haproxy = express(
+        frontend_lines="http-after-response set-header x-v %[var(txn.vertex.verdict)]"
+    )
     answer = post(haproxy, standin.token(), GLOBAL)
     assert outcome(answer) == PASSES and "|" in (answer.header("x-v") or "")
     logs.wait_for(1)
@@ -161,7 +169,8 @@ def test_another_key_in_its_file_is_taken_without_a_reload(
 
 
 @pytest.mark.parametrize(
-    "fault", ["raises", "raises_a_table", "panics", "returns_nothing", "returns_false", "returns_a_table"]
+    "fault",
+    ["raises", "raises_a_table", "panics", "returns_nothing", "returns_false", "returns_a_table"],
 )
 def test_without_its_credential_a_request_does_not_leave(
     configuration: Callable[..., Configuration],
@@ -207,7 +216,10 @@ def test_an_action_takes_no_key_for_another_role_s_request(
 ) -> None:
     rules = "\n".join(
         ["http-request lua.vertex-verify", "http-request lua.vertex-authorize"]
-        + [f"http-request lua.vertex-sign {name} if {{ hdr(x-as) {name} }}" for name in ("express", "ml-prod")]
+        + [
+            f"http-request lua.vertex-sign {name} if {{ hdr(x-as) {name} }}"
+            for name in ("express", "ml-prod")
+        ]
         + ["http-request deny deny_status 410 unless { var(txn.vertex.signed) -m bool }"]
     )
     haproxy = launch(bare(configuration(), vertex=with_key(standin, key_file), rules=rules))

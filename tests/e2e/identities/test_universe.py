@@ -52,8 +52,12 @@ def test_a_callers_token_is_exchanged_in_the_universe(
     assert lacking.status != 0 and f"vertex_fetch_sts.{UNIVERSE}" in lacking.output
     assert "sts.googleapis.com" not in lacking.output
 
-    sts = section(f"backend vertex_fetch_sts.{UNIVERSE} from vertex-fetch", ["server sts 127.0.0.1:9"])
-    check = launch(configuration(vertex=vertex, environment=room, sections=sts), start=False).check()
+    sts = section(
+        f"backend vertex_fetch_sts.{UNIVERSE} from vertex-fetch", ["server sts 127.0.0.1:9"]
+    )
+    check = launch(
+        configuration(vertex=vertex, environment=room, sections=sts), start=False
+    ).check()
     assert check.status == 0, check.output
 
 
@@ -82,4 +86,7 @@ def test_a_missing_backend_is_told_with_the_universes_host(
     vertex = of_universe(standin, tmp_path / "key.json")
     check = launch(configuration(vertex=vertex, locations=("global",)), start=False).check()
     assert check.status != 0
-    assert f"server us-central1-aiplatform.{UNIVERSE} us-central1-aiplatform.{UNIVERSE}:443" in check.output
+    assert (
+        f"server us-central1-aiplatform.{UNIVERSE} us-central1-aiplatform.{UNIVERSE}:443"
+        in check.output
+    )
