@@ -2,6 +2,7 @@
 //! lengths before it uses one, writes its outputs however it ends, lets no panic out and decides
 //! nothing. Statuses keep their numbers for ever.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -11,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::config::Config;
 use crate::fetch::{Answer, Header, Headers, Id, Reply};
 use crate::gateway::{Fetch, Gateway};
-use crate::haproxy::Haproxy;
+use crate::haproxy::{API_KEYS, Haproxy};
 use crate::host;
 use crate::time::{Monotonic, Now, UnixTime};
 
@@ -177,11 +178,12 @@ pub unsafe extern "C" fn hv_open(
         // SAFETY: the caller promises texts that end in NUL.
         let names = names.map(|name| unsafe { text(*name) }.map(str::to_owned));
         let backends = names.collect::<Result<Vec<_>, _>>()?;
-        // Buffers are HAProxy's business; this host has none to check.
+        // Buffers are HAProxy's business, and so is what is sent; this host has none to check.
         let host = Haproxy {
             backends,
             bufsize: usize::MAX,
             maxrewrite: usize::MAX / 2,
+            switches: HashMap::from([(API_KEYS, "on".to_owned())]),
             ..Haproxy::default()
         };
         let opened = Config::load(config, &host::read_file, &host::variable)

@@ -121,6 +121,11 @@ fn what_google_has_in_its_own_universe_alone_is_refused() {
         ),
         (with("form", "aud"), key.clone(), "form scope is wanted, or none"),
         (with("form", "exchange"), key.clone(), "form scope is wanted, or none"),
+        (
+            of_file("impersonated_service_account"),
+            of_universe(&impersonated(key_file()), UNIVERSE),
+            "/source_credentials/type: a key's tokens are exchanged in Google's own",
+        ),
         (of_file("api_key"), json!("AIza"), "/credentials/0/type: express mode is of Google's own"),
     ] {
         let problem = loaded(Some(UNIVERSE), &credential, &file).unwrap_err();
@@ -135,9 +140,17 @@ fn what_google_has_in_its_own_universe_alone_is_refused() {
 #[test]
 fn a_universe_is_a_domain_in_small_letters() {
     let key = key_file();
-    for universe in
-        ["", "apis", "https://apis.example", "apis.example/", "Apis.Example", "a..b", "a.b:443"]
-    {
+    for universe in [
+        "",
+        "apis",
+        "https://apis.example",
+        "apis.example/",
+        "Apis.Example",
+        "a..b",
+        "a.b:443",
+        "127.0.0.1",
+        "-a.example",
+    ] {
         let problem = loaded(Some(universe), &of_file("service_account"), &key).unwrap_err();
         assert!(problem.contains("a domain in small letters is wanted"), "{problem}");
     }
@@ -161,4 +174,16 @@ fn requests_leave_to_its_hosts_with_tokens_for_the_scope() {
     let claims: Value = serde_json::from_slice(&claims).unwrap();
     assert_eq!(claims["scope"], "https://www.googleapis.com/auth/cloud-platform");
     assert_eq!(claims["aud"], Value::Null);
+}
+
+#[test]
+fn a_machines_universe_is_the_configurations() {
+    let source = json!({ "type": "metadata" });
+    let mut file = of_universe(&impersonated(source), UNIVERSE);
+    let credential = of_file("impersonated_service_account");
+    assert!(loaded(Some(UNIVERSE), &credential, &file).is_ok());
+    file.as_object_mut().unwrap().remove("universe_domain");
+    let config = loaded(Some(UNIVERSE), &credential, &file).unwrap();
+    assert_eq!(hosts(&config), ["metadata.google.internal", "iamcredentials.apis.partner.example"]);
+    assert!(loaded(None, &credential, &file).unwrap_err().contains("no host of Google's"));
 }

@@ -203,9 +203,14 @@ pub(super) fn universe_domain(raw: Option<String>) -> One<String> {
     };
     let is_label = |label: &str| {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        !label.is_empty() && label.bytes().all(plain)
+        (1..=63).contains(&label.len())
+            && label.bytes().all(plain)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
     };
-    match domain.contains('.') && domain.len() <= 128 && domain.split('.').all(is_label) {
+    let is_address = domain.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let is_domain = domain.contains('.') && domain.len() <= 128 && !is_address;
+    match is_domain && domain.split('.').all(is_label) {
         true => Ok(domain),
         false => {
             let problem =

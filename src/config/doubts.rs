@@ -1,7 +1,7 @@
 //! Finds valid settings that are probably mistakes.
 
 use crate::config::Config;
-use crate::google::{Credential, TokenSource};
+use crate::google::{Credential, GOOGLES_UNIVERSE, TokenSource};
 use crate::jose::Algorithm;
 use crate::limits::{DEFAULT_RESERVE_TOKENS, RoleLimits, Window};
 use crate::oidc::IssuerConfig;
@@ -39,7 +39,9 @@ impl Config {
     fn doubts_of(&self, index: usize, role: &Role, limits: &RoleLimits) -> Vec<String> {
         let at = format!("/roles/{index}");
         let mut doubts: Vec<String> = public(&at, role, &self.issuers).collect();
-        doubts.extend(locations(&at, role));
+        if self.universe_domain == GOOGLES_UNIVERSE {
+            doubts.extend(locations(&at, role));
+        }
         doubts.extend(publishers(&at, role));
         doubts.extend(methods(&at, role));
         doubts.extend(self.unexchangeable(&at, role));

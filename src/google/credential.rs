@@ -201,6 +201,9 @@ impl CredentialSource {
                            account's key file the type service_account is wanted";
             return Err(problem.to_owned());
         }
+        if token.starts_with("AIza") {
+            return Err("an access token is wanted; for an API key the type api_key is".to_owned());
+        }
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err("an access token on a line of its own is wanted".to_owned());
         }

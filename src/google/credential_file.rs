@@ -98,7 +98,10 @@ impl TokenSource {
         kind.check(file)?;
         let parsed: CredentialFile =
             serde_json::from_slice(file).map_err(|why| fault(&why, file))?;
-        hosts.check_universe(parsed.universe())?;
+        // The machine's universe is where it stands, which only the configuration tells.
+        if parsed.universe().is_some() || !parsed.begins_with_the_machine() {
+            hosts.check_universe(parsed.universe())?;
+        }
         let identity = parsed.impersonated("")?.map(str::to_owned);
         let hops = parsed.hops("", scopes, Nameable { hosts, read, variable }, MAX_DEPTH)?;
         Ok(Self { kind: kind.name(), identity, hops })
@@ -110,6 +113,14 @@ impl CredentialFile {
     fn universe(&self) -> Option<&str> {
         let of_source = || self.source_credentials.as_ref()?.universe();
         self.universe_domain.as_deref().or_else(of_source)
+    }
+
+    /// Whether its first token is the machine's.
+    fn begins_with_the_machine(&self) -> bool {
+        match &self.source_credentials {
+            Some(source) => source.begins_with_the_machine(),
+            None => self.r#type.as_deref() == Some("metadata"),
+        }
     }
 
     /// The requests that this file describes; `at` is the pointer to it.
@@ -129,6 +140,10 @@ impl CredentialFile {
         match self.r#type.as_deref() {
             Some("impersonated_service_account") => self.impersonation(at, scopes, nameable, depth),
             Some("external_account") => self.external(at, scopes, nameable),
+            Some("service_account") if !nameable.hosts.are_googles() => Err(format!(
+                "{at}/type: a key's tokens are exchanged in Google's own universe alone: another source is \
+                 wanted"
+            )),
             Some("service_account") => {
                 let account =
                     ServiceAccount::of(self.key(at)?).map_err(|why| format!("{at}: {why}"))?;

@@ -119,7 +119,12 @@ fn create(needs: &Needs<'_>, principal: &Principal, script: &mut String) -> fmt:
             });
             match domain {
                 Some((name, project)) => {
-                    let (name, project) = (quoted(name), quoted(project));
+                    // The id of a project of a domain or a partner is `scope:project`.
+                    let project = match project.split_once('.') {
+                        Some((project, scope)) => format!("{scope}:{project}"),
+                        None => project.to_owned(),
+                    };
+                    let (name, project) = (quoted(name), quoted(&project));
                     writeln!(
                         script,
                         "gcloud iam service-accounts create {name} --project={project}"

@@ -10,8 +10,8 @@ use super::{Checked, One, exchange, hosts, name, non_empty, unique};
 use crate::config::{Files, ReadFile, raw};
 use crate::error::{All as _, ConfigError, ConfigErrors, each};
 use crate::google::{
-    Credential, CredentialFiles, CredentialSource, FileType, HeldFile, Hosts, JwtForm, Noted,
-    ServiceAccount, TokenSource,
+    Credential, CredentialFiles, CredentialSource, FileType, GOOGLES_UNIVERSE, HeldFile, Hosts,
+    JwtForm, Noted, ServiceAccount, TokenSource,
 };
 use raw::{CredentialType, Form};
 
@@ -47,7 +47,8 @@ fn credential(
     let resolved = resolve(&raw, at, files).map_err(ConfigErrors::from).and_then(|resolved| {
         let source = source(&resolved, &raw, at, &noting, universe);
         let members = members(resolved.kind, &raw, at);
-        let (_, _, source) = (members, without_role(resolved.kind, &raw, at), source).all()?;
+        let (_, _, source) =
+            (members, without_role(resolved.kind, &raw, at, universe), source).all()?;
         Ok((resolved, source))
     });
     let (_, (resolved, source)) = (name(&format!("{at}/name"), &raw.name), resolved).all()?;
@@ -186,9 +187,16 @@ fn made_anew(
 
 /// Without a role the location is not known, and a token for the host of one would not do; nor is the
 /// caller known.
-fn without_role(kind: CredentialType, raw: &raw::CredentialEntry, at: &str) -> One<()> {
+fn without_role(
+    kind: CredentialType,
+    raw: &raw::CredentialEntry,
+    at: &str,
+    universe: &str,
+) -> One<()> {
     let problem = match (kind, raw.form) {
         _ if !raw.without_role => return Ok(()),
+        // It is for the scope there.
+        (CredentialType::ServiceAccount, None) if universe != GOOGLES_UNIVERSE => return Ok(()),
         (CredentialType::ServiceAccount, None | Some(Form::Aud)) => {
             "without a role the host is not known: form scope or exchange is wanted"
         }

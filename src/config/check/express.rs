@@ -28,6 +28,18 @@ fn faults(place: usize, may: &May) -> Vec<ConfigError> {
         };
         texts.filter(|(_, text)| !fits(text)).map(fault).collect::<Vec<_>>()
     };
+    let projects = may
+        .projects
+        .iter()
+        .enumerate()
+        .filter(|(index, project)| *index > 0 || project.exact().is_none());
+    let projects = projects.map(|(index, project)| {
+        let problem = format!(
+            "\"{project}\": an API key is of one project, which is charged whatever the path says: that \
+             one alone is wanted"
+        );
+        ConfigError::at(format!("/roles/{place}/may/projects/{index}"), problem)
+    });
     let models = format!("{EXPRESS_PUBLISHER}/");
     let methods = express_methods();
     [
@@ -37,5 +49,6 @@ fn faults(place: usize, may: &May) -> Vec<ConfigError> {
     ]
     .into_iter()
     .flatten()
+    .chain(projects)
     .collect()
 }

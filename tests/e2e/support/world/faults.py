@@ -24,6 +24,7 @@ FAULTS = {
     "returns_an_empty_text": 'return ""',
     "returns_a_text": 'return "broken on purpose"',
     "returns_bearer": 'return "Bearer"',
+    "returns_an_empty_key": 'return "ApiKey "',
     "says_done": 'return "done"',
     "says_done_with_junk": 'return "done", "junk", {}',
     "allows": 'return verdict("allow")',
