@@ -8,7 +8,7 @@ HAPROXY ?= $(or $(shell command -v haproxy 2>/dev/null),/usr/sbin/haproxy)
 TRIPLET = $(shell gcc -dumpmachine 2>/dev/null)
 PYTHON = target/venv/bin/python
 # The end-to-end tests wait more than they work.
-AT_ONCE ?= -n 6
+AT_ONCE ?= -n 4
 # Clients that want an older google-genai than the others: they leave connections to the collector.
 PYTHON_GOOGLE = target/venv-google/bin/python
 CLIENTS_GOOGLE = -W ignore:unclosed:ResourceWarning \

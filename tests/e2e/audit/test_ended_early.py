@@ -157,7 +157,7 @@ def test_a_chunked_body_costs_the_bytes_that_went_up_to_a_google_that_says_nothi
         with pytest.raises(Closed):
             connection.read()
 
-    line = logs.in_order(2)[1]
+    line = logs.wait_for(2)[1]
     assert (line["upstream"], line["prompt_bytes"]) == ("closed", "-"), line.text
     assert int(line["charged"]) >= len(long) // 4
 
