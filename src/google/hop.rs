@@ -93,6 +93,7 @@ impl Hop {
         hosts: Hosts<'_>,
     ) -> Result<Self, String> {
         let account = account.into();
+        account.check_universe(hosts).map_err(|why| format!("{at}{why}"))?;
         let token_uri = account.token_uri.as_deref().unwrap_or(TOKEN_URI);
         let endpoint = hosts.endpoint(&format!("{at}/token_uri"), token_uri)?;
         let scope = or_cloud_platform(scopes).join(" ");

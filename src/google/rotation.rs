@@ -346,10 +346,11 @@ impl Bearers {
     ) -> bool {
         rotation.drop_candidate(now.mono);
         let proof = match source.as_ref() {
-            CredentialSource::ServiceAccount { account, .. } => Some(Hosts::GOOGLES)
-                .filter(|hosts| account.check_universe(*hosts).is_ok())
-                .and_then(|hosts| TokenSource::exchange(Arc::clone(account), &[], hosts).ok())
-                .filter(|proof| proof.endpoints().all(|at| self.can_ask(&at.authority))),
+            CredentialSource::ServiceAccount { account, .. } => {
+                TokenSource::exchange(Arc::clone(account), &[], Hosts::GOOGLES)
+                    .ok()
+                    .filter(|proof| proof.endpoints().all(|at| self.can_ask(&at.authority)))
+            }
             CredentialSource::AccessToken(_)
             | CredentialSource::ApiKey(_)
             | CredentialSource::Fetched(_)

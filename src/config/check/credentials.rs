@@ -326,13 +326,10 @@ fn of_key(
 ) -> Result<CredentialSource, String> {
     account.check_universe(hosts)?;
     // As Google's clients: other universes take the scope form alone.
-    let is_bound = !hosts.are_googles() && matches!(form, Some(Form::Aud | Form::Exchange));
-    if is_bound {
-        return Err(
-            "in another universe than Google's own a key's tokens are self-signed for the \
-                    scope: form scope is wanted, or none"
-                .to_owned(),
-        );
+    if !hosts.are_googles() && matches!(form, Some(Form::Aud | Form::Exchange)) {
+        let problem = "in another universe than Google's own a key's tokens are self-signed for the \
+                       scope: form scope is wanted, or none";
+        return Err(problem.to_owned());
     }
     let form = match form {
         None if !hosts.are_googles() => JwtForm::Scope,
