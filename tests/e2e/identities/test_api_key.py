@@ -14,7 +14,7 @@ from support.wire.calls import COUNT, GENERATE, STREAM, outcome, post
 from support.world.bare import bare, shown
 from support.world.configuration import Configuration, vertex_json
 from support.world.faults import broken_share, reached
-from support.world.haproxy import Haproxy
+from support.world.haproxy import Check, Haproxy
 from support.world.place import haproxy_version
 from support.world.standin import Standin
 
@@ -44,6 +44,18 @@ def with_key(standin: Standin, file: Path) -> dict[str, Any]:
     express["may"]["locations"] = ["global"]
     vertex["roles"].insert(0, express)
     return vertex
+
+
+@pytest.fixture
+def check(
+    configuration: Callable[..., Configuration], launch: Callable[..., Haproxy]
+) -> Callable[..., Check]:
+    """What `haproxy -c` says of a configuration."""
+
+    def one(vertex: dict[str, Any], environment: dict[str, str] = ON) -> Check:
+        return launch(configuration(vertex=vertex, environment=environment), start=False).check()
+
+    return one
 
 
 @pytest.fixture
@@ -274,19 +286,15 @@ UNFIT: dict[str, tuple[Callable[[dict[str, Any]], object], dict[str, str], str]]
 
 @pytest.mark.parametrize("what", UNFIT)
 def test_what_express_mode_cannot_do_does_not_load(
-    configuration: Callable[..., Configuration],
-    launch: Callable[..., Haproxy],
-    standin: Standin,
-    key_file: Path,
-    what: str,
+    check: Callable[..., Check], standin: Standin, key_file: Path, what: str
 ) -> None:
     change, environment, told = UNFIT[what]
     vertex = with_key(standin, key_file)
-    twin = launch(configuration(vertex=vertex, environment=ON), start=False).check()
+    twin = check(vertex)
     assert twin.status == 0, twin.output
     change(vertex)
-    check = launch(configuration(vertex=vertex, environment=environment), start=False).check()
-    assert check.status != 0 and told in check.output, check.output
+    refused = check(vertex, environment)
+    assert refused.status != 0 and told in refused.output, refused.output
 
 
 @pytest.mark.parametrize(
@@ -302,17 +310,12 @@ def test_what_express_mode_cannot_do_does_not_load(
     ids=["empty", "lines", "JSON", "token", "long", "blank"],
 )
 def test_a_file_that_holds_no_key_does_not_load(
-    configuration: Callable[..., Configuration],
-    launch: Callable[..., Haproxy],
-    standin: Standin,
-    key_file: Path,
-    text: str,
-    told: str,
+    check: Callable[..., Check], standin: Standin, key_file: Path, text: str, told: str
 ) -> None:
-    different = {"vertex": with_key(standin, key_file), "environment": ON}
-    assert launch(configuration(**different), start=False).check().status == 0
+    vertex = with_key(standin, key_file)
+    assert check(vertex).status == 0
     key_file.write_text(text)
-    check = launch(configuration(**different), start=False).check()
-    assert check.status != 0 and told in check.output and str(key_file) in check.output
-    assert "/credentials/1/file" in check.output
-    assert not text or text not in check.output or text == "{}"
+    refused = check(vertex)
+    assert refused.status != 0 and told in refused.output and str(key_file) in refused.output
+    assert "/credentials/1/file" in refused.output
+    assert not text or text not in refused.output or text == "{}"
